@@ -1,0 +1,143 @@
+//! What stands between the brackets of an attribute.
+//!
+//! Comes in: `"/pattern"` or `"METHOD", "/pattern"`, either followed by
+//! `name = "…"`. Goes out: a checked [`RouteArguments`]; every error lies on the
+//! literal that caused it.
+
+use crate::pattern;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Ident, LitStr, Result, Token};
+
+/// A route as its attribute states it, valid in itself.
+pub(crate) struct RouteArguments {
+    pub(crate) method: String,
+    pub(crate) pattern: String,
+    /// The name of the route; `None` takes the function's.
+    pub(crate) name: Option<String>,
+}
+
+/// The arguments of an attribute whose own name is the method.
+pub(crate) struct FixedMethod {
+    pattern: String,
+    name: Option<String>,
+}
+
+impl FixedMethod {
+    pub(crate) fn with_method(self, method: &str) -> RouteArguments {
+        RouteArguments { method: method.to_owned(), pattern: self.pattern, name: self.name }
+    }
+}
+
+impl Parse for FixedMethod {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let pattern = parse_pattern(input)?;
+        let name = parse_name(input)?;
+        Ok(Self { pattern, name })
+    }
+}
+
+/// The arguments of `#[route]`.
+pub(crate) struct FreeMethod(RouteArguments);
+
+impl FreeMethod {
+    pub(crate) fn into_route(self) -> RouteArguments {
+        self.0
+    }
+}
+
+impl Parse for FreeMethod {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let method: LitStr = input.parse().map_err(|error| {
+            Error::new(error.span(), "expected a method, as in `#[route(\"PROPFIND\", \"/files\")]`")
+        })?;
+        check_method(&method.value()).map_err(|reason| Error::new(method.span(), reason))?;
+        input.parse::<Token![,]>()?;
+        let FixedMethod { pattern, name } = input.parse()?;
+        Ok(Self(RouteArguments { method: method.value(), pattern, name }))
+    }
+}
+
+fn parse_pattern(input: ParseStream<'_>) -> Result<String> {
+    let literal: LitStr = input
+        .parse()
+        .map_err(|error| Error::new(error.span(), "expected a pattern, as in `#[get(\"/items/{id}\")]`"))?;
+    let pattern = literal.value();
+    pattern::check(&pattern).map_err(|reason| Error::new(literal.span(), reason))?;
+    Ok(pattern)
+}
+
+fn parse_name(input: ParseStream<'_>) -> Result<Option<String>> {
+    if input.is_empty() {
+        return Ok(None);
+    }
+    input.parse::<Token![,]>()?;
+    if input.is_empty() {
+        return Ok(None);
+    }
+    let key: Ident = input.parse()?;
+    if key != "name" {
+        return Err(Error::new(key.span(), "the only option is `name = \"…\"`"));
+    }
+    input.parse::<Token![=]>()?;
+    let literal: LitStr = input.parse()?;
+    let name = literal.value();
+    check_name(&name).map_err(|reason| Error::new(literal.span(), reason))?;
+    input.parse::<Option<Token![,]>>()?;
+    Ok(Some(name))
+}
+
+/// A route's name is used in configuration keys, log fields and `url-for`.
+fn check_name(name: &str) -> std::result::Result<(), String> {
+    let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if valid {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{name}` is no name for a route: use letters, digits, `_`, `-` and `.`, and begin with a letter or `_`"
+        ))
+    }
+}
+
+/// A method is a token (RFC 9110, section 9.1) and its case counts.
+fn check_method(method: &str) -> std::result::Result<(), String> {
+    const STANDARD: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    let is_token = !method.is_empty()
+        && method.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+    if !is_token {
+        return Err(format!("`{method}` is no HTTP method"));
+    }
+    if let Some(standard) = STANDARD.iter().find(|s| s.eq_ignore_ascii_case(method) && **s != method) {
+        return Err(format!("methods are case-sensitive: write `{standard}`"));
+    }
+    if method == "CONNECT" {
+        return Err("CONNECT asks for a tunnel and has no path to match".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods() {
+        for valid in ["GET", "PROPFIND", "M-SEARCH"] {
+            assert_eq!(check_method(valid), Ok(()), "{valid}");
+        }
+        for invalid in ["", "get", "Post", "A B", "CONNECT", "GÉT"] {
+            assert!(check_method(invalid).is_err(), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        for valid in ["demo1", "_x", "a.b-c"] {
+            assert_eq!(check_name(valid), Ok(()), "{valid}");
+        }
+        for invalid in ["", "1a", "a b", "ä", "a\""] {
+            assert!(check_name(invalid).is_err(), "{invalid}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a handler can know of its call beside the request: the route that led to
+//! it and the request id, both of them request extensions and extractors. And
+//! the running of extractors, which the attributes write out for each argument.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use std::fmt;
+use std::sync::Arc;
+
+/// The route that led to this call.
+///
+/// ```
+/// use patchboard::{Route, get};
+///
+/// #[get("/items/{id}")]
+/// async fn item(route: Route) -> String {
+///     format!("{} has {} parameter", route.name(), route.parameters().len())
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Route(Arc<MatchedRoute>);
+
+#[derive(Debug)]
+struct MatchedRoute {
+    name: String,
+    pattern: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Route {
+    pub(crate) fn new(name: String, pattern: String, parameters: Vec<(String, String)>) -> Self {
+        Self(Arc::new(MatchedRoute { name, pattern, parameters }))
+    }
+
+    /// The name of the route, unique within the handler.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The pattern that the path matched, for example `/items/{id}`.
+    pub fn pattern(&self) -> &str {
+        &self.0.pattern
+    }
+
+    /// The name of each parameter and what it matched, percent-decoded, in the
+    /// order of the pattern.
+    pub fn parameters(&self) -> &[(String, String)] {
+        &self.0.parameters
+    }
+}
+
+/// Names this request in the response, in the log and in error bodies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    pub(crate) fn new(id: String) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Route {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        extension(parts)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        extension(parts)
+    }
+}
+
+/// Every call has both; a request made by hand in a unit test may not.
+fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, (StatusCode, &'static str)> {
+    parts.extensions.get().cloned().ok_or((
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the request was not made by the host or by patchboard::testing",
+    ))
+}
+
+/// Marks, in its extensions, a response that an extractor gave instead of the
+/// handler.
+#[derive(Clone)]
+pub(crate) struct Rejected;
+
+/// Extracts what leaves the body alone. Called by the attributes.
+pub async fn extract_parts<T: FromRequestParts<()>>(parts: &mut Parts) -> Result<T, Response> {
+    T::from_request_parts(parts, &()).await.map_err(reject)
+}
+
+/// Extracts what may take the body, the last argument. Called by the attributes.
+pub async fn extract<T: FromRequest<(), M>, M>(request: Request) -> Result<T, Response> {
+    T::from_request(request, &()).await.map_err(reject)
+}
+
+fn reject(rejection: impl IntoResponse) -> Response {
+    let mut response = rejection.into_response();
+    response.extensions_mut().insert(Rejected);
+    response
+}

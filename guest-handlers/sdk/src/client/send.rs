@@ -1,0 +1,59 @@
+//! One exchange through `wasi:http/client@0.3`.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, header};
+use http_body::Body as _;
+use wasip3::http::client;
+use wasip3::http::types::{ErrorCode, Fields, Request, Response};
+use wasip3::http_compat::{BodyWriter, http_from_wasi_response};
+use wasip3::wit_future;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends `request` and waits for the head of the response. The request's body is
+/// written by a task of its own, the response's is read when it is polled.
+pub(super) async fn send(request: http::Request<Body>) -> Result<http::Response<Body>, Error> {
+    let response = client::send(into_wasi(request)?).await?;
+    from_wasi(response)
+}
+
+fn into_wasi(request: http::Request<Body>) -> Result<Request, Error> {
+    let (head, body) = request.into_parts();
+    let headers = fields(head.headers, &body)?;
+
+    let request = if body.is_end_stream() {
+        let (_, trailers) = wit_future::new(|| Ok(None));
+        Request::new(headers, None, trailers, None).0
+    } else {
+        let (writer, content, trailers) = BodyWriter::new();
+        wit_bindgen::spawn_local(async move {
+            let mut body = body;
+            // What goes wrong here reaches the host by the trailers, and this
+            // call by the response that fails.
+            let _ = writer.send_http_body(&mut body).await;
+        });
+        Request::new(headers, Some(content), trailers, None).0
+    };
+
+    let scheme = head.uri.scheme().map(Into::into);
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    let path = head.uri.path_and_query().map(|path| path.as_str());
+    request.set_method(&head.method.into()).map_err(|()| ErrorCode::HttpRequestMethodInvalid)?;
+    request.set_scheme(scheme.as_ref()).map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    request.set_authority(authority).map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    request.set_path_with_query(path).map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    Ok(request)
+}
+
+/// The fields of the request, with the length of its body where that is known,
+/// so that the host need not send it in chunks.
+fn fields(mut headers: HeaderMap, body: &Body) -> Result<Fields, Error> {
+    if let (Some(length), false) = (body.size_hint().exact(), body.is_end_stream()) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(headers.try_into()?)
+}
+
+fn from_wasi(response: Response) -> Result<http::Response<Body>, Error> {
+    Ok(http_from_wasi_response(response)?.map(Body::new))
+}

@@ -1,0 +1,91 @@
+//! Handlers for [Patchboard](https://github.com/patchboard/patchboard), written
+//! like [axum]'s.
+//!
+//! A handler is a function with a route attribute. Its arguments are axum's
+//! extractors, its answer is anything that axum can turn into a response:
+//!
+//! ```
+//! use patchboard::extract::{Form, Path};
+//! use patchboard::response::IntoResponse;
+//! use patchboard::{get, post};
+//! # use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Note {
+//!     text: String,
+//! }
+//!
+//! #[get("/")]
+//! async fn hello() -> &'static str {
+//!     "Hello, world"
+//! }
+//!
+//! #[post("/notes/{name}")]
+//! async fn add(Path(name): Path<String>, Form(note): Form<Note>) -> impl IntoResponse {
+//!     format!("{name}: {}", note.text)
+//! }
+//! ```
+//!
+//! That is a whole `lib.rs`. Built as a `cdylib` for `wasm32-wasip2`, it is a
+//! component to drop into a server's `handlers/` folder: nothing has to be listed
+//! or exported by hand. The attributes put the routes into the component's
+//! `patchboard:routes` section, where the host finds them, and into a table from
+//! which this crate, which exports the component's entry point, picks the
+//! function to call.
+//!
+//! # What a handler may do
+//!
+//! - It starts when the head of the request has arrived. What needs the body is
+//!   extracted last, or by hand: `request.extract::<Form<Note>, _>().await`, with
+//!   [`RequestExt`], lets code run before.
+//! - It may await [`time`], the [`client`], and bodies. Calls of one instance run
+//!   as coroutines on one thread: while one waits, the others go on. So **never
+//!   call `std::thread::sleep`**, nor anything else that blocks: it stops every
+//!   call of the instance. Use [`time::sleep`].
+//! - It need not be [`Send`], and may be a plain `fn`.
+//! - It can ask for [`Route`] and [`RequestId`] like for any other extractor.
+//! - A panic ends the call with status 500, and the instance with it; the message
+//!   goes to stderr.
+//!
+//! Bodies have no limit here, unlike in a plain axum server: the host enforces
+//! the one that the operator has set.
+//!
+//! # The two worlds
+//!
+//! By default a component is made for Patchboard's own world,
+//! `patchboard:handler/service`. With the feature `wasi-http` the same source
+//! makes a component for the standard `wasi:http/service@0.3`, which runs on any
+//! host of that world and matches its routes by itself.
+//!
+//! # Testing
+//!
+//! Handlers are ordinary functions. [`testing::call`] runs a whole request through
+//! the routes of the crate, on the machine it is developed on, without a host.
+
+// The macros name this crate `patchboard`, also where it uses them itself.
+extern crate self as patchboard;
+
+mod call;
+pub mod client;
+mod pattern;
+mod registry;
+mod service;
+pub mod testing;
+pub mod time;
+
+pub use call::{RequestId, Route};
+pub use patchboard_macros::{delete, get, head, options, patch, post, put, route};
+
+pub use axum::body::{Body, Bytes};
+pub use axum::extract::{Form, Json, Multipart, Path, Query, Request};
+pub use axum::{RequestExt, RequestPartsExt, extract, response};
+pub use futures_util::{future, stream};
+pub use http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+/// What the attributes expand to. Not for use by hand, and not stable.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::call::{extract, extract_parts};
+    pub use crate::registry::{HandlerFuture, RouteEntry};
+    pub use inventory;
+}

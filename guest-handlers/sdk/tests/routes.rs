@@ -1,0 +1,133 @@
+//! The attributes, the table they fill, and a request's way through it, as a
+//! component has it under `wasi:http` and as an author tests it.
+
+#![forbid(unsafe_code)]
+
+use futures_util::FutureExt as _;
+use patchboard::extract::{MatchedPath, OriginalUri};
+use patchboard::http::Request;
+use patchboard::response::IntoResponse;
+use patchboard::{
+    Body, Bytes, Form, Method, Path, RequestId, Route, StatusCode, delete, get, options, post, route, testing,
+};
+use serde::Deserialize;
+use std::rc::Rc;
+
+#[get("/")]
+async fn root() -> &'static str {
+    "root"
+}
+
+// A handler may have any name, also one that the expansion uses, and be no async fn.
+#[get("/plain")]
+fn request() -> &'static str {
+    "plain"
+}
+
+#[get("/stacked", name = "stacked-get")]
+#[delete("/stacked", name = "stacked-delete")]
+async fn stacked(method: Method) -> String {
+    method.to_string()
+}
+
+#[derive(Deserialize)]
+struct Input {
+    key: String,
+}
+
+#[post("/demo1/{name}")]
+async fn demo1(Path(name): Path<String>, Form(input): Form<Input>) -> impl IntoResponse {
+    // Not `Send` across an await.
+    let name = Rc::new(name);
+    std::future::ready(()).await;
+    format!("{name} {}", input.key)
+}
+
+#[get("/files/{*rest}")]
+async fn files(route: Route, id: RequestId, matched: MatchedPath, OriginalUri(uri): OriginalUri) -> String {
+    let parameters = route.parameters();
+    format!("{} {} {parameters:?} {id} {} {uri}", route.name(), route.pattern(), matched.as_str())
+}
+
+#[route("PROPFIND", "/dav")]
+async fn propfind() -> StatusCode {
+    StatusCode::MULTI_STATUS
+}
+
+#[options("/own-options")]
+async fn own_options() -> &'static str {
+    "own"
+}
+
+#[post("/len")]
+async fn len(body: Bytes) -> String {
+    body.len().to_string()
+}
+
+#[cfg(any())]
+#[get("/compiled-out")]
+async fn compiled_out_above() {}
+
+#[get("/compiled-out")]
+#[cfg(any())]
+async fn compiled_out_below() {}
+
+fn call(method: &str, uri: &str, body: impl Into<Body>) -> (StatusCode, Option<String>, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-request-id", "id-1")
+        .body(body.into())
+        .unwrap();
+    let response = testing::call(request).now_or_never().unwrap();
+    let (head, body) = response.into_parts();
+    let allow = head.headers.get("allow").map(|allow| allow.to_str().unwrap().to_owned());
+    let body = http_body_util::BodyExt::collect(body).now_or_never().unwrap().unwrap().to_bytes();
+    (head.status, allow, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[test]
+fn requests_find_their_handlers() {
+    for (method, uri, body, status, expected) in [
+        ("GET", "/", "", 200, "root"),
+        ("HEAD", "/", "", 200, "root"),
+        ("GET", "/plain", "", 200, "plain"),
+        ("GET", "/stacked", "", 200, "GET"),
+        ("DELETE", "/stacked", "", 200, "DELETE"),
+        ("POST", "/demo1/a%20b", "key=v", 200, "a b v"),
+        (
+            "GET",
+            "/files/a%2Fb/c?q",
+            "",
+            200,
+            "files /files/{*rest} [(\"rest\", \"a/b/c\")] id-1 /files/{*rest} /files/a%2Fb/c?q",
+        ),
+        ("PROPFIND", "/dav", "", 207, ""),
+        ("OPTIONS", "/own-options", "", 200, "own"),
+        ("GET", "/nowhere", "", 404, ""),
+        ("GET", "/compiled-out", "", 404, ""),
+    ] {
+        let answer = call(method, uri, body);
+        assert_eq!((answer.0.as_u16(), answer.2.as_str()), (status, expected), "{method} {uri}");
+    }
+}
+
+#[test]
+fn other_methods_are_told_which_there_are() {
+    let sorted = |allow: Option<String>| {
+        let mut methods: Vec<_> = allow.unwrap().split(", ").map(str::to_owned).collect();
+        methods.sort();
+        methods.join(" ")
+    };
+    let (status, allow, _) = call("PUT", "/stacked", "");
+    assert_eq!((status, sorted(allow).as_str()), (StatusCode::METHOD_NOT_ALLOWED, "DELETE GET HEAD OPTIONS"));
+    let (status, allow, _) = call("OPTIONS", "/dav", "");
+    assert_eq!((status, sorted(allow).as_str()), (StatusCode::NO_CONTENT, "OPTIONS PROPFIND"));
+}
+
+#[test]
+fn bodies_have_no_limit_of_axums() {
+    let (status, _, body) = call("POST", "/len", vec![b'x'; 3 << 20]);
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "3145728"));
+}

@@ -1,0 +1,73 @@
+//! The command line: a file a command.
+//!
+//! Exit codes: 0 after a drain or where all is well, 2 where the start or a check
+//! fails, with everything that is wrong on standard error.
+
+mod check;
+mod serve;
+mod site;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Source;
+
+/// A web server whose every dynamic route is a WebAssembly component, dropped into a folder.
+#[derive(Debug, Parser)]
+#[command(name = "patchboard", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve handlers and static mounts.
+    ///
+    /// Without a configuration, `handlers/` and `static/` of the current folder are served.
+    /// SIGINT and SIGTERM finish the calls under way, for `drain_timeout` at most.
+    Serve(serve::Serve),
+    /// Check the configuration and every component, and report all that is wrong.
+    Check(check::Check),
+}
+
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// The configuration file [default: patchboard.toml, where there is one]
+    #[arg(long, value_name = "FILE", env = "PATCHBOARD_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder that handlers are dropped into
+    #[arg(long, value_name = "DIR")]
+    handlers: Option<PathBuf>,
+}
+
+impl SourceArgs {
+    fn source(&self, listen: &[SocketAddr], dev: bool) -> Source {
+        Source {
+            file: self.config.clone(),
+            listen: listen.to_vec(),
+            handlers_dir: self.handlers.clone(),
+            dev,
+        }
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in format!("{error:#}").lines() {
+                eprintln!("error: {line}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}

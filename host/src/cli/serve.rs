@@ -1,0 +1,76 @@
+//! `patchboard serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::SourceArgs;
+use super::site;
+use crate::config::Config;
+use crate::dispatch::Dispatch;
+use crate::handlers::folder::log_loaded;
+use crate::server;
+use crate::site::Current;
+use crate::telemetry::{self, AccessLog};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// An address to listen on, any number of times; port 0 takes a free port [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// Treat every problem of a dropped-in handler as an error
+    #[arg(long)]
+    strict: bool,
+    /// Show traps and their backtraces in error bodies; not for production
+    #[arg(long)]
+    dev: bool,
+    /// What is logged, for example `info`, `warn` or `patchboard=debug`
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "PATCHBOARD_LOG")]
+    log: String,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        telemetry::start(&self.log)?;
+        let config = Config::load(&self.source.source(&self.listen, self.dev))?;
+        let listeners = server::bind(&config.server);
+        let mut loaded = site::load(&config)?;
+        if self.strict {
+            loaded.fatal.append(&mut loaded.tolerable);
+        }
+        let listeners = match listeners {
+            Ok(listeners) if loaded.fatal.is_empty() => listeners,
+            Ok(_) => bail!("{}", loaded.fatal.join("\n")),
+            Err(error) => {
+                loaded.fatal.push(error.to_string());
+                bail!("{}", loaded.fatal.join("\n"));
+            }
+        };
+        let current = Arc::new(Current::from_pointee(loaded.site));
+        let access_log = AccessLog::start(config.server.access_log);
+        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log.clone(), config.server.dev));
+        server::run(&config.server, listeners, &loaded.engine, &dispatch, |addresses| {
+            for address in addresses {
+                eprintln!("listening on http://{address}");
+            }
+            if let Some(notice) = loaded.engine.notice() {
+                tracing::warn!("{notice}");
+            }
+            loaded.folder.handlers().for_each(|handler| log_loaded(handler));
+            for problem in &loaded.tolerable {
+                tracing::error!("{problem}; its routes answer 503");
+            }
+            if let Err(error) = loaded.folder.follow(current) {
+                tracing::error!(%error, "cannot follow the handlers folder; changes need a restart");
+            }
+        })?;
+        drop(dispatch);
+        access_log.flush();
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! `patchboard.toml`: its keys, their defaults, and what holds between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::reader::{Problems, Section};
+use super::{
+    AccessLogFormat, Config, ConfigError, HandlerConfig, Isolation, Limits, MountConfig, RouteConfig,
+    ServerConfig, Source,
+};
+use crate::router::Pattern;
+
+const FILE: &str = "patchboard.toml";
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+pub(super) fn load(source: &Source) -> Result<Config, ConfigError> {
+    let (file, text) = match &source.file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                ConfigError(vec![format!(
+                    "{}: cannot read the configuration: {error}; check --config",
+                    file.display()
+                )])
+            })?;
+            (file.clone(), Some(text))
+        }
+        None => match std::fs::read_to_string(FILE) {
+            Ok(text) => (PathBuf::from(FILE), Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (PathBuf::from(FILE), None),
+            Err(error) => return Err(ConfigError(vec![format!("{FILE}: {error}")])),
+        },
+    };
+    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+    let lookup = |name: &str| std::env::var(name).ok();
+    let problems = Problems::new(file.display().to_string(), text.as_deref().unwrap_or_default());
+    let mut config = match read(&problems, text.as_deref(), &folder, &lookup) {
+        Some(config) => config,
+        None => return Err(ConfigError(problems.into_inner())),
+    };
+    if !source.listen.is_empty() {
+        config.server.listen.clone_from(&source.listen);
+    }
+    if let Some(dir) = &source.handlers_dir {
+        config.server.handlers_dir = Some(dir.clone());
+    }
+    config.server.dev |= source.dev;
+    if text.is_none() {
+        by_convention(&mut config, &problems);
+    }
+    check_folders(&config, &problems);
+    match problems.into_inner() {
+        found if found.is_empty() => Ok(config),
+        found => Err(ConfigError(found)),
+    }
+}
+
+/// Grants and limits are not for who drops a file in, so only routes are read.
+pub(super) fn handler_routes(path: &Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ConfigError(vec![format!("{}: {error}", path.display())])),
+    };
+    let problems = Problems::new(path.display().to_string(), &text);
+    let mut routes = None;
+    match DeTable::parse(&text) {
+        Ok(parsed) => {
+            let section = Section::new(&problems, "", Some(parsed.get_ref()));
+            routes = section.list("routes", "a route such as \"GET /items/{id}\"");
+            section.finish();
+        }
+        Err(error) => problems.push(error.span().map(|span| span.start), error.message()),
+    }
+    match problems.into_inner() {
+        found if found.is_empty() => Ok(routes),
+        found => Err(ConfigError(found)),
+    }
+}
+
+fn read(
+    problems: &Problems<'_>,
+    text: Option<&str>,
+    folder: &Path,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Option<Config> {
+    let parsed = match DeTable::parse(text.unwrap_or_default()) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            problems.push(error.span().map(|span| span.start), error.message());
+            return None;
+        }
+    };
+    let root = Section::new(problems, "", Some(parsed.get_ref()));
+    let server = server(root.section("server").with_environment(lookup), folder);
+    let mounts = root.sections("static").into_iter().filter_map(|s| mount(s, folder)).collect();
+    let mut handlers = BTreeMap::new();
+    for (name, section) in root.section("handlers").entries() {
+        handlers.insert(name, handler(section));
+    }
+    root.finish();
+    Some(Config { server, mounts, handlers })
+}
+
+fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let config = ServerConfig {
+        listen: section
+            .list("listen", "an address such as \"127.0.0.1:8080\"")
+            .unwrap_or_else(|| vec![DEFAULT_LISTEN]),
+        handlers_dir: section.string("handlers").map(|dir| folder.join(dir)),
+        cores: section.count("cores").map_or(cores, |count| count as usize),
+        drain_timeout: section.duration("drain_timeout").unwrap_or(Duration::from_secs(10)),
+        head_timeout: section.duration("head_timeout").unwrap_or(Duration::from_secs(30)),
+        connections: section.count("connections").unwrap_or(4096),
+        head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
+        instances: section.count("instances").unwrap_or(1000),
+        access_log: section
+            .parse("access_log", "\"text\", \"json\" or \"off\"", |text| match text {
+                "text" => Ok(AccessLogFormat::Text),
+                "json" => Ok(AccessLogFormat::Json),
+                "off" => Ok(AccessLogFormat::Off),
+                other => Err(format!("expected \"text\", \"json\" or \"off\", found \"{other}\"")),
+            })
+            .unwrap_or(AccessLogFormat::Text),
+        dev: section.boolean("dev").unwrap_or(false),
+    };
+    if config.head_bytes < 8192 {
+        // hyper's read buffer cannot be smaller.
+        section.problem("head_bytes must be at least 8KiB");
+    }
+    section.finish();
+    config
+}
+
+fn mount(section: Section<'_, '_>, folder: &Path) -> Option<MountConfig> {
+    let prefix = section.parse("prefix", "a path such as \"/css\"", |text| {
+        let prefix = text.strip_suffix('/').unwrap_or(text);
+        if prefix.is_empty() {
+            return Ok(String::new());
+        }
+        let pattern = Pattern::parse(prefix).map_err(|error| error.to_string())?;
+        match pattern.parameter_names().next() {
+            Some(name) => Err(format!("a prefix has no parameters, found `{{{name}}}`")),
+            None => Ok(prefix.to_owned()),
+        }
+    });
+    let dir = section.string("dir");
+    let mount = MountConfig {
+        prefix: prefix.clone().unwrap_or_default(),
+        dir: folder.join(dir.as_deref().unwrap_or_default()),
+        name: section.string("name"),
+        show_index: section.boolean("show_index").unwrap_or(false),
+    };
+    if prefix.is_none() || dir.is_none() {
+        section.problem("a static mount needs `prefix` and `dir`");
+    }
+    section.finish();
+    (prefix.is_some() && dir.is_some()).then_some(mount)
+}
+
+fn handler(section: Section<'_, '_>) -> HandlerConfig {
+    let environment = section.section("environment");
+    let config = HandlerConfig {
+        routes: section.list::<RouteConfig>("routes", "a route such as \"GET /items/{id}\""),
+        isolation: section.parse("isolation", "\"request\", \"reuse\" or \"shared\"", |text| match text {
+            "request" => Ok(Isolation::Request),
+            "reuse" => Ok(Isolation::Reuse),
+            "shared" => Ok(Isolation::Shared),
+            other => Err(format!("expected \"request\", \"reuse\" or \"shared\", found \"{other}\"")),
+        }),
+        outbound: section
+            .list("outbound", "an origin such as \"https://api.example.com\"")
+            .unwrap_or_default(),
+        environment: environment.strings_by_key(),
+        limits: limits(section.section("limits")),
+    };
+    section.finish();
+    config
+}
+
+fn limits(section: Section<'_, '_>) -> Limits {
+    let default = Limits::default();
+    let limits = Limits {
+        memory_bytes: section.bytes("memory_bytes").unwrap_or(default.memory_bytes),
+        cpu_timeout: section.duration("cpu_timeout").unwrap_or(default.cpu_timeout),
+        call_timeout: section.duration("call_timeout").unwrap_or(default.call_timeout),
+        calls: section.count("calls").unwrap_or(default.calls),
+        queue: section.count("queue").unwrap_or(default.queue),
+        queue_timeout: section.duration("queue_timeout").unwrap_or(default.queue_timeout),
+        request_body_bytes: section.bytes("request_body_bytes").unwrap_or(default.request_body_bytes),
+        response_body_bytes: section.bytes("response_body_bytes").unwrap_or(default.response_body_bytes),
+        calls_per_instance: section.count("calls_per_instance").unwrap_or(default.calls_per_instance),
+        log_bytes: section.bytes("log_bytes").unwrap_or(default.log_bytes),
+    };
+    section.finish();
+    limits
+}
+
+/// Without a file, `handlers/` and `static/` of the current folder are served.
+fn by_convention(config: &mut Config, problems: &Problems<'_>) {
+    let default = Path::new("handlers");
+    if config.server.handlers_dir.is_none() && default.is_dir() {
+        config.server.handlers_dir = Some(default.to_owned());
+    }
+    let dir = Path::new("static");
+    if dir.is_dir() {
+        let dir = dir.to_owned();
+        config.mounts.push(MountConfig { prefix: String::new(), dir, name: None, show_index: false });
+    }
+    if config.server.handlers_dir.is_none() && config.mounts.is_empty() {
+        problems.push(
+            None,
+            "nothing to serve: there is no such file, and no handlers/ or static/ folder here; \
+             create one of them, or pass --config FILE or --handlers DIR",
+        );
+    }
+}
+
+fn check_folders(config: &Config, problems: &Problems<'_>) {
+    if let Some(dir) = &config.server.handlers_dir
+        && !dir.is_dir()
+    {
+        problems.push(
+            None,
+            format!(
+                "the handlers folder {} does not exist; create it, or correct `handlers` in [server]",
+                dir.display()
+            ),
+        );
+    }
+    if config.server.handlers_dir.is_none() && !config.handlers.is_empty() {
+        problems.push(
+            None,
+            "[handlers] is configured, but [server] has no `handlers` folder; add handlers = \"handlers\"",
+        );
+    }
+    for mount in &config.mounts {
+        if !mount.dir.is_dir() {
+            let prefix = &mount.prefix;
+            let dir = mount.dir.display();
+            problems.push(
+                None,
+                format!(
+                    "static mount `{prefix}/`: the folder {dir} does not exist; create it, or correct `dir`"
+                ),
+            );
+        }
+    }
+}

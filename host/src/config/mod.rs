@@ -1,0 +1,322 @@
+//! The configuration: what was written, checked, as what runs.
+//!
+//! In: `patchboard.toml`, `PATCHBOARD_*` variables and flags, or a folder with
+//! `handlers/` or `static/` in it. Out: a [`Config`] in which every value has its
+//! type and default, or *all* problems at once. Nothing else reads settings.
+
+mod file;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+
+use crate::router::{MethodFilter, PatternError, RoutePattern};
+pub use crate::static_files::MountConfig;
+
+/// Everything that was configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The process and its listeners.
+    pub server: ServerConfig,
+    /// Static mounts, in the order of the file.
+    pub mounts: Vec<MountConfig>,
+    /// Handlers by name. Dropped-in handlers need no entry.
+    pub handlers: BTreeMap<String, HandlerConfig>,
+}
+
+/// The process and its listeners.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Addresses to listen on; port 0 takes any free port.
+    pub listen: Vec<SocketAddr>,
+    /// The folder that handlers are dropped into.
+    pub handlers_dir: Option<PathBuf>,
+    /// The number of threads that run requests.
+    pub cores: usize,
+    /// How long calls under way may take to finish at shutdown.
+    pub drain_timeout: Duration,
+    /// How long a client may take to send the head of a request; also the time a
+    /// connection may be idle between two.
+    pub head_timeout: Duration,
+    /// Connections at once.
+    pub connections: u32,
+    /// The longest head of a request, in bytes.
+    pub head_bytes: u64,
+    /// Live instances of all handlers together: the size of the pool.
+    pub instances: u32,
+    /// The form of the access log on standard output.
+    pub access_log: AccessLogFormat,
+    /// Whether error bodies show traps and their backtraces.
+    pub dev: bool,
+}
+
+/// The form of the access log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// No access log.
+    Off,
+    /// One line of `key=value` pairs a request.
+    Text,
+    /// One JSON object a request.
+    Json,
+}
+
+/// A handler's routes, grants and limits.
+#[derive(Debug, Clone, Default)]
+pub struct HandlerConfig {
+    /// Its routes; where there are none, the component brings them.
+    pub routes: Option<Vec<RouteConfig>>,
+    /// How its calls share instances; the default depends on the component's kind.
+    pub isolation: Option<Isolation>,
+    /// Granted origins for outbound HTTP.
+    pub outbound: Vec<OriginPattern>,
+    /// Granted environment variables.
+    pub environment: Vec<(String, String)>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// A configured route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// The method and pattern.
+    pub route: RoutePattern,
+    /// Its name; the pattern where none was given.
+    pub name: Option<String>,
+}
+
+/// How the calls of a handler share its instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A fresh instance for every call.
+    Request,
+    /// One call at a time; an instance is retired after a number of them.
+    Reuse,
+    /// Many calls at once in one instance, as coroutines in one event loop.
+    Shared,
+}
+
+/// What a handler's calls may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The sum of an instance's linear memories and tables, in bytes.
+    pub memory_bytes: u64,
+    /// CPU time of one call.
+    pub cpu_timeout: Duration,
+    /// Wall clock of one call, to the end of its response body.
+    pub call_timeout: Duration,
+    /// Calls at once, on all cores together.
+    pub calls: u32,
+    /// Calls waiting for one of those.
+    pub queue: u32,
+    /// How long one may wait there.
+    pub queue_timeout: Duration,
+    /// A request body, in bytes.
+    pub request_body_bytes: u64,
+    /// A response body, in bytes.
+    pub response_body_bytes: u64,
+    /// Calls an instance serves before it is retired; 1 under `isolation = "request"`.
+    pub calls_per_instance: u32,
+    /// Log output, in bytes a second.
+    pub log_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 128 << 20,
+            cpu_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(30),
+            calls: 1024,
+            queue: 1024,
+            queue_timeout: Duration::from_secs(5),
+            request_body_bytes: 16 << 20,
+            response_body_bytes: 1 << 30,
+            calls_per_instance: 1_000_000,
+            log_bytes: 64 << 10,
+        }
+    }
+}
+
+/// An origin that outbound requests may go to: `https://api.example.com`,
+/// `http://127.0.0.1:9000`, `https://*.example.com`, or `http://self`, this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginPattern {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+/// The host name that stands for this server in outbound requests.
+pub const SELF_HOST: &str = "self";
+
+impl OriginPattern {
+    /// Whether a request to this scheme and authority is covered.
+    pub fn covers(&self, scheme: &Scheme, authority: &Authority) -> bool {
+        let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
+        let same_host = match self.host.strip_prefix("*.") {
+            Some(domain) => host.strip_suffix(domain).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.')),
+            None => host == self.host,
+        };
+        same_host
+            && *scheme == self.scheme
+            && authority.port_u16().unwrap_or_else(|| default_port(scheme)) == self.port
+    }
+}
+
+fn default_port(scheme: &Scheme) -> u16 {
+    if *scheme == Scheme::HTTPS { 443 } else { 80 }
+}
+
+impl FromStr for OriginPattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let example = "write an origin such as `https://api.example.com` or `http://127.0.0.1:9000`";
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| format!("`{text}`: {example}"))?;
+        let scheme = match scheme {
+            "http" => Scheme::HTTP,
+            "https" => Scheme::HTTPS,
+            _ => return Err(format!("`{text}`: the scheme is http or https; {example}")),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let authority: Authority = rest
+            .replacen("*.", "wildcard.", 1)
+            .parse()
+            .ok()
+            .filter(|authority: &Authority| !authority.as_str().contains('@'))
+            .ok_or_else(|| format!("`{text}`: {example}"))?;
+        let host = authority.host().to_ascii_lowercase();
+        let host = if rest.starts_with("*.") { host.replacen("wildcard.", "*.", 1) } else { host };
+        if host.is_empty() || rest.matches('*').count() > usize::from(host.starts_with("*.")) {
+            return Err(format!(
+                "`{text}`: a wildcard is the first label only, as in `https://*.example.com`"
+            ));
+        }
+        let port = authority.port_u16().unwrap_or_else(|| default_port(&scheme));
+        Ok(Self { scheme, host, port })
+    }
+}
+
+impl FromStr for RouteConfig {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        Ok(Self { route: text.parse()?, name: None })
+    }
+}
+
+impl RouteConfig {
+    /// The name under which the handler is told of this route.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.route.pattern.as_str())
+    }
+
+    /// The route of every method at `pattern`.
+    ///
+    /// # Errors
+    ///
+    /// If the pattern is malformed.
+    pub fn any(pattern: &str) -> Result<Self, PatternError> {
+        let pattern = crate::router::Pattern::parse(pattern)?;
+        Ok(Self { route: RoutePattern { method: MethodFilter::Any, pattern }, name: None })
+    }
+}
+
+/// Where the configuration comes from, before it is read.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// `--listen`, any number of times.
+    pub listen: Vec<SocketAddr>,
+    /// `--handlers`.
+    pub handlers_dir: Option<PathBuf>,
+    /// `--dev`.
+    pub dev: bool,
+}
+
+/// All that is wrong with the configuration, a line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the configuration that `source` names, or the one of the current
+    /// folder: `patchboard.toml`, else `handlers/` and `static/` by convention.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that was found.
+    pub fn load(source: &Source) -> Result<Self, ConfigError> {
+        file::load(source)
+    }
+}
+
+/// Reads `NAME.toml` beside a dropped-in component: its routes, where it has any.
+///
+/// # Errors
+///
+/// Every problem that was found.
+pub fn read_handler_file(path: &std::path::Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
+    file::handler_routes(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn covers(pattern: &str, url: &str, expected: bool) {
+        let uri: http::Uri = url.parse().unwrap();
+        let pattern: OriginPattern = pattern.parse().unwrap();
+        assert_eq!(
+            pattern.covers(uri.scheme().unwrap(), uri.authority().unwrap()),
+            expected,
+            "{pattern:?} {url}"
+        );
+    }
+
+    #[test]
+    fn origins_cover_scheme_host_and_port() {
+        covers("https://api.example.com", "https://api.example.com/x", true);
+        covers("https://api.example.com", "https://API.example.com.:443/x", true);
+        covers("https://api.example.com", "http://api.example.com/x", false);
+        covers("https://api.example.com", "https://api.example.com:444/", false);
+        covers("https://api.example.com", "https://api.example.com.evil.org/", false);
+        covers("http://127.0.0.1:9000", "http://127.0.0.1:9000/", true);
+        covers("https://*.example.com", "https://a.b.example.com/", true);
+        covers("https://*.example.com", "https://example.com/", false);
+        covers("https://*.example.com", "https://badexample.com/", false);
+        covers("http://self", "http://self/x", true);
+    }
+
+    #[test]
+    fn bad_origins_are_refused() {
+        for text in [
+            "",
+            "example.com",
+            "ftp://x",
+            "http://",
+            "http://a*b",
+            "http://*",
+            "http://u@x",
+            "http://*.a.*.b",
+        ] {
+            assert!(text.parse::<OriginPattern>().is_err(), "{text}");
+        }
+    }
+}

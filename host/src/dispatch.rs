@@ -1,0 +1,292 @@
+//! From one request to one response and one access-log line. Never fails.
+//!
+//! In: a request that hyper has parsed. Here: its id, the probes, the router, the
+//! target; every failure becomes a response through [`crate::error`]. Out: a
+//! response whose body writes the access-log line when it ends.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{ALLOW, HOST, HeaderName};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::body::{Body, BodyError};
+use crate::error;
+use crate::handlers::{Call, Core};
+use crate::router::{Find, RequestPath};
+use crate::site::{Current, Target};
+use crate::telemetry::{AccessLog, AccessRecord};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What dispatch needs; one for all cores.
+#[derive(Debug)]
+pub struct Dispatch {
+    site: Arc<Current>,
+    access_log: AccessLog,
+    ready: AtomicBool,
+    next_id: AtomicU64,
+    dev: bool,
+}
+
+/// What is noted of a request on its way, for the access log.
+#[derive(Debug, Default)]
+struct Notes {
+    handler: Option<String>,
+    route: Option<String>,
+    detail: Option<String>,
+}
+
+impl Dispatch {
+    /// Dispatches by the routes of `site`.
+    pub fn new(site: Arc<Current>, access_log: AccessLog, dev: bool) -> Self {
+        let ready = AtomicBool::new(true);
+        // Ids of two servers, or of one before and after a restart, shall differ.
+        let seed = std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_nanos() as u64);
+        let next_id = AtomicU64::new(seed ^ u64::from(std::process::id()).rotate_left(40));
+        Self { site, access_log, ready, next_id, dev }
+    }
+
+    /// Lets `/-/ready` answer 503, at the start of a drain.
+    pub fn set_unready(&self) {
+        self.ready.store(false, Ordering::Relaxed);
+    }
+
+    /// Answers one request on `core`.
+    pub async fn dispatch(
+        &self,
+        core: &Rc<Core>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response<LoggedBody>, Infallible> {
+        let start = Instant::now();
+        let request_id = self.request_id();
+        let method = request.method().clone();
+        let target = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let accept = request.headers().get(http::header::ACCEPT).cloned();
+
+        let mut notes = Notes::default();
+        let mut response = self.answer(core, request, &request_id, &mut notes).await;
+
+        if response.body().is_empty()
+            && (response.status().is_client_error() || response.status().is_server_error())
+        {
+            let mut headers = http::HeaderMap::new();
+            headers.extend(accept.map(|accept| (http::header::ACCEPT, accept)));
+            let detail = notes.detail.as_deref().filter(|_| self.dev);
+            error::fill(&mut response, &headers, &request_id, detail);
+        }
+        if let Ok(id) = HeaderValue::try_from(&request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let record = self.access_log.is_on().then(|| AccessRecord {
+            request_id,
+            peer,
+            method,
+            target,
+            status: response.status().as_u16(),
+            bytes: 0,
+            duration: start.elapsed(),
+            handler: notes.handler,
+            route: notes.route,
+            complete: false,
+        });
+        let log = record.map(|record| (self.access_log.clone(), record));
+        Ok(response.map(|body| LoggedBody { body, log, start }))
+    }
+
+    async fn answer(
+        &self,
+        core: &Rc<Core>,
+        request: Request<Incoming>,
+        request_id: &str,
+        notes: &mut Notes,
+    ) -> Response<Body> {
+        let authority = match check_head(&request) {
+            Ok(authority) => authority,
+            Err(reason) => {
+                notes.detail = Some(reason.to_owned());
+                return status(StatusCode::BAD_REQUEST);
+            }
+        };
+        if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+            return status(StatusCode::NO_CONTENT);
+        }
+        let uri = request.uri().clone();
+        if let Some(probe) = uri.path().strip_prefix("/-/") {
+            return self.probe(probe, request.method());
+        }
+        let path = match RequestPath::parse(uri.path()) {
+            Ok(path) => path,
+            Err(error) => {
+                notes.detail = Some(error.to_string());
+                return status(StatusCode::BAD_REQUEST);
+            }
+        };
+        let site = self.site.load_full();
+        let found = match site.table().find(request.method(), &path) {
+            Find::Found(found) => found,
+            Find::NotFound => return status(StatusCode::NOT_FOUND),
+            Find::MethodNotAllowed(allow) => {
+                let code = match *request.method() {
+                    Method::OPTIONS => StatusCode::NO_CONTENT,
+                    _ => StatusCode::METHOD_NOT_ALLOWED,
+                };
+                return with_allow(code, &allow);
+            }
+        };
+        notes.route = Some(found.pattern.as_str().to_owned());
+        match found.target {
+            Target::Mount(mount) => {
+                let (parts, _) = request.into_parts();
+                let trailing_slash = uri.path().ends_with('/');
+                mount.serve(&parts, found.tail(), trailing_slash).await
+            }
+            Target::Unavailable { handler } => {
+                notes.handler = Some(handler.clone());
+                notes.detail = Some(format!("handler {handler} is not loaded; see the log"));
+                status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Target::Handler { handler, name } => {
+                notes.handler = Some(handler.name().to_owned());
+                let call = Call {
+                    request,
+                    authority,
+                    route: Target::matched_route(name, &found),
+                    request_id: request_id.to_owned(),
+                };
+                match core.call(handler, call).await {
+                    Ok(response) => response,
+                    Err(error) => {
+                        error.log(handler.name(), request_id);
+                        notes.detail = Some(error.detail());
+                        status(error.status())
+                    }
+                }
+            }
+        }
+    }
+
+    fn probe(&self, probe: &str, method: &Method) -> Response<Body> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return with_allow(StatusCode::METHOD_NOT_ALLOWED, &[Method::GET, Method::HEAD]);
+        }
+        match probe {
+            "live" => Response::new(Body::full("live\n")),
+            "ready" if self.ready.load(Ordering::Relaxed) => Response::new(Body::full("ready\n")),
+            "ready" => status(StatusCode::SERVICE_UNAVAILABLE),
+            _ => status(StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// Unique; looks random because the counter is mixed (splitmix64).
+    fn request_id(&self) -> String {
+        let mut id = self.next_id.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        format!("{:016x}", id ^ (id >> 31))
+    }
+}
+
+/// What must hold of the head before it is routed; gives the authority.
+fn check_head(request: &Request<Incoming>) -> Result<String, &'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(host.to_str().map_err(|_| "the Host field is not ASCII")?),
+        (Some(_), Some(_)) => return Err("there is more than one Host field"),
+        (None, _) if request.version() < Version::HTTP_11 => None,
+        // RFC 9112, section 3.2
+        (None, _) => return Err("there is no Host field"),
+    };
+    if request.method() == Method::CONNECT {
+        return Err("CONNECT is not supported");
+    }
+    if request.uri().path() == "*" && request.method() != Method::OPTIONS {
+        return Err("the target `*` is for OPTIONS");
+    }
+    // The authority of an absolute target wins over Host (RFC 9112, section 3.2.2).
+    match (request.uri().authority(), host) {
+        (Some(authority), _) => Ok(authority.as_str().to_owned()),
+        (None, Some("")) | (None, None) => Ok(String::new()),
+        (None, Some(host)) => match host.parse::<http::uri::Authority>() {
+            Ok(authority) if !host.contains('@') => Ok(authority.as_str().to_owned()),
+            _ => Err("the Host field is not a host and port"),
+        },
+    }
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn with_allow(code: StatusCode, methods: &[Method]) -> Response<Body> {
+    let mut response = status(code);
+    let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    response.headers_mut().extend(HeaderValue::try_from(list).ok().map(|list| (ALLOW, list)));
+    response
+}
+
+/// A body that writes the access-log line when it has ended or is given up.
+#[derive(Debug)]
+pub struct LoggedBody {
+    body: Body,
+    log: Option<(AccessLog, AccessRecord)>,
+    start: Instant,
+}
+
+impl http_body::Body for LoggedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let ended = self.body.is_end_stream();
+        if let Some((_, record)) = &mut self.log {
+            match &frame {
+                Some(Ok(frame)) => {
+                    record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                    record.complete = ended;
+                }
+                Some(Err(_)) => {}
+                None => record.complete = true,
+            }
+        }
+        if let Some(Err(error)) = &frame {
+            tracing::debug!(%error, "response body ended early");
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for LoggedBody {
+    fn drop(&mut self) {
+        if let Some((log, mut record)) = self.log.take() {
+            // hyper does not read a body that is empty or that answers HEAD.
+            record.complete |= self.body.is_end_stream() || record.method == Method::HEAD;
+            record.duration = self.start.elapsed();
+            log.write(&record);
+        }
+    }
+}

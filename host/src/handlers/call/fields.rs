@@ -1,0 +1,134 @@
+//! Header fields as they cross: packed into two lists (`wit/handler.wit`, `fields`).
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+
+use crate::handlers::bindings::types::Fields;
+
+/// Fields of the connection, not of the message (RFC 9110, section 7.6.1).
+const OF_CONNECTION: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+const REQUEST_ID: &str = "x-request-id";
+
+/// Packs the fields of a request: not those of the connection, nor those that only
+/// the host may set.
+pub(super) fn pack(headers: &HeaderMap) -> Fields {
+    let mut fields = Fields { text: Vec::with_capacity(512), ends: Vec::with_capacity(2 * headers.len()) };
+    let named_by_connection: Vec<&str> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(str::trim))
+        .collect();
+    for (name, value) in headers {
+        let text = name.as_str();
+        if OF_CONNECTION.contains(name)
+            || text == REQUEST_ID
+            || named_by_connection.iter().any(|named| named.eq_ignore_ascii_case(text))
+        {
+            continue;
+        }
+        push(&mut fields, text.as_bytes());
+        push(&mut fields, value.as_bytes());
+    }
+    fields
+}
+
+fn push(fields: &mut Fields, bytes: &[u8]) {
+    fields.text.extend_from_slice(bytes);
+    // The head of a request is far shorter than 4 GiB.
+    fields.ends.push(u32::try_from(fields.text.len()).unwrap_or(u32::MAX));
+}
+
+/// Unpacks the fields of a response and checks them.
+pub(super) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
+    if fields.ends.len() % 2 != 0 {
+        return Err("`ends` has an odd number of entries".to_owned());
+    }
+    let mut headers = HeaderMap::new();
+    let mut start = 0;
+    let mut next = |end: u32| {
+        let end = end as usize;
+        let bytes = fields.text.get(start..end).ok_or("`ends` does not ascend within `text`")?;
+        start = end;
+        Ok::<_, &str>(bytes)
+    };
+    for &[name, value] in fields.ends.as_chunks().0 {
+        let (name, value) = (next(name)?, next(value)?);
+        let name = HeaderName::from_lowercase(name)
+            .map_err(|_| format!("`{}` is not a field name in lower case", String::from_utf8_lossy(name)))?;
+        let value = HeaderValue::from_bytes(value)
+            .map_err(|_| format!("the value of `{name}` has a control character"))?;
+        if OF_CONNECTION.contains(&name) {
+            continue;
+        }
+        headers.try_append(name, value).map_err(|_| "there are too many fields".to_owned())?;
+    }
+    if start != fields.text.len() {
+        return Err("`ends` does not cover `text`".to_owned());
+    }
+    Ok(headers)
+}
+
+/// Removes a length that the body itself tells.
+pub(super) fn drop_length(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_LENGTH);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str, ends: &[u32]) -> Fields {
+        Fields { text: text.as_bytes().to_vec(), ends: ends.to_vec() }
+    }
+
+    #[test]
+    fn packing_round_trips_without_the_connections_fields() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "a"),
+            ("accept", "x"),
+            ("accept", "y"),
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("te", "trailers"),
+            ("x-request-id", "forged"),
+            ("x-empty", ""),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        let unpacked = unpack(&pack(&headers)).unwrap();
+        let mut list: Vec<_> = unpacked.iter().map(|(n, v)| format!("{n}={}", v.to_str().unwrap())).collect();
+        list.sort();
+        assert_eq!(list, ["accept=x", "accept=y", "host=a", "x-empty="]);
+    }
+
+    #[test]
+    fn bad_fields_are_refused() {
+        for (fields, part) in [
+            (fields("ab", &[1]), "odd"),
+            (fields("ab", &[2, 1]), "ascend"),
+            (fields("ab", &[1, 3]), "ascend"),
+            (fields("abc", &[1, 2]), "cover"),
+            (fields("Ab", &[1, 2]), "lower case"),
+            (fields("a b", &[2, 3]), "lower case"),
+            (fields("a\n", &[1, 2]), "control"),
+            (fields("a", &[0, 1]), "lower case"),
+        ] {
+            let error = unpack(&fields).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One call in an instance, from its parameters to its response: a file per kind.
+
+mod fields;
+mod own;
+mod pipe;
+mod proxy;
+mod service;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::HeaderValue;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use wasmtime::component::{Access, Accessor, GuestTaskId, TypedFunc};
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::p2::bindings::Proxy;
+use wasmtime_wasi_http::p3::bindings::Service;
+
+use super::bindings::types;
+use super::instance::{CallHead, Job};
+use super::request_body::Inbound;
+use super::state::{CallRecord, State};
+use crate::body::Body;
+
+/// What an instance is called through.
+pub(super) enum Export {
+    Own(TypedFunc<(types::Request,), (types::Response,)>),
+    Service(Service),
+    Proxy(Proxy),
+}
+
+/// Runs one call to its end. An error is a trap: it is the store's end.
+pub(super) async fn run(accessor: &Accessor<State>, export: &Export, job: Job) -> wasmtime::Result<()> {
+    let head = job.head.clone();
+    let outcome = match export {
+        Export::Own(handle) => own::run(accessor, *handle, job).await,
+        Export::Service(service) => service::run(accessor, service, job).await,
+        Export::Proxy(proxy) => proxy::run(accessor, proxy, job).await,
+    };
+    head.done.store(true, Ordering::Relaxed);
+    outcome
+}
+
+/// Notes the call under its task.
+fn record(
+    access: &mut Access<'_, State>,
+    task: GuestTaskId,
+    head: Arc<CallHead>,
+    answer: tokio::sync::oneshot::Sender<super::instance::Answer>,
+) -> Arc<CallRecord> {
+    let state = access.get();
+    let record = Arc::new(CallRecord::new(head, answer, state));
+    state.calls.insert(task, record.clone());
+    record
+}
+
+/// The request as wasi:http's own types take it, with the request id as a field.
+fn standard_request(head: &CallHead, body: Inbound) -> http::Request<WasiBody> {
+    let mut request = http::Request::new(standard_body(body));
+    *request.method_mut() = head.parts.method.clone();
+    *request.uri_mut() = head.parts.uri.clone();
+    *request.headers_mut() = head.parts.headers.clone();
+    let mut uri = head.parts.uri.clone().into_parts();
+    uri.scheme = Some(http::uri::Scheme::HTTP);
+    uri.authority = head.authority.parse().ok();
+    if let Ok(uri) = http::Uri::from_parts(uri) {
+        *request.uri_mut() = uri;
+    }
+    // A client's own is not believed.
+    if let Ok(id) = HeaderValue::try_from(&head.request_id) {
+        request.headers_mut().insert("x-request-id", id);
+    }
+    request
+}
+
+fn standard_body(body: Inbound) -> WasiBody {
+    match body {
+        Inbound::Empty => http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        Inbound::Full(bytes) => {
+            http_body_util::Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+        }
+        Inbound::Streaming(body) => body.boxed_unsync(),
+    }
+}
+
+/// A response of wasi:http's own types as ours.
+fn standard_response(response: http::Response<WasiBody>) -> http::Response<Body> {
+    response.map(|body| {
+        if body.is_end_stream() {
+            return Body::empty();
+        }
+        Body::stream(body.map_err(|error| format!("{error:?}").into()))
+    })
+}

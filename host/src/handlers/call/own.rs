@@ -1,0 +1,214 @@
+//! Calls through `patchboard:handler`, our own world: head and small bodies cross in
+//! one call, anything else as a stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, Bytes};
+use http::{Method, StatusCode};
+use tokio::sync::oneshot;
+use wasmtime::component::{
+    Access, Accessor, Destination, FutureReader, StreamProducer, StreamReader, StreamResult, TypedFunc,
+};
+use wasmtime::{AsContextMut as _, StoreContextMut};
+
+use super::fields;
+use super::pipe::{Closed, pipe};
+use crate::body::Body;
+use crate::handlers::bindings::types;
+use crate::handlers::instance::{Answer, CallHead, Job};
+use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
+use crate::handlers::state::{CallRecord, State};
+use crate::handlers::{CallError, MatchedRoute};
+
+type End = Result<Option<types::Fields>, types::BodyError>;
+
+pub(super) async fn run(
+    accessor: &Accessor<State>,
+    handle: TypedFunc<(types::Request,), (types::Response,)>,
+    job: Job,
+) -> wasmtime::Result<()> {
+    let (call, task, record) = accessor.with(|mut access| {
+        let request = request(&mut access, &job.head, job.body)?;
+        let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
+        let task = call.task();
+        let record = super::record(&mut access, task, job.head, job.answer);
+        wasmtime::error::Ok((call, task, record))
+    })?;
+    let (response,) = handle.finish_call_concurrent(accessor, call).await?;
+    let (answer, closed) = accessor.with(|mut access| answer(&mut access, response))?;
+    record.answer(answer);
+    if let Some(closed) = closed {
+        closed.await;
+    }
+    CallRecord::forget(accessor, task);
+    Ok(())
+}
+
+fn request(
+    access: &mut Access<'_, State>,
+    head: &CallHead,
+    body: Inbound,
+) -> wasmtime::Result<types::Request> {
+    let parts = &head.parts;
+    Ok(types::Request {
+        method: method(&parts.method),
+        scheme: types::Scheme::Http,
+        authority: head.authority.clone(),
+        path_with_query: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        headers: fields::pack(&parts.headers),
+        route: (&head.route).into(),
+        request_id: head.request_id.clone(),
+        body: match body {
+            Inbound::Empty => types::Body::Empty,
+            Inbound::Full(bytes) => types::Body::Full(bytes.into()),
+            Inbound::Streaming(body) => types::Body::Streaming(streaming(access, body)?),
+        },
+    })
+}
+
+impl From<&MatchedRoute> for types::MatchedRoute {
+    fn from(route: &MatchedRoute) -> Self {
+        Self {
+            name: route.name.clone(),
+            pattern: route.pattern.clone(),
+            parameters: route.parameters.clone(),
+        }
+    }
+}
+
+fn method(method: &Method) -> types::Method {
+    match *method {
+        Method::GET => types::Method::Get,
+        Method::HEAD => types::Method::Head,
+        Method::POST => types::Method::Post,
+        Method::PUT => types::Method::Put,
+        Method::DELETE => types::Method::Delete,
+        Method::CONNECT => types::Method::Connect,
+        Method::OPTIONS => types::Method::Options,
+        Method::TRACE => types::Method::Trace,
+        Method::PATCH => types::Method::Patch,
+        ref other => types::Method::Other(other.as_str().to_owned()),
+    }
+}
+
+fn streaming(access: &mut Access<'_, State>, body: RequestBody) -> wasmtime::Result<types::BodyStream> {
+    let length = body.length();
+    let (end, ended) = oneshot::channel();
+    let content = Inflow { body, chunk: Bytes::new(), end: Some(end) };
+    let content = StreamReader::new(access.as_context_mut(), content)?;
+    let trailers = FutureReader::new(access.as_context_mut(), async {
+        // The stream was closed before its end: nobody wants to know.
+        wasmtime::error::Ok(ended.await.unwrap_or(Ok(None)))
+    })?;
+    Ok(types::BodyStream { content, trailers, length })
+}
+
+/// A request body as a guest's stream.
+struct Inflow {
+    body: RequestBody,
+    chunk: Bytes,
+    end: Option<oneshot::Sender<End>>,
+}
+
+impl Inflow {
+    fn finish(&mut self, end: End) -> StreamResult {
+        if let Some(sender) = self.end.take() {
+            sender.send(end).ok();
+        }
+        StreamResult::Dropped
+    }
+}
+
+impl StreamProducer<State> for Inflow {
+    type Item = u8;
+    type Buffer = Bytes;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut store: StoreContextMut<'a, State>,
+        destination: Destination<'a, u8, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        if destination.remaining(&mut store) == Some(0) {
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        while self.chunk.is_empty() {
+            let frame = match self.body.poll(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(None) => return Poll::Ready(Ok(self.finish(Ok(None)))),
+                Poll::Ready(Some(Err(failure))) => {
+                    return Poll::Ready(Ok(self.finish(Err(failure.into()))));
+                }
+                Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+                Poll::Pending => return Poll::Pending,
+            };
+            match frame.into_data() {
+                Ok(data) => self.chunk = data,
+                Err(frame) => {
+                    let trailers = frame.into_trailers().ok();
+                    let trailers = trailers.as_ref().map(fields::pack);
+                    return Poll::Ready(Ok(self.finish(Ok(trailers))));
+                }
+            }
+        }
+        let mut destination = destination.as_direct(store, self.chunk.len());
+        let room = destination.remaining();
+        let length = room.len().min(self.chunk.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..length), self.chunk.get(..length)) {
+            room.copy_from_slice(bytes);
+        }
+        destination.mark_written(length);
+        self.chunk.advance(length);
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+}
+
+impl From<BodyFailure> for types::BodyError {
+    fn from(failure: BodyFailure) -> Self {
+        match failure {
+            BodyFailure::TooLarge => Self::TooLarge,
+            BodyFailure::Disconnected => Self::Disconnected,
+            BodyFailure::Malformed => Self::Malformed,
+        }
+    }
+}
+
+/// The guest's response as an answer, and where its body streams, when that ends.
+fn answer(
+    access: &mut Access<'_, State>,
+    response: types::Response,
+) -> wasmtime::Result<(Answer, Option<Closed>)> {
+    let head = head(response.status, &response.headers);
+    let (body, closed, length_known) = match response.body {
+        types::Body::Empty => (Body::empty(), None, true),
+        types::Body::Full(bytes) => (Body::full(bytes), None, true),
+        types::Body::Streaming(stream) => {
+            let (content, trailers, body, closed) = pipe(stream.length);
+            stream.content.pipe(access.as_context_mut(), content)?;
+            stream.trailers.pipe(access.as_context_mut(), trailers)?;
+            (Body::stream(body), Some(closed), stream.length.is_some())
+        }
+    };
+    Ok(match head {
+        Ok(mut head) => {
+            if length_known {
+                fields::drop_length(head.headers_mut());
+            }
+            (Answer::Response(head.map(|()| body)), closed)
+        }
+        // The body is dropped, and with it the guest's stream.
+        Err(reason) => (Answer::Failed(CallError::InvalidResponse(reason)), None),
+    })
+}
+
+fn head(status: u16, headers: &types::Fields) -> Result<http::Response<()>, String> {
+    let mut head = http::Response::new(());
+    *head.status_mut() = StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or_else(|| format!("{status} is not a status from 200 to 599"))?;
+    *head.headers_mut() = fields::unpack(headers)?;
+    Ok(head)
+}

@@ -1,0 +1,167 @@
+//! wasmtime's engine, its settings, and the linkers: one of each for the process.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, Weak};
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use super::blocking;
+use super::limits::TICK;
+use super::state::State;
+use crate::config::{self, Isolation};
+
+/// Core modules, and tables, of one component; componentised JavaScript and Python
+/// come in several.
+const MODULES_PER_COMPONENT: u32 = 32;
+/// Modules of all instances together, as a multiple of the instances.
+const MODULES_PER_INSTANCE: u32 = 4;
+
+/// The engine and what all handlers share.
+pub struct Engine {
+    wasm: wasmtime::Engine,
+    shared: Linker<State>,
+    single: Linker<State>,
+    notice: Option<String>,
+    memory_bytes: u64,
+    self_address: OnceLock<SocketAddr>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("memory_bytes", &self.memory_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Builds the engine for `config` and starts its epoch.
+    ///
+    /// # Errors
+    ///
+    /// If this machine cannot run it.
+    pub fn build(config: &config::Config) -> anyhow::Result<Arc<Self>> {
+        let memory_bytes = config
+            .handlers
+            .values()
+            .map(|handler| handler.limits.memory_bytes)
+            .chain([config::Limits::default().memory_bytes])
+            .max()
+            .unwrap_or_default();
+        let (wasm, notice) = build(config.server.instances, memory_bytes)?;
+        let engine = Arc::new(Self {
+            shared: link(&wasm, true)?,
+            single: link(&wasm, false)?,
+            wasm,
+            notice,
+            memory_bytes,
+            self_address: OnceLock::new(),
+        });
+        let ticking = Arc::downgrade(&engine);
+        std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
+        Ok(engine)
+    }
+
+    /// What the operator should know of this machine, for the log.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    pub(super) fn wasm(&self) -> &wasmtime::Engine {
+        &self.wasm
+    }
+
+    /// What is linked for handlers of this isolation.
+    pub(super) fn linker(&self, isolation: Isolation) -> &Linker<State> {
+        match isolation {
+            Isolation::Shared => &self.shared,
+            Isolation::Request | Isolation::Reuse => &self.single,
+        }
+    }
+
+    /// The largest memory the pool was sized for, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    /// Sets the address that `http://self` leads to. Later calls change nothing.
+    pub fn set_self_address(&self, address: Option<SocketAddr>) {
+        if let Some(address) = address {
+            self.self_address.set(address).ok();
+        }
+    }
+
+    pub(super) fn self_address(&self) -> Option<SocketAddr> {
+        self.self_address.get().copied()
+    }
+}
+
+/// Raises the epoch until the engine is gone.
+fn tick(engine: &Weak<Engine>) {
+    loop {
+        std::thread::sleep(TICK);
+        match engine.upgrade() {
+            Some(engine) => engine.wasm.increment_epoch(),
+            None => return,
+        }
+    }
+}
+
+/// The engine, and what the operator should know of it.
+fn build(instances: u32, memory_bytes: u64) -> anyhow::Result<(wasmtime::Engine, Option<String>)> {
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::Speed);
+    config.wasm_component_model_async(true);
+    config.epoch_interruption(true);
+    config.memory_init_cow(true);
+    config.allocation_strategy(pool(instances, memory_bytes)?);
+    match wasmtime::Engine::new(&config) {
+        Ok(engine) => Ok((engine, None)),
+        Err(error) => {
+            // Containers and `ulimit -v` may not have the address space for a pool.
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            let engine = wasmtime::Engine::new(&config)?;
+            Ok((engine, Some(format!("no pooling allocator here, instances start more slowly: {error:#}"))))
+        }
+    }
+}
+
+/// Resident pages are kept, and found by the kernel's pagemap scan where it has it:
+/// keeping many without the scan would clear them all for every instance.
+fn pool(instances: u32, memory_bytes: u64) -> anyhow::Result<PoolingAllocationConfig> {
+    let modules = instances.saturating_mul(MODULES_PER_INSTANCE);
+    let scan = PoolingAllocationConfig::is_pagemap_scan_available();
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(modules)
+        .total_memories(instances)
+        .total_tables(modules)
+        .total_stacks(instances.saturating_mul(2))
+        .max_core_instances_per_component(MODULES_PER_COMPONENT)
+        .max_tables_per_component(MODULES_PER_COMPONENT)
+        .max_memory_size(usize::try_from(memory_bytes)?)
+        .linear_memory_keep_resident(if scan { 2 << 20 } else { 64 << 10 })
+        .table_keep_resident(if scan { 64 << 10 } else { 8 << 10 })
+        .async_stack_keep_resident(if scan { 64 << 10 } else { 8 << 10 })
+        .pagemap_scan(Enabled::Auto);
+    Ok(pool)
+}
+
+/// Links all of WASI 0.2's and 0.3's command worlds, outbound HTTP and our own
+/// imports: power comes only from what a store was granted.
+fn link(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    if shared {
+        // wasi:http 0.2 waits by blocking, so it is left out as well.
+        blocking::add_to_linker(&mut linker)?;
+    } else {
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    }
+    super::bindings::routing::add_to_linker::<State, wasmtime::component::HasSelf<State>>(
+        &mut linker,
+        |state| state,
+    )?;
+    Ok(linker)
+}

@@ -1,0 +1,75 @@
+//! Why a call failed, and what the client is told of it.
+
+use http::StatusCode;
+
+/// Why a handler gave no response.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The guest trapped: it panicked, ran out of memory, or broke a rule.
+    #[error("the call trapped: {0}")]
+    Trapped(String),
+    /// Another call trapped in the same instance.
+    #[error("another call trapped in the same instance")]
+    Neighbour,
+    /// The guest used more CPU time than `cpu_timeout`.
+    #[error("the call used more CPU time than limits.cpu_timeout ({0:?})")]
+    CpuTimeout(std::time::Duration),
+    /// The guest gave no response.
+    #[error("the call ended without a response")]
+    NoResponse,
+    /// The guest could not be started.
+    #[error("no instance could be made: {0}")]
+    NoInstance(String),
+    /// The guest's response is not valid HTTP.
+    #[error("the response is invalid: {0}")]
+    InvalidResponse(String),
+    /// The guest passed a failure on, usually one of an outbound request.
+    #[error("the handler passed on an error: {0}")]
+    PassedOn(String),
+    /// The request body is longer than allowed.
+    #[error("the request body exceeds limits.request_body_bytes")]
+    RequestTooLarge,
+    /// The call took longer than `call_timeout`.
+    #[error("the call took longer than limits.call_timeout ({0:?})")]
+    CallTimeout(std::time::Duration),
+    /// Too many calls wait already.
+    #[error("limits.queue calls wait already")]
+    QueueFull,
+    /// The call waited longer than `queue_timeout`.
+    #[error("the call waited longer than limits.queue_timeout ({0:?})")]
+    QueueTimeout(std::time::Duration),
+    /// The core is stopping.
+    #[error("the server is shutting down")]
+    Stopping,
+}
+
+impl CallError {
+    /// The status that stands for it.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Trapped(_) | Self::Neighbour | Self::CpuTimeout(_) | Self::NoResponse => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            Self::InvalidResponse(_) | Self::PassedOn(_) => StatusCode::BAD_GATEWAY,
+            Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::CallTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::NoInstance(_) | Self::QueueFull | Self::QueueTimeout(_) | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// Logs it, once, where it is handled.
+    pub fn log(&self, handler: &str, request_id: &str) {
+        match self {
+            // The client's doing.
+            Self::RequestTooLarge => tracing::debug!(handler, request_id, "{self}"),
+            _ => tracing::error!(handler, request_id, "{self}"),
+        }
+    }
+
+    /// What `--dev` shows.
+    pub fn detail(&self) -> String {
+        self.to_string()
+    }
+}

@@ -1,0 +1,427 @@
+//! The handlers folder: what is dropped in, changed or removed becomes the site.
+//!
+//! In: files. Here, on a thread of its own: load what changed, decide who has which
+//! route, swap the new site in, tell the old version to end. Whatever fails leaves
+//! the old version serving, with one clear log line.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, SystemTime};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::{Engine, Handler, Routes};
+use crate::config::{self, Config, HandlerConfig};
+use crate::site::{Current, Site};
+use crate::static_files::Mount;
+
+/// A file that changed less than this ago may still be being written.
+const SETTLE: Duration = Duration::from_millis(50);
+/// How often the folder is looked at where no event comes, as on network drives.
+const POLL: Duration = Duration::from_secs(2);
+/// The longest component that is loaded, in bytes.
+const LONGEST: u64 = 512 << 20;
+
+/// The folder as it was last seen, and what runs.
+#[derive(Debug)]
+pub struct Folder {
+    engine: Arc<Engine>,
+    config: Config,
+    mounts: Vec<Arc<Mount>>,
+    entries: BTreeMap<String, Entry>,
+    arrivals: u64,
+}
+
+/// A file and what became of it.
+#[derive(Debug, Clone)]
+struct Entry {
+    stamp: Stamp,
+    handler: Option<Arc<Handler>>,
+    /// Of a handler that could not be loaded.
+    claims: Routes,
+    /// Lower wins a tie.
+    arrival: u64,
+}
+
+/// When two are equal, the file and the settings beside it have not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    component: FileStamp,
+    settings: Option<FileStamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileStamp {
+    inode: u64,
+    length: u64,
+    modified: SystemTime,
+}
+
+/// Something that is wrong with a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The handler.
+    pub handler: String,
+    /// What is wrong, and what to do.
+    pub reason: String,
+    /// Whether the configuration names the handler: then the start fails.
+    pub configured: bool,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "handler {}: {}", self.handler, self.reason)
+    }
+}
+
+impl Folder {
+    /// Loads everything that is there. Problems are for the caller to judge.
+    pub fn load(engine: Arc<Engine>, config: Config, mounts: Vec<Arc<Mount>>) -> (Self, Site, Vec<Problem>) {
+        let mut folder = Self { engine, config, mounts, entries: BTreeMap::new(), arrivals: 0 };
+        let mut problems = Vec::new();
+        let files = folder.scan(&mut problems);
+        let loaded = folder.load_all(&files);
+        for ((name, stamp), loaded) in files.iter().zip(loaded) {
+            let entry = match loaded {
+                Ok(handler) => {
+                    Entry { stamp: *stamp, handler: Some(handler), claims: Routes::new(), arrival: 0 }
+                }
+                Err(failure) => {
+                    problems.push(folder.problem(name, failure.reason));
+                    Entry { stamp: *stamp, handler: None, claims: failure.claims, arrival: 0 }
+                }
+            };
+            folder.entries.insert(name.clone(), entry);
+        }
+        for name in folder.config.handlers.keys() {
+            if !folder.entries.contains_key(name) && !problems.iter().any(|p| p.handler == *name) {
+                let path = folder.path(name);
+                let reason =
+                    format!("[handlers.{name}] is configured, but there is no file {}", path.display());
+                problems.push(folder.problem(name, reason));
+            }
+        }
+        let (site, taken) = folder.site();
+        problems.extend(taken);
+        folder.arrivals = 1;
+        (folder, site, problems)
+    }
+
+    /// The handlers that are loaded.
+    pub fn handlers(&self) -> impl Iterator<Item = &Arc<Handler>> {
+        self.entries.values().filter_map(|entry| entry.handler.as_ref())
+    }
+
+    /// Follows the folder for as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    pub fn follow(self, current: Arc<Current>) -> std::io::Result<()> {
+        if self.config.server.handlers_dir.is_none() {
+            return Ok(());
+        }
+        std::thread::Builder::new().name("folder".to_owned()).spawn(move || self.run(&current))?;
+        Ok(())
+    }
+
+    fn run(mut self, current: &Current) {
+        // Compiling must not take the cores from requests.
+        rustix::process::nice(0).ok();
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
+        let (_watcher, events) = self.watch();
+        let mut wait = POLL;
+        loop {
+            match events.as_ref().map(|events| events.recv_timeout(wait)) {
+                Some(Ok(()) | Err(RecvTimeoutError::Timeout)) => {}
+                Some(Err(RecvTimeoutError::Disconnected)) | None => std::thread::sleep(wait),
+            }
+            while events.as_ref().is_some_and(|events| events.try_recv().is_ok()) {}
+            wait = if self.update(current) { POLL } else { SETTLE };
+        }
+    }
+
+    fn watch(&self) -> (Option<RecommendedWatcher>, Option<Receiver<()>>) {
+        let Some(dir) = &self.config.server.handlers_dir else { return (None, None) };
+        let (sender, events) = channel();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if !event.is_ok_and(|event| event.kind.is_access() && !is_end_of_writing(&event)) {
+                sender.send(()).ok();
+            }
+        });
+        let watcher = watcher.and_then(|mut watcher| {
+            watcher.watch(dir, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        match watcher {
+            Ok(watcher) => (Some(watcher), Some(events)),
+            Err(error) => {
+                tracing::warn!(%error, folder = %dir.display(), "no file events; looking every {POLL:?}");
+                (None, None)
+            }
+        }
+    }
+
+    /// Loads what changed and swaps it in; false where something has yet to settle.
+    fn update(&mut self, current: &Current) -> bool {
+        let mut problems = Vec::new();
+        let files = self.scan(&mut problems);
+        let now = SystemTime::now();
+        let mut settled = true;
+        for (name, stamp) in &files {
+            if self.entries.get(name).is_some_and(|entry| entry.stamp == *stamp) {
+                continue;
+            }
+            if stamp.is_younger_than(SETTLE, now) {
+                settled = false;
+                continue;
+            }
+            self.replace(name, *stamp, current);
+        }
+        let removed: Vec<String> =
+            self.entries.keys().filter(|name| !files.contains_key(*name)).cloned().collect();
+        for name in removed {
+            self.remove(&name, current);
+        }
+        settled
+    }
+
+    fn replace(&mut self, name: &str, stamp: Stamp, current: &Current) {
+        let old = self.entries.get(name).cloned();
+        let loaded = self.load_one(name);
+        let arrival = old.as_ref().map_or_else(|| self.next_arrival(), |old| old.arrival);
+        let before = old.as_ref().and_then(|old| old.handler.clone());
+        match loaded {
+            Ok(handler) if before.as_ref().is_some_and(|before| before.is_same(&handler)) => {
+                // Touched, not changed.
+                self.set_stamp(name, stamp);
+            }
+            Ok(handler) => {
+                let entry = Entry { stamp, handler: Some(handler.clone()), claims: Routes::new(), arrival };
+                self.entries.insert(name.to_owned(), entry);
+                let (site, taken) = self.site();
+                let Some(taken) = taken.into_iter().find(|problem| problem.handler == name) else {
+                    current.store(Arc::new(site));
+                    log_loaded(&handler);
+                    if let Some(before) = before {
+                        before.supersede();
+                    }
+                    return;
+                };
+                tracing::error!("{taken}{}", kept(before.as_ref()));
+                if let Some(before) = before {
+                    self.entries.insert(
+                        name.to_owned(),
+                        Entry { stamp, handler: Some(before), claims: Routes::new(), arrival },
+                    );
+                } else {
+                    current.store(Arc::new(self.site().0));
+                }
+            }
+            Err(failure) => {
+                tracing::error!("handler {name}: {}{}", failure.reason, kept(before.as_ref()));
+                let keep = before.is_some();
+                let entry = Entry { stamp, handler: before, claims: failure.claims, arrival };
+                self.entries.insert(name.to_owned(), entry);
+                if !keep {
+                    current.store(Arc::new(self.site().0));
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &str, current: &Current) {
+        let Some(entry) = self.entries.remove(name) else { return };
+        // A handler that had to wait for one of these routes may have it now.
+        let (site, _) = self.site();
+        current.store(Arc::new(site));
+        tracing::info!(handler = name, "removed");
+        if let Some(handler) = entry.handler {
+            handler.supersede();
+        }
+    }
+
+    fn set_stamp(&mut self, name: &str, stamp: Stamp) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.stamp = stamp;
+        }
+    }
+
+    fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// Who has which route: mounts and configured routes first, then the incumbents,
+    /// then by name.
+    fn site(&self) -> (Site, Vec<Problem>) {
+        let mut site = Site::default();
+        let mut problems = Vec::new();
+        for mount in &self.mounts {
+            if let Err(taken) = site.mount(mount) {
+                let reason = format!("static mount `{}/` {taken}", mount.prefix());
+                problems.push(Problem { handler: String::new(), reason, configured: true });
+            }
+        }
+        let mut order: Vec<_> = self.entries.iter().collect();
+        order.sort_by_key(|(name, entry)| (!self.has_configured_routes(name), entry.arrival, *name));
+        let mut unavailable = Vec::new();
+        for (name, entry) in order {
+            match &entry.handler {
+                None => unavailable.push((name, &entry.claims)),
+                Some(handler) => {
+                    if let Err(taken) = site.handler(handler) {
+                        let configured = self.has_configured_routes(name);
+                        problems.push(Problem {
+                            handler: name.clone(),
+                            reason: taken.to_string(),
+                            configured,
+                        });
+                        unavailable.push((name, handler.routes()));
+                    }
+                }
+            }
+        }
+        for (name, claims) in unavailable {
+            site.unavailable(name, claims);
+        }
+        (site, problems)
+    }
+
+    fn has_configured_routes(&self, name: &str) -> bool {
+        self.config.handlers.get(name).is_some_and(|handler| handler.routes.is_some())
+    }
+
+    fn scan(&self, problems: &mut Vec<Problem>) -> BTreeMap<String, Stamp> {
+        let mut files = BTreeMap::new();
+        let Some(dir) = &self.config.server.handlers_dir else { return files };
+        let listing = match std::fs::read_dir(dir) {
+            Ok(listing) => listing,
+            Err(error) => {
+                tracing::error!(%error, folder = %dir.display(), "cannot read the handlers folder");
+                // Not a reason to take everything away.
+                return self.entries.iter().map(|(name, entry)| (name.clone(), entry.stamp)).collect();
+            }
+        };
+        for file in listing.filter_map(Result::ok) {
+            let path = file.path();
+            if path.extension().is_none_or(|extension| extension != "wasm") {
+                continue;
+            }
+            let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+                let reason =
+                    "the name of the file may have letters, digits, `-`, `_` and `.` only; rename it";
+                problems.push(self.problem(name, reason.to_owned()));
+                continue;
+            }
+            // A file that has just gone is none.
+            if let Ok(metadata) = std::fs::metadata(&path) {
+                let settings = std::fs::metadata(path.with_extension("toml")).ok();
+                let stamp =
+                    Stamp { component: (&metadata).into(), settings: settings.as_ref().map(Into::into) };
+                files.insert(name.to_owned(), stamp);
+            }
+        }
+        files
+    }
+
+    /// Loads several at once, since a compiler is slow to start on each alone.
+    fn load_all(&self, files: &BTreeMap<String, Stamp>) -> Vec<Result<Arc<Handler>, Failure>> {
+        std::thread::scope(|scope| {
+            let loading: Vec<_> = files.keys().map(|name| scope.spawn(|| self.load_one(name))).collect();
+            loading
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(Failure::panicked())))
+                .collect()
+        })
+    }
+
+    fn load_one(&self, name: &str) -> Result<Arc<Handler>, Failure> {
+        let path = self.path(name);
+        let fail = |reason: String| Failure { reason, claims: Routes::new() };
+        let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if length > LONGEST {
+            return Err(fail(format!("{} is longer than {LONGEST} bytes", path.display())));
+        }
+        let bytes =
+            std::fs::read(&path).map_err(|error| fail(format!("cannot read {}: {error}", path.display())))?;
+        let mut config = self.handler_config(name);
+        if config.routes.is_none() {
+            config.routes = config::read_handler_file(&path.with_extension("toml"))
+                .map_err(|error| fail(error.to_string()))?;
+        }
+        Handler::load(&self.engine, name, &bytes, &config)
+            .map_err(|error| Failure { reason: error.to_string(), claims: error.claims })
+    }
+
+    fn handler_config(&self, name: &str) -> HandlerConfig {
+        self.config.handlers.get(name).cloned().unwrap_or_default()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        let dir = self.config.server.handlers_dir.as_deref().unwrap_or(Path::new(""));
+        dir.join(format!("{name}.wasm"))
+    }
+
+    fn problem(&self, name: &str, reason: String) -> Problem {
+        let configured = self.config.handlers.contains_key(name);
+        Problem { handler: name.to_owned(), reason, configured }
+    }
+}
+
+struct Failure {
+    reason: String,
+    claims: Routes,
+}
+
+impl Failure {
+    fn panicked() -> Self {
+        Self { reason: "the compiler failed on it; please report this".to_owned(), claims: Routes::new() }
+    }
+}
+
+impl Stamp {
+    fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
+        let latest =
+            self.settings.map_or(self.component.modified, |s| s.modified.max(self.component.modified));
+        // A time in the future says nothing of when it was written.
+        now.duration_since(latest).is_ok_and(|elapsed| elapsed < age)
+    }
+}
+
+impl From<&Metadata> for FileStamp {
+    fn from(metadata: &Metadata) -> Self {
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Self { inode: metadata.ino(), length: metadata.len(), modified }
+    }
+}
+
+fn is_end_of_writing(event: &notify::Event) -> bool {
+    use notify::event::{AccessKind, AccessMode, EventKind};
+    matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
+}
+
+fn kept(before: Option<&Arc<Handler>>) -> &'static str {
+    if before.is_some() { "; the version before goes on serving" } else { "; its routes answer 503" }
+}
+
+/// The line that says which version runs from now on.
+pub fn log_loaded(handler: &Handler) {
+    let routes = handler.routes().iter().map(|claim| claim.route.to_string()).collect::<Vec<_>>().join(", ");
+    tracing::info!(
+        handler = handler.name(),
+        digest = handler.digest(),
+        kind = %handler.kind(),
+        isolation = ?handler.isolation(),
+        routes,
+        "loaded"
+    );
+}

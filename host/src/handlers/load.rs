@@ -1,0 +1,377 @@
+//! From a file's bytes to a [`Handler`] that can be called: compile, recognise,
+//! check, link, try.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use super::engine::Engine;
+use super::instance::{self, Status};
+use super::log::LogLimit;
+use super::outbound::OutboundClient;
+use super::pool::Admission;
+use super::state::State;
+use super::{Claim, Routes, section};
+use crate::config::{HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
+use crate::router::PatternError;
+
+/// The interface whose export makes a component a handler of our world.
+const OWN: &str = "patchboard:handler/handler@0.1.0";
+/// Packages whose interfaces are linked.
+const LINKED: [&str; 8] = [
+    "patchboard:handler/",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:http/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+/// How long the trial instance may take to start.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A version of a handler, ready to be called.
+pub struct Handler {
+    id: u64,
+    name: Arc<str>,
+    digest: String,
+    kind: Kind,
+    isolation: Isolation,
+    routes: Routes,
+    program: Program,
+    limits: Limits,
+    environment: Vec<(String, String)>,
+    outbound: Arc<[OriginPattern]>,
+    log_limit: Arc<LogLimit>,
+    admission: Admission,
+    superseded: watch::Sender<bool>,
+}
+
+/// What a component speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `patchboard:handler/service`.
+    Own,
+    /// `wasi:http/service` 0.3.
+    Service,
+    /// `wasi:http/proxy` 0.2.
+    Proxy,
+}
+
+/// A linked component.
+pub(super) enum Program {
+    Own(InstancePre<State>, ComponentExportIndex),
+    Service(ServicePre<State>),
+    Proxy(ProxyPre<State>),
+}
+
+/// Why a component cannot be loaded, and the routes it would have had.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct LoadError {
+    reason: String,
+    /// The routes that answer 503 meanwhile.
+    pub claims: Routes,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "patchboard:handler 0.1",
+            Self::Service => "wasi:http 0.3",
+            Self::Proxy => "wasi:http 0.2",
+        })
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handler({} {})", self.name, self.digest)
+    }
+}
+
+impl Handler {
+    /// Loads the component `bytes` as handler `name`. Takes as long as compiling
+    /// does; not for a core's thread.
+    ///
+    /// # Errors
+    ///
+    /// Names what is wrong with the component and, where there is one, the remedy.
+    pub fn load(
+        engine: &Arc<Engine>,
+        name: &str,
+        bytes: &[u8],
+        config: &HandlerConfig,
+    ) -> Result<Arc<Self>, LoadError> {
+        let claims = claims(name, bytes, config)?;
+        let fail = |reason: String| LoadError { reason, claims: claims.clone() };
+        if config.limits.memory_bytes > engine.memory_bytes() {
+            return Err(fail(format!(
+                "limits.memory_bytes is more than the {} bytes the pool was made for; restart the server",
+                engine.memory_bytes()
+            )));
+        }
+        let component = compile(engine, bytes).map_err(fail)?;
+        let kind = kind(engine, &component).map_err(fail)?;
+        let isolation = isolation(kind, config.isolation).map_err(fail)?;
+        check_imports(engine, name, &component, isolation).map_err(fail)?;
+        let program = link(engine, &component, kind, isolation)
+            .map_err(|error| fail(format!("cannot be linked: {error:#}")))?;
+        let mut limits = config.limits.clone();
+        if isolation == Isolation::Request {
+            limits.calls_per_instance = 1;
+        }
+        let handler = Arc::new(Self {
+            id: next_id(),
+            name: name.into(),
+            digest: digest(bytes),
+            kind,
+            isolation,
+            routes: claims.clone(),
+            program,
+            environment: config.environment.clone(),
+            outbound: config.outbound.clone().into(),
+            log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
+            admission: Admission::new(&limits),
+            superseded: watch::Sender::new(false),
+            limits,
+        });
+        handler.trial(engine).map_err(|reason| fail(format!("does not start: {reason}")))?;
+        Ok(handler)
+    }
+
+    /// Instantiates once, without a call.
+    fn trial(&self, engine: &Engine) -> Result<(), String> {
+        static CLIENT: OnceLock<OutboundClient> = OnceLock::new();
+        let client = CLIENT.get_or_init(|| OutboundClient::new(None));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        runtime.block_on(async {
+            let start = instance::start(self, engine, client, Arc::new(Status::new()));
+            match tokio::time::timeout(TRIAL_TIMEOUT, start).await {
+                Ok(started) => started.map(drop).map_err(|error| format!("{error:#}")),
+                Err(_) => Err(format!("it took longer than {TRIAL_TIMEOUT:?}")),
+            }
+        })
+    }
+
+    /// Names this version among all that were ever loaded.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The name: that of the file, without `.wasm`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    /// SHA-256 of the file, the first 12 hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Whether both are made of the same bytes and claim the same routes.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.routes == other.routes
+    }
+
+    /// What the component speaks.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How its calls share instances.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// The routes it claims.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    pub(super) fn outbound(&self) -> Arc<[OriginPattern]> {
+        self.outbound.clone()
+    }
+
+    pub(super) fn log_limit(&self) -> Arc<LogLimit> {
+        self.log_limit.clone()
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// Tells the instances that another version, or none, took this one's place.
+    pub(super) fn supersede(&self) {
+        self.superseded.send_replace(true);
+    }
+
+    pub(super) fn watch_superseded(&self) -> watch::Receiver<bool> {
+        self.superseded.subscribe()
+    }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The routes, first found wins: configured, the component's own, `/NAME` and below.
+fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, LoadError> {
+    let of_config = |routes: &[RouteConfig]| {
+        let claim = |route: &RouteConfig| Claim { name: route.name().to_owned(), route: route.route.clone() };
+        routes.iter().map(claim).collect()
+    };
+    if let Some(routes) = &config.routes {
+        return Ok(of_config(routes));
+    }
+    let section = section::read(bytes);
+    if let Ok(routes) = &section
+        && !routes.is_empty()
+    {
+        return Ok(routes.clone());
+    }
+    let default = || {
+        let (root, below) =
+            (RouteConfig::any(&format!("/{name}"))?, RouteConfig::any(&format!("/{name}/{{*path}}"))?);
+        Ok(of_config(&[root, below]))
+    };
+    let claims = default()
+        .map_err(|error: PatternError| LoadError { reason: error.to_string(), claims: Routes::new() })?;
+    match section {
+        // What cannot even be parsed is reported by the compiler, in its words.
+        Err(reason) if reason.contains(section_name()) => Err(LoadError { reason, claims }),
+        _ => Ok(claims),
+    }
+}
+
+const fn section_name() -> &'static str {
+    "patchboard:routes"
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
+    if wasmparser::Parser::is_core_wasm(bytes) {
+        return Err("is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());
+    }
+    if !wasmparser::Parser::is_component(bytes) {
+        return Err("is not a WebAssembly component".to_owned());
+    }
+    Component::from_binary(engine.wasm(), bytes).map_err(|error| format!("does not compile: {error:#}"))
+}
+
+fn kind(engine: &Engine, component: &Component) -> Result<Kind, String> {
+    let exports: Vec<_> =
+        component.component_type().exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+    let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
+    if component.get_export_index(None, OWN).is_some() {
+        Ok(Kind::Own)
+    } else if has("wasi:http/handler@0.3.") {
+        Ok(Kind::Service)
+    } else if has("wasi:http/incoming-handler@0.2.") {
+        Ok(Kind::Proxy)
+    } else {
+        Err(format!(
+            "exports no handler ({OWN}, wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2); it exports: {}",
+            if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
+        ))
+    }
+}
+
+fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Isolation, String> {
+    match (kind, configured) {
+        (Kind::Proxy, Some(Isolation::Shared)) => Err(
+            "a wasi:http 0.2 component takes one call at a time; set isolation to \"request\" or \"reuse\""
+                .to_owned(),
+        ),
+        (_, Some(isolation)) => Ok(isolation),
+        (Kind::Proxy, None) => Ok(Isolation::Request),
+        (Kind::Own | Kind::Service, None) => Ok(Isolation::Shared),
+    }
+}
+
+fn check_imports(
+    engine: &Engine,
+    name: &str,
+    component: &Component,
+    isolation: Isolation,
+) -> Result<(), String> {
+    let ty = component.component_type();
+    let imports = ty.imports(engine.wasm()).map(|(name, _)| name);
+    let (mut ungranted, mut blocking) = (Vec::new(), Vec::new());
+    for import in imports {
+        if !LINKED.iter().any(|linked| import.starts_with(linked)) {
+            ungranted.push(import);
+        } else if isolation == Isolation::Shared && is_blocking_http(import) {
+            blocking.push(import);
+        }
+    }
+    if !ungranted.is_empty() {
+        let (verb, list) = (if ungranted.len() == 1 { "is" } else { "are" }, ungranted.join(", "));
+        return Err(format!(
+            "imports {list}, which {verb} not granted, and which this host does not offer; build it without"
+        ));
+    }
+    if !blocking.is_empty() {
+        let list = blocking.join(", ");
+        return Err(format!(
+            "imports {list}, which would hold every call of a shared instance; \
+             use wasi:http 0.3's client, or set isolation = \"request\" in [handlers.{name}]"
+        ));
+    }
+    Ok(())
+}
+
+fn is_blocking_http(import: &str) -> bool {
+    import.starts_with("wasi:http/") && import.contains("@0.2.")
+}
+
+fn link(
+    engine: &Engine,
+    component: &Component,
+    kind: Kind,
+    isolation: Isolation,
+) -> wasmtime::Result<Program> {
+    let pre = engine.linker(isolation).instantiate_pre(component)?;
+    Ok(match kind {
+        Kind::Own => {
+            let handle = component
+                .get_export_index(None, OWN)
+                .and_then(|interface| component.get_export_index(Some(&interface), "handle"))
+                .ok_or_else(|| wasmtime::format_err!("{OWN} has no function `handle`"))?;
+            Program::Own(pre, handle)
+        }
+        Kind::Service => Program::Service(ServicePre::new(pre)?),
+        Kind::Proxy => Program::Proxy(ProxyPre::new(pre)?),
+    })
+}

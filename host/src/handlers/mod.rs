@@ -1,0 +1,69 @@
+//! Handlers: components, their instances and the calls in them.
+//!
+//! In: files in the handlers folder ([`folder`]) and requests with their route
+//! ([`Core::call`]). Here: compile, check and link ([`load`]); keep instances per
+//! core ([`pool`]); run calls in them ([`instance`], [`call`]) within the limits.
+//! Out: a response, or a [`CallError`]. The only module that names wasmtime.
+
+mod bindings;
+mod blocking;
+mod call;
+mod engine;
+mod error;
+pub mod folder;
+mod instance;
+mod limits;
+mod load;
+mod log;
+mod outbound;
+mod pool;
+mod request_body;
+mod routing;
+mod section;
+mod state;
+
+use http::Request;
+use hyper::body::Incoming;
+
+pub use engine::Engine;
+pub use error::CallError;
+pub use load::{Handler, Kind, LoadError};
+pub use pool::Core;
+
+use crate::router::RoutePattern;
+
+/// The routes a handler claims.
+pub type Routes = Vec<Claim>;
+
+/// One route that a handler claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The name the handler knows it by.
+    pub name: String,
+    /// Its method and pattern.
+    pub route: RoutePattern,
+}
+
+/// The route that matched a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedRoute {
+    /// The name the handler knows it by.
+    pub name: String,
+    /// Its pattern.
+    pub pattern: String,
+    /// Each parameter's name and decoded value, in order.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// A request on its way into a handler.
+#[derive(Debug)]
+pub struct Call {
+    /// Head and body as they came.
+    pub request: Request<Incoming>,
+    /// The authority the client asked for.
+    pub authority: String,
+    /// The route that matched.
+    pub route: MatchedRoute,
+    /// Names the request.
+    pub request_id: String,
+}

@@ -1,0 +1,98 @@
+//! The `patchboard:routes` custom section: the routes a component brings.
+//!
+//! Each route attribute of the SDK adds one line of JSON to the section, which lies
+//! in a core module inside the component, so it is read without running anything:
+//! `{"v":1,"method":"POST","pattern":"/demo1/{name}","name":"demo1"}`.
+
+use serde::Deserialize;
+use wasmparser::{Parser, Payload};
+
+use super::{Claim, Routes};
+use crate::router::{MethodFilter, Pattern, RoutePattern};
+
+const SECTION: &str = "patchboard:routes";
+const VERSION: u32 = 1;
+/// The most a section may hold, in bytes.
+const LONGEST: usize = 1 << 20;
+
+#[derive(Deserialize)]
+struct Line {
+    v: u32,
+    method: String,
+    pattern: String,
+    name: String,
+}
+
+/// Reads the routes of a component; none where it has no section.
+pub(super) fn read(component: &[u8]) -> Result<Routes, String> {
+    let mut routes = Routes::new();
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload.map_err(|error| error.to_string())?;
+        if let Payload::CustomSection(section) = payload
+            && section.name() == SECTION
+        {
+            parse(section.data(), &mut routes)?;
+        }
+    }
+    Ok(routes)
+}
+
+fn parse(section: &[u8], routes: &mut Routes) -> Result<(), String> {
+    if section.len() > LONGEST {
+        return Err(format!("its {SECTION} section is longer than {LONGEST} bytes"));
+    }
+    for line in section.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let fail = |reason: String| {
+            format!("its {SECTION} section has the line `{}`: {reason}", String::from_utf8_lossy(line))
+        };
+        let line: Line = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
+        if line.v != VERSION {
+            return Err(fail(format!("version {} is not known to this host; update it", line.v)));
+        }
+        let method = MethodFilter::parse(&line.method)
+            .ok_or_else(|| fail(format!("`{}` is not a method", line.method)))?;
+        let pattern = Pattern::parse(&line.pattern).map_err(|error| fail(error.to_string()))?;
+        routes.push(Claim { name: line.name, route: RoutePattern { method, pattern } });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(section: &str, expected: Result<&[&str], &str>) {
+        let mut routes = Routes::new();
+        let found = parse(section.as_bytes(), &mut routes);
+        match expected {
+            Ok(expected) => {
+                found.unwrap();
+                let found: Vec<_> = routes.iter().map(|c| format!("{} {}", c.name, c.route)).collect();
+                assert_eq!(found, expected);
+            }
+            Err(part) => {
+                let error = found.unwrap_err();
+                assert!(error.contains(part), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_routes() {
+        check("", Ok(&[]));
+        check(
+            "{\"v\":1,\"method\":\"POST\",\"pattern\":\"/demo1/{name}\",\"name\":\"demo1\"}\n\
+             {\"v\":1,\"method\":\"*\",\"pattern\":\"/\",\"name\":\"all\"}\n",
+            Ok(&["demo1 POST /demo1/{name}", "all /"]),
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check("{", Err("the line `{`"));
+        check("{\"v\":2,\"method\":\"GET\",\"pattern\":\"/\",\"name\":\"a\"}", Err("version 2"));
+        check("{\"v\":1,\"method\":\"get\",\"pattern\":\"/\",\"name\":\"a\"}", Err("`get` is not a method"));
+        check("{\"v\":1,\"method\":\"GET\",\"pattern\":\"x\",\"name\":\"a\"}", Err("starts with `/`"));
+    }
+}

@@ -1,0 +1,111 @@
+//! What a store holds: the guest's WASI context, its limits, and its calls.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use wasmtime::component::{GuestTaskId, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::instance::{Answer, CallHead, Status};
+use super::limits::MemoryLimit;
+use super::load::Handler;
+use super::log::LogStream;
+use super::outbound::{Outbound, OutboundClient};
+
+/// The data of a store.
+pub(super) struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    pub(super) outbound: Outbound,
+    pub(super) memory: MemoryLimit,
+    /// The calls whose guest task has started, by that task. Task ids are used
+    /// again, so an entry goes with its call.
+    pub(super) calls: HashMap<GuestTaskId, Arc<CallRecord>>,
+    /// The call that the last tick found on the stack.
+    pub(super) interrupted: Option<GuestTaskId>,
+    pub(super) status: Arc<Status>,
+}
+
+/// What is known of a call while it runs.
+pub(super) struct CallRecord {
+    pub(super) head: Arc<CallHead>,
+    answer: Mutex<Option<oneshot::Sender<Answer>>>,
+    cpu_nanoseconds: AtomicU64,
+    outbound_before: u64,
+}
+
+impl CallRecord {
+    pub(super) fn new(head: Arc<CallHead>, answer: oneshot::Sender<Answer>, state: &State) -> Self {
+        Self {
+            head,
+            answer: Mutex::new(Some(answer)),
+            cpu_nanoseconds: AtomicU64::new(0),
+            outbound_before: state.outbound.requests(),
+        }
+    }
+
+    /// Answers the call, if nobody has yet.
+    pub(super) fn answer(&self, answer: Answer) {
+        if let Some(sender) = self.take() {
+            // Nobody waits where the client has gone away or the call has timed out.
+            sender.send(answer).ok();
+        }
+    }
+
+    pub(super) fn take(&self) -> Option<oneshot::Sender<Answer>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Adds to the CPU time of the call; gives the sum.
+    pub(super) fn charge(&self, time: Duration) -> Duration {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.cpu_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        Duration::from_nanos(before.saturating_add(nanoseconds))
+    }
+
+    /// Whether running the call again cannot be noticed: it is safe, has no body,
+    /// nothing was sent, and no outbound request was made since it began.
+    pub(super) fn may_run_again(&self, state: &State) -> bool {
+        self.head.parts.method.is_safe()
+            && !self.head.has_body
+            && self.outbound_before == state.outbound.requests()
+    }
+}
+
+impl State {
+    pub(super) fn new(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> Self {
+        let stream = |name| LogStream::new(handler.shared_name(), name, handler.log_limit());
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(stream("stdout")).stderr(stream("stderr"));
+        // Sockets are linked, but nothing may be done with them.
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        wasi.envs(handler.environment());
+        Self {
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            outbound: Outbound::new(handler.shared_name(), handler.outbound(), client.clone()),
+            memory: MemoryLimit::new(handler.limits().memory_bytes),
+            calls: HashMap::new(),
+            interrupted: None,
+            status,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+    }
+}

@@ -1,0 +1,30 @@
+//! Patchboard: a web server whose every dynamic route is a plug-in.
+//!
+//! The journey of a request, a module per stage:
+//!
+//! ```text
+//! listener -> connection -> dispatch -> router -+-> static_files ----+-> response
+//!  accept      one hyper     one request  match |                    |   body, headers,
+//!              connection    never fails        +-> handlers --------+   one access-log line
+//! ```
+//!
+//! - [`server`] accepts connections, hands each to a core, drains them at the end.
+//! - [`dispatch`] turns every request into a response and one access-log line.
+//! - [`router`] (pure) finds the target of a method and path.
+//! - [`static_files`] answers from a folder.
+//! - [`handlers`] loads components, keeps their instances and calls them.
+//! - [`config`] and [`cli`] are the only ones to read settings or the environment.
+//!
+//! ARCHITECTURE.md has the bird's-eye view and the invariants.
+
+pub mod body;
+pub mod cli;
+pub mod config;
+pub mod dispatch;
+pub mod error;
+pub mod handlers;
+pub mod router;
+pub mod server;
+pub mod site;
+pub mod static_files;
+pub mod telemetry;

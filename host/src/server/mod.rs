@@ -1,0 +1,88 @@
+//! The server: listeners, cores, connections, and their end.
+//!
+//! One control thread binds, accepts and waits for signals; each core is a thread
+//! with its own single-threaded runtime, on which a connection and the guest code
+//! it calls stay. The accept loop gives each connection to the core that has the
+//! fewest, so that long-lived connections stay in balance.
+
+mod connection;
+mod core;
+mod listener;
+mod shutdown;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::ServerConfig;
+use crate::dispatch::Dispatch;
+use crate::handlers::Engine;
+
+pub use listener::{BindError, Listeners};
+
+/// Binds all addresses, before anything slow is done.
+///
+/// # Errors
+///
+/// Every address that cannot be had.
+pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
+    Listeners::bind(&config.listen)
+}
+
+/// What a connection is held to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionLimits {
+    pub(crate) head_timeout: Duration,
+    pub(crate) head_bytes: usize,
+}
+
+/// Serves until a signal, then drains. Runs on the calling thread.
+///
+/// `announce` is called once connections are accepted, with the bound addresses.
+///
+/// # Errors
+///
+/// If a thread or runtime cannot be started.
+pub fn run(
+    config: &ServerConfig,
+    listeners: Listeners,
+    engine: &Arc<Engine>,
+    dispatch: &Arc<Dispatch>,
+    announce: impl FnOnce(&[SocketAddr]),
+) -> anyhow::Result<()> {
+    let limits = ConnectionLimits {
+        head_timeout: config.head_timeout,
+        head_bytes: usize::try_from(config.head_bytes)?,
+    };
+    let addresses = listeners.addresses().to_vec();
+    engine.set_self_address(addresses.first().copied());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let cores = (0..config.cores)
+        .map(|index| core::spawn(index, limits, engine, dispatch))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    runtime.block_on(async {
+        let mut signals = shutdown::Signals::listen()?;
+        let accepting = listener::accept(listeners, &cores, config.connections)?;
+        announce(&addresses);
+        let signal = tokio::select! {
+            signal = signals.next() => signal,
+            never = accepting => match never {},
+        };
+        tracing::info!(signal, "draining");
+        dispatch.set_unready();
+        let drained = core::drain(&cores, config.drain_timeout);
+        tokio::select! {
+            unfinished = drained => match unfinished {
+                0 => tracing::info!("drained"),
+                connections => tracing::warn!(
+                    connections,
+                    "drain_timeout is over; calls under way are cancelled"
+                ),
+            },
+            signal = signals.next() => tracing::warn!(signal, "second signal; calls under way are cancelled"),
+        }
+        anyhow::Ok(())
+    })?;
+    core::stop(cores);
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Step 4: what a path that names a folder is answered with.
+//!
+//! With a trailing slash that is its index, else the folder itself, for the
+//! caller to list or refuse. Without, a redirect to the path with the slash, so
+//! that relative links in the page below resolve against the folder.
+
+use std::os::fd::OwnedFd;
+
+use http::header::LOCATION;
+use http::{HeaderValue, Response, StatusCode, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::error::ServeError;
+use super::open::{Opened, RegularFile, Root};
+use super::path::FilePath;
+use crate::body::Body;
+
+/// What the request turned out to be for.
+#[derive(Debug)]
+pub(super) enum Target {
+    File(RegularFile),
+    /// A folder's index, with its path.
+    Index(RegularFile, FilePath),
+    /// A folder without an index.
+    Directory(OwnedFd),
+    /// A folder, named without its slash.
+    Redirect,
+}
+
+/// Steps 3 and 4. The index is tried first: it is the common case, and its
+/// folder need not be readable.
+pub(super) fn resolve(root: &Root, path: &FilePath, trailing_slash: bool) -> Result<Target, ServeError> {
+    if !trailing_slash {
+        return Ok(match root.open_beneath(path)? {
+            Opened::File(file) => Target::File(file),
+            Opened::Directory(_) => Target::Redirect,
+        });
+    }
+    let index = path.index();
+    match root.open_beneath(&index) {
+        Ok(Opened::File(file)) => return Ok(Target::Index(file, index)),
+        Ok(Opened::Directory(_)) | Err(ServeError::NotFound) => {}
+        Err(error) => return Err(error),
+    }
+    match root.open_beneath(path)? {
+        Opened::Directory(dir) => Ok(Target::Directory(dir)),
+        // `/file.txt/` names something inside a file.
+        Opened::File(_) => Err(ServeError::NotFound),
+    }
+}
+
+/// 301 to the same path with a slash, and the same query.
+pub(super) fn redirect(uri: &Uri) -> Result<Response<Body>, ServeError> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response.headers_mut().insert(LOCATION, HeaderValue::try_from(location(uri))?);
+    Ok(response)
+}
+
+/// A `Location` that begins with `//`, or with `/\`, which browsers take for
+/// the same, would lead to another host: it must not, whatever was asked for.
+fn location(uri: &Uri) -> String {
+    const UNSAFE: &AsciiSet = &CONTROLS.add(b'\\').add(b' ').add(b'"').add(b'<').add(b'>');
+    let path = uri.path().trim_start_matches('/');
+    let mut location = format!("/{}/", utf8_percent_encode(path, UNSAFE));
+    if let Some(query) = uri.query() {
+        location.push('?');
+        location.extend(utf8_percent_encode(query, UNSAFE));
+    }
+    location
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_stays_on_this_host() {
+        let check = |asked: &str, expected: &str| {
+            let uri = Uri::builder().path_and_query(asked).build().unwrap();
+            assert_eq!(location(&uri), expected, "{asked}");
+        };
+        check("/a", "/a/");
+        check("/a%20b/c?x=1&y=%2F", "/a%20b/c/?x=1&y=%2F");
+        check("/a?", "/a/?");
+        check("//evil.example", "/evil.example/");
+        check("///evil.example/%2e%2e", "/evil.example/%2e%2e/");
+        check("/\\evil.example", "/%5Cevil.example/");
+    }
+}

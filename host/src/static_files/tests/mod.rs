@@ -1,0 +1,121 @@
+//! The whole stage over temporary folders: every rule by name, and what opens
+//! files under both ways of looking names up.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bodies;
+mod folders;
+mod head;
+mod lookup;
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use tempfile::TempDir;
+
+use super::content::{CHUNK_BYTES, WHOLE_BYTES};
+use super::open::{Resolver, Root};
+use super::{Mount, MountConfig};
+use crate::body::{Body, BodyError};
+
+/// A mount at `/files` on a folder of its own.
+struct Site {
+    dir: TempDir,
+    show_index: bool,
+    resolver: Option<Resolver>,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), show_index: false, resolver: None }
+    }
+
+    /// The same site once for each resolver.
+    fn each() -> Vec<Self> {
+        let mut sites = vec![Self { resolver: Some(Resolver::Walk), ..Self::new() }];
+        #[cfg(target_os = "linux")]
+        sites.push(Self { resolver: Some(Resolver::Kernel), ..Self::new() });
+        sites
+    }
+
+    fn listed() -> Self {
+        Self { show_index: true, ..Self::new() }
+    }
+
+    /// The mounted folder, inside a folder that is outside of the mount.
+    fn path(&self, name: impl AsRef<std::path::Path>) -> std::path::PathBuf {
+        self.dir.path().join("www").join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn mount(&self) -> Mount {
+        fs::create_dir_all(self.path("")).unwrap();
+        let mut mount = Mount::open(MountConfig {
+            prefix: "/files".into(),
+            dir: self.path(""),
+            name: Some("files".into()),
+            show_index: self.show_index,
+        })
+        .unwrap();
+        if let Some(resolver) = self.resolver {
+            let root = Root::open(&self.path("")).unwrap();
+            mount.root = Arc::new(root.with_resolver(resolver));
+        }
+        mount
+    }
+
+    /// `target` as a router would hand it over, with its prefix taken off.
+    async fn send(&self, request: Request<()>) -> Response<Body> {
+        let (parts, ()) = request.into_parts();
+        let below = parts.uri.path().strip_prefix("/files").unwrap();
+        let segments: Vec<Vec<u8>> = below
+            .split('/')
+            .skip(1)
+            .map(|segment| percent_encoding::percent_decode_str(segment).collect())
+            .collect();
+        let trailing_slash = below.ends_with('/');
+        self.mount().serve(&parts, &segments, trailing_slash).await
+    }
+
+    async fn get(&self, target: &str) -> Response<Body> {
+        self.send(Request::get(target).body(()).unwrap()).await
+    }
+
+    async fn status(&self, target: &str) -> u16 {
+        self.get(target).await.status().as_u16()
+    }
+
+    async fn segments(&self, segments: &[&[u8]]) -> u16 {
+        let (parts, ()) = Request::get("/files/x").body(()).unwrap().into_parts();
+        self.mount().serve(&parts, segments, false).await.status().as_u16()
+    }
+}
+
+fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+async fn bytes(response: Response<Body>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+async fn text(response: Response<Body>) -> String {
+    String::from_utf8(bytes(response).await.into()).unwrap()
+}
+
+/// Bytes that differ from place to place.
+fn pattern(length: u64) -> Vec<u8> {
+    (0..length).map(|n| (n ^ (n >> 8) ^ (n >> 16)) as u8).collect()
+}

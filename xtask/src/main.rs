@@ -1,0 +1,49 @@
+//! `cargo xtask`: everything about this repository that cargo alone cannot do.
+//!
+//! Building guests to components, running the demo and the tests with what they
+//! need, and vendoring WASI's WIT. Each command is a file of this folder; none
+//! of them is part of what is shipped.
+
+mod apt;
+mod command;
+mod debian;
+mod demo;
+mod guests;
+mod out_dir;
+mod test;
+mod toolchain;
+mod wit;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Patchboard's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Guests(guests::Arguments),
+    Demo(demo::Arguments),
+    Test(test::Arguments),
+    Wit(wit::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Guests(arguments) => guests::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Wit(arguments) => wit::run(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,48 @@
+//! `cargo xtask test`: all that has to be there before the tests can run, then
+//! the tests.
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::command::{self, say};
+use crate::workspace::Workspace;
+use crate::{demo, guests, wit};
+
+/// Guests are left out: they are components, and run under the tests of
+/// `patchboard-tests`.
+const PACKAGES: [&str; 5] =
+    ["patchboard", "xtask", "patchboard-tests", "patchboard-sdk", "patchboard-macros"];
+
+/// Check wit/deps, build the guests and the server, and run all tests
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Which tests, and other options of the test programs
+    #[arg(last = true, value_name = "FILTER")]
+    filters: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    step(1, "check wit/deps", wit::check)?;
+    step(2, "build the guests", guests::for_tests)?;
+    step(3, "build the server", || demo::build_server(demo::Profile::Dev).map(|_| ()))?;
+    step(4, "run the tests", || cargo_test(&arguments.filters))
+}
+
+fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    say(format!("step {number} of 4: {name}"));
+    work().with_context(|| format!("step {number} of 4 failed: {name}"))
+}
+
+fn cargo_test(filters: &[String]) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let mut cargo = command::cargo(&workspace.root);
+    cargo.arg("test");
+    for package in PACKAGES {
+        cargo.args(["-p", package]);
+    }
+    if !filters.is_empty() {
+        cargo.arg("--").args(filters);
+    }
+    command::run(&mut cargo)
+}

@@ -1,0 +1,150 @@
+//! Which compiler builds the guests.
+//!
+//! The ordinary one where it has the target `wasm32-wasip2` or rustup can
+//! download it; else the one that [`debian`] puts together, which is used
+//! straight away once it is there, so that a download that is known to fail on
+//! this machine is not tried again at every build.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::command::{self, say};
+use crate::debian;
+
+/// What guests are compiled for: components that import WASI 0.2.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// How long rustup may take to download the target (about 20 MB).
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(60);
+
+/// What has to be said to cargo so that it can build guests.
+pub(crate) enum Toolchain {
+    /// Nothing.
+    Ordinary,
+    /// To use another compiler.
+    Compiler(PathBuf),
+}
+
+/// The compiler that builds the host.
+pub(crate) struct HostCompiler {
+    /// Its version, `1.95.0`.
+    pub(crate) release: String,
+    /// The target it runs on and compiles for.
+    pub(crate) host: String,
+    /// The folder of its libraries and tools.
+    pub(crate) sysroot: PathBuf,
+}
+
+impl Toolchain {
+    /// Finds the toolchain for guests, and makes one where there is none.
+    pub(crate) fn find(root: &Path) -> Result<Self> {
+        if has_target(root)? {
+            return Ok(Self::Ordinary);
+        }
+        let compiler = HostCompiler::query(root)?;
+        let place = debian::Place::for_compiler(&compiler)?;
+        if let Some(rustc) = place.ready(&compiler)? {
+            say(format!(
+                "this machine has no target {TARGET}; using the toolchain in {}",
+                place.path().display()
+            ));
+            return Ok(Self::Compiler(rustc));
+        }
+        let why = match add_target(root) {
+            Ok(()) if has_target(root)? => return Ok(Self::Ordinary),
+            Ok(()) => anyhow::anyhow!("rustup says it is there, rustc does not find it"),
+            Err(error) => error,
+        };
+        say(format!("the target {TARGET} cannot be had from rustup: {why:#}"));
+        let rustc = place.build(&compiler).with_context(|| {
+            format!(
+                "no toolchain for guests: this machine has no target {TARGET}; run \
+                 `rustup target add {TARGET}` where static.rust-lang.org can be reached"
+            )
+        })?;
+        Ok(Self::Compiler(rustc))
+    }
+
+    /// Makes `cargo` build with this toolchain.
+    pub(crate) fn apply(&self, cargo: &mut Command) {
+        // Flags and wrappers meant for the host would end up in the guests.
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+            "RUSTC_WORKSPACE_WRAPPER",
+        ] {
+            cargo.env_remove(name);
+        }
+        if let Self::Compiler(rustc) = self {
+            cargo.env("RUSTC", rustc).env("RUSTC_WRAPPER", "");
+        }
+    }
+}
+
+impl HostCompiler {
+    /// Asks the `rustc` that cargo would use in `root`.
+    fn query(root: &Path) -> Result<Self> {
+        let verbose = command::output(rustc(root).arg("-vV"))?;
+        let sysroot = command::output(rustc(root).args(["--print", "sysroot"]))?;
+        Ok(Self {
+            release: field(&verbose, "release").context("`rustc -vV` names no release")?.to_owned(),
+            host: field(&verbose, "host").context("`rustc -vV` names no host")?.to_owned(),
+            sysroot: PathBuf::from(sysroot.trim()),
+        })
+    }
+}
+
+/// The target triple of this machine.
+pub(crate) fn host_triple(root: &Path) -> Result<String> {
+    Ok(HostCompiler::query(root)?.host)
+}
+
+/// The value of `name: value` in what `rustc -vV` writes.
+pub(crate) fn field<'a>(verbose: &'a str, name: &str) -> Option<&'a str> {
+    verbose.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+fn rustc(root: &Path) -> Command {
+    let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.current_dir(root);
+    command
+}
+
+fn has_target(root: &Path) -> Result<bool> {
+    let folder = command::output(rustc(root).args(["--print", "target-libdir", "--target", TARGET]))?;
+    Ok(Path::new(folder.trim()).is_dir())
+}
+
+fn add_target(root: &Path) -> Result<()> {
+    anyhow::ensure!(command::exists("rustup"), "there is no rustup");
+    say(format!(
+        "this machine has no target {TARGET}, for which guests are compiled; trying \
+         `rustup target add {TARGET}`, for {} s at most",
+        DOWNLOAD_LIMIT.as_secs()
+    ));
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]).current_dir(root);
+    // A failure is expected here, and not worth a page of rustup's own frames.
+    rustup.env("RUST_BACKTRACE", "0");
+    command::run_within(&mut rustup, DOWNLOAD_LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_verbose_version() {
+        let verbose = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\n\
+                       host: x86_64-unknown-linux-gnu\nrelease: 1.95.0\nLLVM version: 22.1.2\n";
+        assert_eq!(field(verbose, "release"), Some("1.95.0"));
+        assert_eq!(field(verbose, "host"), Some("x86_64-unknown-linux-gnu"));
+        assert_eq!(field(verbose, "commit-hash"), None);
+    }
+}
