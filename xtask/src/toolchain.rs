@@ -18,6 +18,9 @@ use crate::debian;
 /// What guests are compiled for: components that import WASI 0.2.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
+/// Set to `debian`, it makes the fallback even where it is not needed, to try it.
+const FORCE: &str = "PATCHBOARD_GUEST_TOOLCHAIN";
+
 /// How long rustup may take to download the target (about 20 MB).
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(60);
 
@@ -42,28 +45,27 @@ pub(crate) struct HostCompiler {
 impl Toolchain {
     /// Finds the toolchain for guests, and makes one where there is none.
     pub(crate) fn find(root: &Path) -> Result<Self> {
-        if has_target(root)? {
+        let forced = env::var_os(FORCE).is_some_and(|value| value == "debian");
+        if !forced && has_target(root)? {
             return Ok(Self::Ordinary);
         }
         let compiler = HostCompiler::query(root)?;
         let place = debian::Place::for_compiler(&compiler)?;
         if let Some(rustc) = place.ready(&compiler)? {
-            say(format!(
-                "this machine has no target {TARGET}; using the toolchain in {}",
-                place.path().display()
-            ));
+            say(format!("using the toolchain for {TARGET} in {}", place.path().display()));
             return Ok(Self::Compiler(rustc));
         }
-        let why = match add_target(root) {
-            Ok(()) if has_target(root)? => return Ok(Self::Ordinary),
-            Ok(()) => anyhow::anyhow!("rustup says it is there, rustc does not find it"),
-            Err(error) => error,
-        };
+        let why =
+            match if forced { Err(anyhow::anyhow!("{FORCE} asks for Debian's")) } else { add_target(root) } {
+                Ok(()) if has_target(root)? => return Ok(Self::Ordinary),
+                Ok(()) => anyhow::anyhow!("rustup says it is there, rustc does not find it"),
+                Err(error) => error,
+            };
         say(format!("the target {TARGET} cannot be had from rustup: {why:#}"));
         let rustc = place.build(&compiler).with_context(|| {
             format!(
                 "no toolchain for guests: this machine has no target {TARGET}; run \
-                 `rustup target add {TARGET}` where static.rust-lang.org can be reached"
+                 `rustup target add {TARGET}` where rustup can download it"
             )
         })?;
         Ok(Self::Compiler(rustc))

@@ -6,8 +6,8 @@
 //! answer, and the registration of both.
 //!
 //! The calls of extractors are written out, instead of asking axum's `Handler`
-//! trait for them, so that each can carry the span of the type it is for: a type
-//! that is no extractor is one error, at that type. It also leaves out `Send`,
+//! trait for them, so that each can carry the span of the type it is for: that a
+//! type is no extractor is said at that type. It also leaves out `Send`,
 //! which nothing in a component needs.
 
 use crate::arguments::RouteArguments;
@@ -142,7 +142,8 @@ fn body_extractor(ty: &Type) -> Option<&'static str> {
 }
 
 /// Runs the extractors in the order of the arguments, then the handler. The
-/// first rejection is the answer.
+/// first rejection is the answer. Local names are hygienic (`mixed_site`): a
+/// handler called `request` or `parts` is not shadowed by them.
 fn call_body(function: &ItemFn, types: &[&Type]) -> TokenStream {
     let values: Vec<_> =
         (0..types.len()).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
@@ -155,7 +156,7 @@ fn call_body(function: &ItemFn, types: &[&Type]) -> TokenStream {
                 body.extend(extract(
                     value,
                     quote_spanned! { own_span(ty)=>
-                        ::patchboard::__private::extract_parts::<#ty>(&mut parts)
+                        <#ty as ::patchboard::extract::FromRequestParts<()>>::from_request_parts(&mut parts, &()).await
                     },
                 ));
             }
@@ -167,7 +168,7 @@ fn call_body(function: &ItemFn, types: &[&Type]) -> TokenStream {
             body.extend(extract(
                 value,
                 quote_spanned! { own_span(last_type)=>
-                    ::patchboard::__private::extract::<#last_type, _>(request)
+                    <#last_type as ::patchboard::extract::FromRequest<(), _>>::from_request(request, &()).await
                 },
             ));
         }
@@ -190,9 +191,9 @@ fn call_body(function: &ItemFn, types: &[&Type]) -> TokenStream {
 
 fn extract(value: &syn::Ident, call: TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
-        let #value = match #call.await {
+        let #value = match #call {
             ::core::result::Result::Ok(value) => value,
-            ::core::result::Result::Err(rejection) => return rejection,
+            ::core::result::Result::Err(rejection) => return ::patchboard::__private::reject(rejection),
         };
     }
 }

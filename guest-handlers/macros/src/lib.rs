@@ -2,9 +2,9 @@
 //!
 //! Each attribute leaves the author's function as it is and adds two things
 //! beside it: a line in the component's `patchboard:routes` custom section,
-//! which the host reads without running the component ([`record`]), and an
+//! which the host reads without running the component (`record`), and an
 //! entry in the table by which the component itself finds the function when it
-//! is called ([`handler`]). Whatever is wrong with the attribute or with the
+//! is called (`handler`). Whatever is wrong with the attribute or with the
 //! function is reported at the author's own line.
 //!
 //! Use them through the `patchboard-sdk` crate, which re-exports them.

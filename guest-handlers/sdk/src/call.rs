@@ -1,8 +1,8 @@
 //! What a handler can know of its call beside the request: the route that led to
 //! it and the request id, both of them request extensions and extractors. And
-//! the running of extractors, which the attributes write out for each argument.
+//! what this crate can know of its answer: whether an extractor gave it.
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -101,17 +101,8 @@ fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, (Stat
 #[derive(Clone)]
 pub(crate) struct Rejected;
 
-/// Extracts what leaves the body alone. Called by the attributes.
-pub async fn extract_parts<T: FromRequestParts<()>>(parts: &mut Parts) -> Result<T, Response> {
-    T::from_request_parts(parts, &()).await.map_err(reject)
-}
-
-/// Extracts what may take the body, the last argument. Called by the attributes.
-pub async fn extract<T: FromRequest<(), M>, M>(request: Request) -> Result<T, Response> {
-    T::from_request(request, &()).await.map_err(reject)
-}
-
-fn reject(rejection: impl IntoResponse) -> Response {
+/// Answers with the rejection of an extractor. Called by the attributes.
+pub fn reject(rejection: impl IntoResponse) -> Response {
     let mut response = rejection.into_response();
     response.extensions_mut().insert(Rejected);
     response

@@ -85,7 +85,7 @@ pub use http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri
 /// What the attributes expand to. Not for use by hand, and not stable.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::{extract, extract_parts};
+    pub use crate::call::reject;
     pub use crate::registry::{HandlerFuture, RouteEntry};
     pub use inventory;
 }

@@ -42,13 +42,6 @@ pub(crate) enum Segment<'a> {
 }
 
 impl Segment<'_> {
-    pub(crate) fn parameter(&self) -> Option<&str> {
-        match self {
-            Self::Literal(_) => None,
-            Self::Parameter(name) | Self::Tail(name) => Some(name),
-        }
-    }
-
     pub(crate) fn write(&self, pattern: &mut String) {
         pattern.push('/');
         match self {

@@ -1,5 +1,7 @@
-//! What the compiler tells an author who made a mistake: that it lies at the line
-//! of the mistake, and says it once.
+//! What the compiler tells an author who made a mistake, and that it points to it.
+//!
+//! `TRYBUILD=overwrite cargo test -p patchboard-sdk --test compile_errors` writes
+//! the expected output anew, as a new rustc or axum may word it otherwise.
 
 #[test]
 fn compile_errors() {

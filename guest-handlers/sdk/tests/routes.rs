@@ -2,6 +2,7 @@
 //! component has it under `wasi:http` and as an author tests it.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use futures_util::FutureExt as _;
 use patchboard::extract::{MatchedPath, OriginalUri};

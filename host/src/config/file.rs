@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::reader::{Problems, Section};
+use super::reader::{Lookup, Problems, Section};
 use super::{
     AccessLogFormat, Config, ConfigError, HandlerConfig, Isolation, Limits, MountConfig, RouteConfig,
     ServerConfig, Source,
@@ -81,12 +81,7 @@ pub(super) fn handler_routes(path: &Path) -> Result<Option<Vec<RouteConfig>>, Co
     }
 }
 
-fn read(
-    problems: &Problems<'_>,
-    text: Option<&str>,
-    folder: &Path,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Option<Config> {
+fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Lookup) -> Option<Config> {
     let parsed = match DeTable::parse(text.unwrap_or_default()) {
         Ok(parsed) => parsed,
         Err(error) => {

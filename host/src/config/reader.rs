@@ -19,13 +19,16 @@ pub(super) struct Problems<'i> {
     found: RefCell<Vec<String>>,
 }
 
+/// Looks an environment variable up.
+pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
+
 /// A table that is being read.
 pub(super) struct Section<'a, 'i> {
     problems: &'a Problems<'i>,
     path: String,
     table: Option<&'a DeTable<'i>>,
     known: RefCell<Vec<&'static str>>,
-    environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    environment: Option<&'a Lookup>,
 }
 
 impl<'i> Problems<'i> {
@@ -57,7 +60,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Lets `PATCHBOARD_KEY` stand for `key` of this section.
-    pub(super) fn with_environment(self, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn with_environment(self, lookup: &'a Lookup) -> Self {
         Self { environment: Some(lookup), ..self }
     }
 

@@ -1,8 +1,10 @@
 //! One connection: hyper's HTTP/1.1, within its limits.
 
+use std::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -13,6 +15,10 @@ use super::ConnectionLimits;
 use super::core::Phase;
 use crate::dispatch::Dispatch;
 use crate::handlers::Core;
+
+/// How long a drain waits for the first request of a connection, which hyper would
+/// wait for without end; browsers open connections they may never use.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 pub(super) async fn serve(
     stream: TcpStream,
@@ -32,7 +38,11 @@ pub(super) async fn serve(
             return;
         }
     };
-    let service = service_fn(|request| dispatch.dispatch(core, request, peer));
+    let asked = Cell::new(false);
+    let service = service_fn(|request| {
+        asked.set(true);
+        dispatch.dispatch(core, request, peer)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
@@ -44,10 +54,21 @@ pub(super) async fn serve(
         draining = phases.wait_for(|phase| *phase != Phase::Serving) => {
             drop(draining);
             connection.as_mut().graceful_shutdown();
-            connection.as_mut().await
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = unasked(&asked) => return,
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, %peer, "connection ended");
+    }
+}
+
+/// Resolves where a connection that is being drained still has not asked for anything.
+async fn unasked(asked: &Cell<bool>) {
+    tokio::time::sleep(FIRST_REQUEST).await;
+    if asked.get() {
+        std::future::pending::<()>().await;
     }
 }

@@ -84,19 +84,32 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
     format!("cannot listen on {address}: {error}; {remedy}")
 }
 
-/// Starts to accept on every socket; the future never ends.
-pub(super) fn accept(
-    listeners: Listeners,
-    cores: &[Core],
-    connections: u32,
-) -> io::Result<impl Future<Output = Infallible>> {
-    let sockets = listeners.sockets.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>()?;
-    Ok(async move {
-        let loops = sockets.iter().map(|socket| accept_loop(socket, cores, connections));
-        match futures_util::future::select_all(loops.map(Box::pin)).await {
-            (never, ..) => never,
+/// Listening sockets on the control thread's runtime.
+pub(super) struct Acceptor(Vec<TcpListener>);
+
+impl Acceptor {
+    pub(super) fn new(listeners: Listeners) -> io::Result<Self> {
+        listeners.sockets.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// Accepts on every socket, for ever.
+    pub(super) async fn run(&self, cores: &[Core], connections: u32) -> Infallible {
+        let loops = self.0.iter().map(|socket| accept_loop(socket, cores, connections));
+        let (never, ..) = futures_util::future::select_all(loops.map(Box::pin)).await;
+        never
+    }
+
+    /// Stops to listen; who has connected already is still served.
+    pub(super) fn finish(self, cores: &[Core]) {
+        for socket in self.0 {
+            let Ok(socket) = socket.into_std() else { continue };
+            while let Ok((stream, peer)) = socket.accept() {
+                if stream.set_nonblocking(true).is_ok() {
+                    give(stream, peer, cores);
+                }
+            }
         }
-    })
+    }
 }
 
 async fn accept_loop(socket: &TcpListener, cores: &[Core], connections: u32) -> Infallible {

@@ -62,14 +62,15 @@ pub fn run(
         .collect::<std::io::Result<Vec<_>>>()?;
     runtime.block_on(async {
         let mut signals = shutdown::Signals::listen()?;
-        let accepting = listener::accept(listeners, &cores, config.connections)?;
+        let acceptor = listener::Acceptor::new(listeners)?;
         announce(&addresses);
         let signal = tokio::select! {
             signal = signals.next() => signal,
-            never = accepting => match never {},
+            never = acceptor.run(&cores, config.connections) => match never {},
         };
         tracing::info!(signal, "draining");
         dispatch.set_unready();
+        acceptor.finish(&cores);
         let drained = core::drain(&cores, config.drain_timeout);
         tokio::select! {
             unfinished = drained => match unfinished {

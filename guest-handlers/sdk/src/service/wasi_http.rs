@@ -2,8 +2,11 @@
 
 use super::standalone;
 use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use http_body::Body as _;
 use wasip3::exports::http::handler::Guest;
-use wasip3::http::types::{ErrorCode, Request, Response};
+use wasip3::http::types::{ErrorCode, Request, Response as WasiResponse};
 use wasip3::http_compat::{http_from_wasi_request, http_into_wasi_response};
 
 struct Component;
@@ -11,9 +14,20 @@ struct Component;
 wasip3::http::service::export!(Component);
 
 impl Guest for Component {
-    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    async fn handle(request: Request) -> Result<WasiResponse, ErrorCode> {
         let request = http_from_wasi_request(request)?.map(Body::new);
-        let response = standalone::answer(request).await;
+        let mut response = standalone::answer(request).await;
+        state_length(&mut response);
         http_into_wasi_response(response)
+    }
+}
+
+/// States the length of a body, where it is known: this world has no other way to
+/// tell the host, which would send the body in chunks. RFC 9110, section 8.6, says
+/// which responses have none.
+fn state_length(response: &mut Response) {
+    let has_no_length = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let (Some(length), false) = (response.body().size_hint().exact(), has_no_length) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
 }

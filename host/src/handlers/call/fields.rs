@@ -53,7 +53,7 @@ fn push(fields: &mut Fields, bytes: &[u8]) {
 
 /// Unpacks the fields of a response and checks them.
 pub(super) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
-    if fields.ends.len() % 2 != 0 {
+    if !fields.ends.len().is_multiple_of(2) {
         return Err("`ends` has an odd number of entries".to_owned());
     }
     let mut headers = HeaderMap::new();

@@ -1,1 +1,168 @@
-//! Ill-behaved routes.
+//! A handler each of whose routes misbehaves in one way, beside some that do not.
+//!
+//! The host tests ask what each costs: the request itself, never its neighbours,
+//! never the server.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use patchboard::{Body, Query, Request, future, get, post, stream, time};
+use serde::Deserialize;
+
+/// Answers at once.
+#[get("/ok")]
+async fn ok() -> &'static str {
+    "ok"
+}
+
+/// Panics.
+#[get("/trap")]
+async fn trap() -> &'static str {
+    panic!("this panic is asked for")
+}
+
+/// Panics when others have had the time to get going.
+#[get("/trap-later")]
+async fn trap_later(Query(Wait { ms }): Query<Wait>) -> &'static str {
+    time::sleep(Duration::from_millis(ms)).await;
+    panic!("this panic is asked for, later")
+}
+
+/// Computes without end.
+#[get("/spin")]
+async fn spin() -> String {
+    let mut turns = 0_u64;
+    while black_box(true) {
+        turns = black_box(turns.wrapping_add(1));
+    }
+    turns.to_string()
+}
+
+/// Takes memory without end.
+#[get("/memory")]
+async fn memory() -> String {
+    let mut hoard = Vec::new();
+    while black_box(true) {
+        hoard.push(vec![1_u8; 1 << 20]);
+    }
+    hoard.len().to_string()
+}
+
+/// Awaits what never comes.
+#[get("/never")]
+async fn never() -> &'static str {
+    future::pending().await
+}
+
+/// Sends the start of a body, then panics.
+#[get("/half")]
+async fn half() -> Body {
+    let rest = stream::once(async {
+        time::sleep(Duration::from_millis(50)).await;
+        panic!("this panic is asked for, half-way");
+    });
+    let start = stream::iter([Ok::<&str, std::fmt::Error>("the first half")]);
+    Body::from_stream(start.chain(rest))
+}
+
+/// Sends a start, then nothing, for ever.
+#[get("/stall")]
+async fn stall() -> Body {
+    let start = stream::iter([Ok::<&str, std::fmt::Error>("the first half")]);
+    Body::from_stream(start.chain(stream::pending()))
+}
+
+/// Sends bytes for as long as somebody takes them.
+#[get("/endless")]
+async fn endless() -> Body {
+    Body::from_stream(stream::repeat_with(|| Ok::<_, std::fmt::Error>(vec![b'x'; 16 << 10])))
+}
+
+/// Blocks its thread, which no handler should.
+#[get("/sleep-blocking")]
+async fn sleep_blocking() -> &'static str {
+    std::thread::sleep(Duration::from_secs(1));
+    "slept, blocking"
+}
+
+/// How long to wait.
+#[derive(Deserialize)]
+struct Wait {
+    ms: u64,
+}
+
+/// Waits as a handler should.
+#[get("/sleep")]
+async fn sleep(Query(Wait { ms }): Query<Wait>) -> &'static str {
+    eprintln!("sleep: begins");
+    time::sleep(Duration::from_millis(ms)).await;
+    "slept"
+}
+
+/// As `sleep`, but of a method that must not be run twice.
+#[post("/sleep")]
+async fn sleep_once(Query(Wait { ms }): Query<Wait>) -> &'static str {
+    eprintln!("sleep: begins");
+    time::sleep(Duration::from_millis(ms)).await;
+    "slept"
+}
+
+/// Writes far more log than its limit.
+#[get("/log-flood")]
+async fn log_flood() -> &'static str {
+    for line in 0..20_000 {
+        eprintln!("flood: line {line}, and some more to make it long enough to matter");
+    }
+    "flooded"
+}
+
+/// Tries to write a log line that looks like the host's own.
+#[get("/log-forge")]
+async fn log_forge() -> &'static str {
+    eprintln!("forged: \u{1b}[2J\r2026-01-01T00:00:00Z ERROR forged by the guest");
+    "forged"
+}
+
+/// Reads its body a chunk at a time, with a pause after each; answers the length.
+#[post("/slow-read")]
+async fn slow_read(request: Request) -> String {
+    let mut body = request.into_body().into_data_stream();
+    let mut length = 0;
+    while let Some(chunk) = body.next().await {
+        match chunk {
+            Ok(chunk) => length += chunk.len(),
+            Err(error) => return format!("failed after {length}: {error}"),
+        }
+        time::sleep(Duration::from_millis(2)).await;
+    }
+    length.to_string()
+}
+
+/// Answers before it has read its body.
+#[post("/unread")]
+async fn unread(_request: Request) -> &'static str {
+    "not interested"
+}
+
+/// Sends the body back as it comes.
+#[post("/echo")]
+async fn echo(request: Request) -> Body {
+    request.into_body()
+}
+
+/// Lists its environment.
+#[get("/env")]
+async fn env() -> String {
+    let mut variables: Vec<_> = std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect();
+    variables.sort();
+    variables.concat()
+}
+
+/// Says what a handler can find out of the machine: files, arguments, sockets.
+#[get("/powers")]
+async fn powers() -> String {
+    let files = std::fs::read_dir("/").map(|entries| entries.count());
+    let connected = std::net::TcpStream::connect("127.0.0.1:80");
+    format!("files: {}\nsocket: {}\n", files.is_ok(), connected.is_ok())
+}

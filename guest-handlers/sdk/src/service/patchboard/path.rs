@@ -103,10 +103,10 @@ fn plan(pattern: &str, parameters: &[Parameter]) -> (String, Vec<Piece>) {
     let known = |name: &str| parameters.iter().any(|(known, _)| known == name);
     let mut kept: Vec<_> = pattern::segments(pattern)
         .into_iter()
-        .filter(|segment| segment.parameter().is_none_or(known))
+        .filter(|segment| parameter(segment).is_none_or(known))
         .collect();
     let same_parameters =
-        kept.iter().filter_map(Segment::parameter).eq(parameters.iter().map(|(name, _)| name.as_str()));
+        kept.iter().filter_map(parameter).eq(parameters.iter().map(|(name, _)| name.as_str()));
     if !same_parameters {
         kept = parameters.iter().map(|(name, _)| Segment::Parameter(name)).collect();
     }
@@ -125,6 +125,13 @@ fn plan(pattern: &str, parameters: &[Parameter]) -> (String, Vec<Piece>) {
         });
     }
     (written, path)
+}
+
+fn parameter<'a>(segment: &Segment<'a>) -> Option<&'a str> {
+    match segment {
+        Segment::Literal(_) => None,
+        Segment::Parameter(name) | Segment::Tail(name) => Some(name),
+    }
 }
 
 /// A path that matches: `pieces`, with everything in a value percent-encoded that

@@ -1,0 +1,87 @@
+//! A component of `wasi:http/proxy@0.2`, as others make them: no SDK, no routes.
+//!
+//! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
+//! `/trap` panics, `/silent` never sets a response; anything else says hello.
+
+use std::io::Write as _;
+
+use wasip2::http::types::{
+    Fields, IncomingBody, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+
+struct Hello;
+
+/// The export itself, generated.
+#[allow(unsafe_code, reason = "generated")]
+mod export {
+    use super::Hello;
+
+    wasip2::http::proxy::export!(Hello);
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+impl wasip2::exports::http::incoming_handler::Guest for Hello {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let path = request.path_with_query().unwrap_or_default();
+        let path = path.split('?').next().unwrap_or_default();
+        let outcome = match path.rsplit('/').next().unwrap_or_default() {
+            "stream" => stream(out),
+            "echo" => echo(&request, out),
+            "trap" => panic!("this panic is asked for"),
+            "silent" => Ok(()),
+            _ => hello(&request, out),
+        };
+        if let Err(error) = outcome {
+            eprintln!("p2-hello: {error}");
+        }
+    }
+}
+
+fn respond(out: ResponseOutparam) -> Result<OutgoingBody, Box<dyn std::error::Error>> {
+    let response = OutgoingResponse::new(Fields::new());
+    let body = response.body().map_err(|()| "the body was taken")?;
+    ResponseOutparam::set(out, Ok(response));
+    Ok(body)
+}
+
+fn hello(request: &IncomingRequest, out: ResponseOutparam) -> Outcome {
+    let body = respond(out)?;
+    let authority = request.authority().unwrap_or_default();
+    let path = request.path_with_query().unwrap_or_default();
+    let mut ids = request.headers().get("x-request-id");
+    let id = String::from_utf8(ids.pop().unwrap_or_default())?;
+    let mut content = body.write().map_err(|()| "the body was taken")?;
+    write!(content, "hello from 0.2: {:?} {authority} {path} {id}", request.method())?;
+    content.flush()?;
+    drop(content);
+    OutgoingBody::finish(body, None)?;
+    Ok(())
+}
+
+fn stream(out: ResponseOutparam) -> Outcome {
+    let body = respond(out)?;
+    let mut content = body.write().map_err(|()| "the body was taken")?;
+    for part in 0..5 {
+        writeln!(content, "part {part}")?;
+        content.flush()?;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    drop(content);
+    OutgoingBody::finish(body, None)?;
+    Ok(())
+}
+
+fn echo(request: &IncomingRequest, out: ResponseOutparam) -> Outcome {
+    let incoming = request.consume().map_err(|()| "the request body was taken")?;
+    let mut from = incoming.stream().map_err(|()| "the request stream was taken")?;
+    let body = respond(out)?;
+    let mut content = body.write().map_err(|()| "the body was taken")?;
+    std::io::copy(&mut from, &mut content)?;
+    content.flush()?;
+    drop(content);
+    drop(from);
+    IncomingBody::finish(incoming);
+    OutgoingBody::finish(body, None)?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! A component of `wasi:http/service@0.3`, as others make them: no SDK, no routes.
+//!
+//! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
+//! `/fail` passes an error on, `/trap` panics, `/route…` tells the route that the
+//! host has matched; anything else says hello.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body::{Body, Frame};
+use http_body_util::{Full, StreamBody};
+use wasip3::clocks::monotonic_clock;
+use wasip3::http::types::{ErrorCode, Request, Response};
+use wasip3::http_compat::{IncomingRequestBody, http_from_wasi_request, http_into_wasi_response};
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        unsafe_code,
+        unused_qualifications,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
+
+    wit_bindgen::generate!({
+        path: "../../../wit",
+        inline: r"
+            package patchboard:tests;
+
+            world routed {
+                import patchboard:handler/routing@0.1.0;
+            }
+        ",
+        // The WIT gates `handler-sync` but not the `use` in it, which the parser
+        // refuses while the feature is off. Nothing of it is generated.
+        features: ["handle-sync"],
+        generate_all,
+    });
+}
+
+/// The export itself, generated.
+#[allow(unsafe_code, reason = "generated")]
+mod export {
+    use super::Hello;
+
+    wasip3::http::service::export!(Hello);
+}
+
+struct Hello;
+
+impl wasip3::exports::http::handler::Guest for Hello {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let request = http_from_wasi_request(request)?;
+        let path = request.uri().path().to_owned();
+        match path.rsplit('/').next().unwrap_or_default() {
+            "stream" => http_into_wasi_response(http::Response::new(parts())),
+            "echo" => http_into_wasi_response(http::Response::new(request.into_body())),
+            "fail" => Err(ErrorCode::ConnectionRefused),
+            "trap" => panic!("this panic is asked for"),
+            "route-later" => route(&request, Duration::from_millis(50)).await,
+            _ if path.contains("/route") => route(&request, Duration::ZERO).await,
+            _ => text(format!(
+                "hello from 0.3: {} {} {}",
+                request.method(),
+                request.uri(),
+                request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default(),
+            )),
+        }
+    }
+}
+
+fn text(text: String) -> Result<Response, ErrorCode> {
+    http_into_wasi_response(http::Response::new(Full::new(Bytes::from(text))))
+}
+
+/// The pattern and parameters that the host matched, asked for after a while.
+async fn route(request: &http::Request<IncomingRequestBody>, wait: Duration) -> Result<Response, ErrorCode> {
+    if !wait.is_zero() {
+        monotonic_clock::wait_for(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)).await;
+    }
+    match bindings::patchboard::handler::routing::current_route() {
+        Some(route) => {
+            let parameters: Vec<_> =
+                route.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            text(format!("{} {}", route.pattern, parameters.join(" ")))
+        }
+        None => text(format!("no route for {}", request.uri())),
+    }
+}
+
+type Parts = Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>;
+
+fn parts() -> Parts {
+    let parts = stream::unfold(0, |part| async move {
+        if part == 5 {
+            return None;
+        }
+        monotonic_clock::wait_for(100_000_000).await;
+        let data = Bytes::from(format!("part {part}\n"));
+        Some((Ok::<_, Infallible>(Frame::data(data)), part + 1))
+    });
+    Box::pin(StreamBody::new(parts))
+}

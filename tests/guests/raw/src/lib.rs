@@ -1,0 +1,152 @@
+//! Answers that the SDK would never give, made with the bare bindings of our world.
+//!
+//! One route, `GET /raw/{case}`; the case says what is wrong. The host answers 502
+//! to each that is invalid, and to nothing else.
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        unsafe_code,
+        unused_qualifications,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
+
+    wit_bindgen::generate!({
+        path: "../../../wit",
+        inline: r"
+            package patchboard:tests;
+
+            world raw {
+                import patchboard:handler/routing@0.1.0;
+                export patchboard:handler/handler@0.1.0;
+            }
+        ",
+        // The WIT gates `handler-sync` but not the `use` in it, which the parser
+        // refuses while the feature is off. Nothing of it is generated.
+        features: ["handle-sync"],
+        generate_all,
+    });
+}
+
+/// The export itself, generated.
+#[allow(unsafe_code, reason = "generated")]
+mod export {
+    use super::{Raw, bindings};
+
+    bindings::export!(Raw with_types_in bindings);
+}
+
+use bindings::exports::patchboard::handler::handler::Guest;
+use bindings::patchboard::handler::types::{Body, BodyError, BodyStream, Fields, Request, Response};
+use bindings::{wit_future, wit_stream};
+
+struct Raw;
+
+impl Guest for Raw {
+    async fn handle(request: Request) -> Response {
+        let case = request.route.parameters.first().map(|(_, value)| value.as_str()).unwrap_or_default();
+        let none: &[(&str, &str)] = &[];
+        match case {
+            "ok" => full(200, fields(&[("x-raw", "yes")])),
+            "ends-descend" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![3, 2] }),
+            "ends-outside" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![3, 400] }),
+            "ends-odd" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![3] }),
+            "ends-short" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![2, 3] }),
+            "upper-case" => full(200, fields(&[("X-Upper", "yes")])),
+            "space-in-name" => full(200, fields(&[("x y", "yes")])),
+            "empty-name" => full(200, fields(&[("", "yes")])),
+            "newline" => full(200, fields(&[("x-a", "b\r\nset-cookie: forged=1")])),
+            "nul" => full(200, fields(&[("x-a", "b\0c")])),
+            "status-99" => full(99, fields(none)),
+            "status-101" => full(101, fields(none)),
+            "status-600" => full(600, fields(none)),
+            "status-700" => full(700, fields(none)),
+            "many-fields" => full(200, fields(&vec![("x-many", "yes"); 40_000])),
+            // The host frames the message: what the guest says of it does not count.
+            "framing" => full(
+                200,
+                fields(&[
+                    ("content-length", "4000"),
+                    ("transfer-encoding", "chunked"),
+                    ("connection", "close, x-raw"),
+                    ("x-request-id", "forged"),
+                ]),
+            ),
+            "two-lengths" => full(200, fields(&[("content-length", "3"), ("content-length", "4")])),
+            "no-trailers" => stream(Announced { length: None, sent: 10 }, End::Dropped),
+            "failed" => stream(Announced { length: None, sent: 10 }, End::Failed),
+            "streamed" => stream(Announced { length: None, sent: 10 }, End::Complete),
+            "trailers" => stream(Announced { length: None, sent: 10 }, End::Trailers("x-sum", "55")),
+            "bad-trailers" => {
+                stream(Announced { length: None, sent: 10 }, End::Trailers("x-sum", "5\r\nx: y"))
+            }
+            "length-right" => stream(Announced { length: Some(10), sent: 10 }, End::Complete),
+            "length-too-long" => stream(Announced { length: Some(20), sent: 10 }, End::Complete),
+            "length-too-short" => stream(Announced { length: Some(5), sent: 10 }, End::Complete),
+            "no-content-with-body" => full(204, fields(none)),
+            "current-route" => {
+                let route = bindings::patchboard::handler::routing::current_route();
+                let text = route.map(|route| format!("{} {:?}", route.pattern, route.parameters));
+                Response {
+                    status: 200,
+                    headers: fields(none),
+                    body: Body::Full(text.unwrap_or_default().into()),
+                }
+            }
+            _ => full(404, fields(none)),
+        }
+    }
+}
+
+fn full(status: u16, headers: Fields) -> Response {
+    Response { status, headers, body: Body::Full(b"raw".to_vec()) }
+}
+
+fn fields(list: &[(&str, &str)]) -> Fields {
+    let mut fields = Fields { text: Vec::new(), ends: Vec::new() };
+    for text in list.iter().flat_map(|(name, value)| [name, value]) {
+        fields.text.extend_from_slice(text.as_bytes());
+        fields.ends.push(u32::try_from(fields.text.len()).unwrap_or(u32::MAX));
+    }
+    fields
+}
+
+/// What is said of a body's length, and what is true.
+struct Announced {
+    length: Option<u64>,
+    sent: usize,
+}
+
+/// How a streamed body ends.
+enum End {
+    /// The future is dropped.
+    Dropped,
+    /// It says that the body failed.
+    Failed,
+    /// As it should.
+    Complete,
+    /// With a trailer field.
+    Trailers(&'static str, &'static str),
+}
+
+fn stream(announced: Announced, end: End) -> Response {
+    let (mut content, content_reader) = wit_stream::new();
+    // What is written where the writer is dropped.
+    let (trailers, trailers_reader) = wit_future::new(|| Err(BodyError::Disconnected));
+    wit_bindgen::spawn_local(async move {
+        // The host stops reading where it has seen enough.
+        let _unread = content.write_all(vec![b'0'; announced.sent]).await;
+        drop(content);
+        let result = match end {
+            End::Dropped => return,
+            End::Failed => Err(BodyError::Malformed),
+            End::Complete => Ok(None),
+            End::Trailers(name, value) => Ok(Some(fields(&[(name, value)]))),
+        };
+        let _unread = trailers.write(result).await;
+    });
+    let body = BodyStream { content: content_reader, trailers: trailers_reader, length: announced.length };
+    Response { status: 200, headers: fields(&[]), body: Body::Streaming(body) }
+}
