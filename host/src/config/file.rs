@@ -150,7 +150,7 @@ fn mount(section: Section<'_, '_>, folder: &Path) -> Option<MountConfig> {
         name: section.string("name"),
         show_index: section.boolean("show_index").unwrap_or(false),
     };
-    if prefix.is_none() || dir.is_none() {
+    if !section.has("prefix") || !section.has("dir") {
         section.problem("a static mount needs `prefix` and `dir`");
     }
     section.finish();

@@ -125,6 +125,11 @@ impl<'a, 'i> Section<'a, 'i> {
         entries
     }
 
+    /// Whether `key` was written, well or badly.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
     pub(super) fn string(&self, key: &'static str) -> Option<String> {
         self.parse(key, "a string", |text| Ok::<_, String>(text.to_owned()))
     }

@@ -6,8 +6,13 @@ use http::StatusCode;
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The guest trapped: it panicked, ran out of memory, or broke a rule.
-    #[error("the call trapped: {0}")]
-    Trapped(String),
+    #[error("the call trapped: {cause}")]
+    Trapped {
+        /// In one line.
+        cause: String,
+        /// With the guest's backtrace.
+        trace: String,
+    },
     /// Another call trapped in the same instance.
     #[error("another call trapped in the same instance")]
     Neighbour,
@@ -47,7 +52,7 @@ impl CallError {
     /// The status that stands for it.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Trapped(_) | Self::Neighbour | Self::CpuTimeout(_) | Self::NoResponse => {
+            Self::Trapped { .. } | Self::Neighbour | Self::CpuTimeout(_) | Self::NoResponse => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             Self::InvalidResponse(_) | Self::PassedOn(_) => StatusCode::BAD_GATEWAY,
@@ -64,12 +69,19 @@ impl CallError {
         match self {
             // The client's doing.
             Self::RequestTooLarge => tracing::debug!(handler, request_id, "{self}"),
+            Self::Trapped { trace, .. } => {
+                tracing::error!(handler, request_id, "{self}");
+                tracing::debug!(handler, request_id, "{trace}");
+            }
             _ => tracing::error!(handler, request_id, "{self}"),
         }
     }
 
     /// What `--dev` shows.
     pub fn detail(&self) -> String {
-        self.to_string()
+        match self {
+            Self::Trapped { trace, .. } => trace.clone(),
+            _ => self.to_string(),
+        }
     }
 }

@@ -376,7 +376,7 @@ fn explain(handler: &Handler, error: &wasmtime::Error) -> CallError {
     if error.is::<CpuTimeout>() {
         return CallError::CpuTimeout(handler.limits().cpu_timeout);
     }
-    CallError::Trapped(format!("{error:?}"))
+    CallError::Trapped { cause: error.root_cause().to_string(), trace: format!("{error:?}") }
 }
 
 impl CallRecord {

@@ -80,7 +80,9 @@ pub fn run(
                     "drain_timeout is over; calls under way are cancelled"
                 ),
             },
-            signal = signals.next() => tracing::warn!(signal, "second signal; calls under way are cancelled"),
+            signal = signals.next_deliberate() => {
+                tracing::warn!(signal, "second signal; calls under way are cancelled");
+            }
         }
         anyhow::Ok(())
     })?;

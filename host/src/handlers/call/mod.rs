@@ -12,13 +12,14 @@ use std::sync::atomic::Ordering;
 use http::HeaderValue;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use wasmtime::component::{Access, Accessor, GuestTaskId, TypedFunc};
+use tokio::sync::oneshot;
+use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p3::bindings::Service;
 
 use super::bindings::types;
-use super::instance::{CallHead, Job};
+use super::instance::{Answer, CallHead, Job};
 use super::request_body::Inbound;
 use super::state::{CallRecord, State};
 use crate::body::Body;
@@ -42,17 +43,9 @@ pub(super) async fn run(accessor: &Accessor<State>, export: &Export, job: Job) -
     outcome
 }
 
-/// Notes the call under its task.
-fn record(
-    access: &mut Access<'_, State>,
-    task: GuestTaskId,
-    head: Arc<CallHead>,
-    answer: tokio::sync::oneshot::Sender<super::instance::Answer>,
-) -> Arc<CallRecord> {
-    let state = access.get();
-    let record = Arc::new(CallRecord::new(head, answer, state));
-    state.calls.insert(task, record.clone());
-    record
+/// What is noted of the call; it goes into the store's list under its task.
+fn record(state: &State, head: Arc<CallHead>, answer: oneshot::Sender<Answer>) -> Arc<CallRecord> {
+    Arc::new(CallRecord::new(head, answer, state))
 }
 
 /// The request as wasi:http's own types take it, with the request id as a field.

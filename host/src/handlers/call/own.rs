@@ -30,9 +30,10 @@ pub(super) async fn run(
 ) -> wasmtime::Result<()> {
     let (call, task, record) = accessor.with(|mut access| {
         let request = request(&mut access, &job.head, job.body)?;
+        let record = super::record(access.get(), job.head, job.answer);
         let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
         let task = call.task();
-        let record = super::record(&mut access, task, job.head, job.answer);
+        access.get().calls.insert(task, record.clone());
         wasmtime::error::Ok((call, task, record))
     })?;
     let (response,) = handle.finish_call_concurrent(accessor, call).await?;

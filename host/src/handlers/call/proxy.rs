@@ -14,29 +14,25 @@ use crate::handlers::state::{CallRecord, State};
 pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> wasmtime::Result<()> {
     let handle = proxy.wasi_http_incoming_handler().func_handle();
     let request = super::standard_request(&job.head, job.body);
-    let (sender, response) = tokio::sync::oneshot::channel();
     let (call, task, record) = accessor.with(|mut access| {
+        let record = super::record(access.get(), job.head, job.answer);
+        let respond = record.clone();
         let mut http = access.get().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;
-        let out = http.new_response_outparam(sender)?;
+        // Answered from within the import: while the guest then waits for its body to be
+        // read, it holds the store, and nothing else of this task is polled.
+        let out = http.new_response_outparam_from_callback(move |outcome| {
+            respond.answer(match outcome {
+                Ok(response) => Answer::Response(super::standard_response(response)),
+                Err(error) => Answer::Failed(CallError::PassedOn(format!("{error:?}"))),
+            });
+        })?;
         let call = handle.start_call_concurrent(access.as_context_mut(), (request, out))?;
         let task = call.task();
-        let record = super::record(&mut access, task, job.head, job.answer);
+        access.get().calls.insert(task, record.clone());
         wasmtime::error::Ok((call, task, record))
     })?;
-    let respond = async {
-        let answer = match response.await {
-            Ok(Ok(response)) => Answer::Response(super::standard_response(response)),
-            Ok(Err(error)) => Answer::Failed(CallError::PassedOn(format!("{error:?}"))),
-            // Dropped unset: the guest trapped, which is answered where the store ends,
-            // or it returned, which is answered below.
-            Err(_) => return,
-        };
-        record.answer(answer);
-    };
-    let (returned, ()) =
-        futures_util::future::join(handle.finish_call_concurrent(accessor, call), respond).await;
-    returned?;
+    handle.finish_call_concurrent(accessor, call).await?;
     record.answer(Answer::Failed(CallError::NoResponse));
     CallRecord::forget(accessor, task);
     Ok(())

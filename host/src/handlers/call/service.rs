@@ -16,12 +16,13 @@ pub(super) async fn run(accessor: &Accessor<State>, service: &Service, job: Job)
     let handle = service.wasi_http_handler().func_handle();
     let request = super::standard_request(&job.head, job.body);
     let (call, sent, task, record) = accessor.with(|mut access| {
+        let record = super::record(access.get(), job.head, job.answer);
         let (request, sent) = Request::from_http(&mut access.get().outbound, request);
         let sent: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(sent);
         let request = access.get().http().table.push(request)?;
         let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
         let task = call.task();
-        let record = super::record(&mut access, task, job.head, job.answer);
+        access.get().calls.insert(task, record.clone());
         wasmtime::error::Ok((call, sent, task, record))
     })?;
     let (outcome,) = handle.finish_call_concurrent(accessor, call).await?;
