@@ -1,5 +1,5 @@
-//! The `patchboard` binary: everything is in the library, starting at [`patchboard::cli`].
+//! The `patchboard` binary: everything is in the library, starting at [`patchboard_host::cli`].
 
 fn main() -> std::process::ExitCode {
-    patchboard::cli::main()
+    patchboard_host::cli::main()
 }

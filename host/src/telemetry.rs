@@ -18,7 +18,7 @@ use crate::config::AccessLogFormat;
 
 const QUEUED_LINES: usize = 8192;
 
-/// Starts the operational log at `filter`, for example `info` or `patchboard=debug`.
+/// Starts the operational log at `filter`, for example `info` or `debug`.
 ///
 /// # Errors
 ///

@@ -1,1 +1,50 @@
+//! The harness of the end-to-end tests: the real server binary, real components,
+//! real sockets.
+//!
+//! - [`Server`]: a server in a folder of its own, on port 0, ended with the test.
+//! - [`Connection`]: bytes on a socket, exactly as the test says them.
+//! - [`Client`]: an HTTP client of the ordinary kind, which the server must please.
+//! - [`Upstream`]: a scripted server, for what handlers ask of others.
+//!
+//! Nothing here sleeps for a guess: every wait is for a condition, with a deadline
+//! ([`PATIENCE`]) that only a failure reaches. Whatever goes wrong panics with what
+//! the server has logged.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod built;
+mod client;
+mod connection;
+mod output;
+mod reply;
+mod server;
+mod shared;
+mod upstream;
+
+use std::time::{Duration, Instant};
+
+pub use built::{demo_handler, test_guest, test_guests_in_workspace};
+pub use client::Client;
+pub use connection::{BodyEnd, Connection};
+pub use output::Output;
+pub use reply::Reply;
+pub use server::{Exited, Server, ServerBuilder};
+pub use shared::{Shared, SharedServer};
+pub use upstream::{Answer, Asked, Upstream};
+
+/// How long a condition may take on the slowest machine. Only failures wait so long.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+///
+/// Names `what` if it does not hold within [`PATIENCE`].
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,4 +1,4 @@
-//! Handlers for [Patchboard](https://github.com/patchboard/patchboard), written
+//! Handlers for Patchboard, a web server whose routes are plug-ins, written
 //! like [axum]'s.
 //!
 //! A handler is a function with a route attribute. Its arguments are axum's

@@ -29,7 +29,7 @@ pub(super) struct Serve {
     /// Show traps and their backtraces in error bodies; not for production
     #[arg(long)]
     dev: bool,
-    /// What is logged, for example `info`, `warn` or `patchboard=debug`
+    /// What is logged, for example `info`, `warn` or `debug`
     #[arg(long, value_name = "FILTER", default_value = "info", env = "PATCHBOARD_LOG")]
     log: String,
 }

@@ -37,7 +37,6 @@ mod bindings {
         ",
         // The WIT gates `handler-sync` but not the `use` in it, which the parser
         // refuses while the feature is off. Nothing of it is generated.
-        features: ["handle-sync"],
         generate_all,
     });
 }

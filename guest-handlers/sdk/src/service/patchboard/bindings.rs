@@ -16,8 +16,5 @@ wit_bindgen::generate!({
             export patchboard:handler/handler@0.1.0;
         }
     ",
-    // The WIT gates `handler-sync` but not the `use` in it, which the parser refuses
-    // while the feature is off. Nothing of it is generated.
-    features: ["handle-sync"],
     generate_all,
 });

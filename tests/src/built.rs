@@ -1,0 +1,55 @@
+//! What has to be built before the tests can run, and where it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const REMEDY: &str = "build it with `cargo xtask test`, which runs the tests too";
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+#[track_caller]
+fn existing(path: PathBuf, what: &str) -> PathBuf {
+    assert!(path.is_file(), "there is no {what} at {}; {REMEDY}", path.display());
+    path
+}
+
+/// The server binary. It lies beside the test programs, two folders up from this one.
+#[track_caller]
+pub(crate) fn server_binary() -> PathBuf {
+    let this = std::env::current_exe().expect("a program knows its own path");
+    let folder = this.ancestors().nth(2).expect("test programs lie in target/PROFILE/deps");
+    existing(folder.join("patchboard"), "server binary")
+}
+
+/// The component of a demo handler: `hello`, `demo1`, …
+#[track_caller]
+pub fn demo_handler(name: &str) -> PathBuf {
+    existing(workspace().join(format!("target/handlers/{name}.wasm")), "demo handler")
+}
+
+/// The component of a guest of the tests, or of a demo handler's `wasi:http` variant.
+#[track_caller]
+pub fn test_guest(name: &str) -> PathBuf {
+    existing(workspace().join(format!("target/test-guests/{name}.wasm")), "test guest")
+}
+
+/// The demo's configuration.
+#[track_caller]
+pub(crate) fn demo_config() -> PathBuf {
+    demo_handler("hello");
+    existing(workspace().join("patchboard.toml"), "demo configuration")
+}
+
+/// The names of all guests that the tests bring.
+pub fn test_guests_in_workspace() -> Vec<String> {
+    let folders = fs::read_dir(workspace().join("tests/guests")).expect("tests/guests is there");
+    let mut names: Vec<_> = folders
+        .map(|folder| folder.expect("tests/guests can be read").path())
+        .filter(|folder| folder.join("Cargo.toml").is_file())
+        .map(|folder| folder.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
