@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ALLOW, HOST, HeaderName};
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -217,11 +218,19 @@ fn check_head(request: &Request<Incoming>) -> Result<String, &'static str> {
     match (request.uri().authority(), host) {
         (Some(authority), _) => Ok(authority.as_str().to_owned()),
         (None, Some("")) | (None, None) => Ok(String::new()),
-        (None, Some(host)) => match host.parse::<http::uri::Authority>() {
-            Ok(authority) if !host.contains('@') => Ok(authority.as_str().to_owned()),
+        (None, Some(host)) => match host.parse::<Authority>() {
+            Ok(authority) if !host.contains('@') && has_good_port(&authority) => {
+                Ok(authority.as_str().to_owned())
+            }
             _ => Err("the Host field is not a host and port"),
         },
     }
+}
+
+/// `Authority` parses any text after the colon.
+fn has_good_port(authority: &Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    port.strip_prefix(':').is_none_or(|digits| digits.is_empty() || authority.port_u16().is_some())
 }
 
 fn status(status: StatusCode) -> Response<Body> {

@@ -163,8 +163,13 @@ impl http_body::Body for PipeBody {
             pipe.buffered -= chunk.len();
             wake(&mut pipe.writer);
             drop(pipe);
-            if let Some(left) = &mut self.left {
-                *left = left.saturating_sub(chunk.len() as u64);
+            if let Some(left) = self.left {
+                match left.checked_sub(chunk.len() as u64) {
+                    Some(left) => self.left = Some(left),
+                    None => {
+                        return Poll::Ready(Some(Err("the handler sent more than it announced".into())));
+                    }
+                }
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
@@ -191,7 +196,9 @@ impl http_body::Body for PipeBody {
 
     fn is_end_stream(&self) -> bool {
         let pipe = self.pipe.lock();
-        pipe.chunks.is_empty() && pipe.content_ended && matches!(pipe.end, Some(Ok(None)))
+        // Of a body of known length hyper reads no further than that.
+        pipe.chunks.is_empty()
+            && (self.left == Some(0) || (pipe.content_ended && matches!(pipe.end, Some(Ok(None)))))
     }
 
     fn size_hint(&self) -> SizeHint {
