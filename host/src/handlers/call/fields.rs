@@ -2,24 +2,26 @@
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use crate::handlers::bindings::types::Fields;
 
 /// Fields of the connection, not of the message (RFC 9110, section 7.6.1).
-const OF_CONNECTION: [HeaderName; 9] = [
+const OF_CONNECTION: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     TE,
-    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
 ];
 const REQUEST_ID: &str = "x-request-id";
+/// The most fields a response may have, and the most bytes in them.
+const MOST_FIELDS: usize = 256;
+const MOST_BYTES: usize = 64 << 10;
 
 /// Packs the fields of a request: not those of the connection, nor those that only
 /// the host may set.
@@ -56,6 +58,11 @@ pub(super) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
     if !fields.ends.len().is_multiple_of(2) {
         return Err("`ends` has an odd number of entries".to_owned());
     }
+    if fields.ends.len() > 2 * MOST_FIELDS || fields.text.len() > MOST_BYTES {
+        return Err(format!(
+            "there are more than {MOST_FIELDS} fields, or more than {MOST_BYTES} bytes in them"
+        ));
+    }
     let mut headers = HeaderMap::new();
     let mut start = 0;
     let mut next = |end: u32| {
@@ -77,6 +84,9 @@ pub(super) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
     }
     if start != fields.text.len() {
         return Err("`ends` does not cover `text`".to_owned());
+    }
+    if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Err("there is more than one content-length".to_owned());
     }
     Ok(headers)
 }
@@ -113,6 +123,12 @@ mod tests {
         let mut list: Vec<_> = unpacked.iter().map(|(n, v)| format!("{n}={}", v.to_str().unwrap())).collect();
         list.sort();
         assert_eq!(list, ["accept=x", "accept=y", "host=a", "x-empty="]);
+    }
+
+    #[test]
+    fn fields_are_bounded() {
+        let many: Vec<u32> = (0..=256).flat_map(|n| [2 * n + 1, 2 * n + 2]).collect();
+        assert!(unpack(&fields(&"ab".repeat(257), &many)).unwrap_err().contains("256 fields"));
     }
 
     #[test]

@@ -159,17 +159,15 @@ impl http_body::Body for PipeBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut pipe = self.pipe.lock();
-        if let Some(chunk) = pipe.chunks.pop_front() {
+        if let Some(mut chunk) = pipe.chunks.pop_front() {
             pipe.buffered -= chunk.len();
             wake(&mut pipe.writer);
             drop(pipe);
             if let Some(left) = self.left {
-                match left.checked_sub(chunk.len() as u64) {
-                    Some(left) => self.left = Some(left),
-                    None => {
-                        return Poll::Ready(Some(Err("the handler sent more than it announced".into())));
-                    }
-                }
+                // What is sent beyond the announced length would be taken for the next
+                // response.
+                chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                self.left = Some(left - chunk.len() as u64);
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
