@@ -8,25 +8,26 @@
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http::request::Parts;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::Accessor;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
 
 use super::call::{self, Export};
+use super::component::Program;
 use super::engine::Engine;
-use super::limits::thread_cpu_time;
-use super::load::{Handler, Program};
+use super::load::Handler;
 use super::outbound::OutboundClient;
 use super::request_body::Inbound;
 use super::state::{CallRecord, State};
+use super::status::Status;
 use super::{CallError, MatchedRoute};
 use crate::body::Body;
 
@@ -63,128 +64,6 @@ pub(super) enum Answer {
     /// The instance ended before the call was started, or without the call having
     /// had any effect: it may run in another.
     Again(Inbound),
-}
-
-/// What the pool and the instance's task know of each other.
-#[derive(Debug)]
-pub(super) struct Status {
-    calls: AtomicU32,
-    retiring: AtomicBool,
-    busy: AtomicBool,
-    abandoned: Mutex<Vec<Arc<CallHead>>>,
-    changed: Notify,
-    /// Counts the turns of the instance's task.
-    turns: AtomicU64,
-    /// The thread's CPU clock, in nanoseconds, when a call that was interrupted went
-    /// on, and the turn in which that was. Valid in that turn only.
-    resumed_at: AtomicU64,
-    resumed_in: AtomicU64,
-}
-
-impl Status {
-    pub(super) fn new() -> Self {
-        Self {
-            calls: AtomicU32::new(0),
-            retiring: AtomicBool::new(false),
-            busy: AtomicBool::new(false),
-            abandoned: Mutex::default(),
-            changed: Notify::new(),
-            turns: AtomicU64::new(0),
-            resumed_at: AtomicU64::new(0),
-            resumed_in: AtomicU64::new(u64::MAX),
-        }
-    }
-
-    fn begin_turn(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
-        self.busy.store(false, Ordering::Relaxed);
-    }
-
-    /// Waits for another turn, in which the clock of the interrupted call starts anew.
-    async fn resume_later(self: Arc<Self>) {
-        // tokio's own yield, so that the core looks for I/O in between.
-        tokio::task::yield_now().await;
-        self.resumed_at.store(nanoseconds(thread_cpu_time()), Ordering::Relaxed);
-        self.resumed_in.store(self.turns.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-
-    /// The CPU time since the interrupted call went on, if that was in this turn.
-    fn since_resumed(&self) -> Duration {
-        if self.resumed_in.load(Ordering::Relaxed) != self.turns.load(Ordering::Relaxed) {
-            return Duration::ZERO;
-        }
-        let now = nanoseconds(thread_cpu_time());
-        Duration::from_nanos(now.saturating_sub(self.resumed_at.load(Ordering::Relaxed)))
-    }
-
-    /// Whether an abandoned call still runs, of those that were given up before.
-    fn take_stuck(&self) -> bool {
-        let abandoned = std::mem::take(&mut *lock(&self.abandoned));
-        abandoned.iter().any(|call| !call.done.load(Ordering::Relaxed))
-    }
-
-    fn has_abandoned(&self) -> bool {
-        !lock(&self.abandoned).is_empty()
-    }
-
-    /// Calls that somebody still waits for, or reads the response of.
-    pub(super) fn calls(&self) -> u32 {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    /// Whether it takes calls: it is not about to end, and no call in it computes
-    /// for longer than a tick.
-    pub(super) fn accepts(&self) -> bool {
-        !self.is_retiring() && !self.busy.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn is_retiring(&self) -> bool {
-        self.retiring.load(Ordering::Relaxed)
-    }
-
-    /// No new calls from now on; the instance ends when its calls have.
-    pub(super) fn retire(&self) {
-        self.retiring.store(true, Ordering::Relaxed);
-        self.changed.notify_one();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A place in an instance: held until the response has ended.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    status: Arc<Status>,
-    head: Arc<CallHead>,
-    ended: bool,
-}
-
-impl Ticket {
-    pub(super) fn new(status: &Arc<Status>, head: Arc<CallHead>) -> Self {
-        status.calls.fetch_add(1, Ordering::Relaxed);
-        Self { status: status.clone(), head, ended: false }
-    }
-
-    /// Notes that the call came to its end, so that the instance may go on.
-    pub(super) fn end(&mut self) {
-        self.ended = true;
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if !self.ended && !self.head.done.load(Ordering::Relaxed) {
-            lock(&self.status.abandoned).push(self.head.clone());
-        }
-        self.status.calls.fetch_sub(1, Ordering::Relaxed);
-        self.status.changed.notify_one();
-    }
 }
 
 /// Makes a store and instantiates the handler in it.
@@ -225,7 +104,7 @@ fn on_tick(
     let status = &state.status;
     let went_on = std::mem::replace(&mut state.interrupted, task) == task;
     let used = if went_on { status.since_resumed() } else { Duration::ZERO };
-    status.busy.store(true, Ordering::Relaxed);
+    status.set_busy();
     let used = match task.and_then(|task| state.calls.get(&task)) {
         Some(call) => call.charge(used),
         None => {
@@ -333,7 +212,7 @@ async fn ended(handler: &Handler, status: &Status) {
                 status.retire();
             }
         } else if status.calls() > 0 {
-            status.changed.notified().await;
+            status.changed().await;
         } else if status.is_retiring() || *superseded.borrow_and_update() {
             status.retire();
             // What the guest still does after its last response.
@@ -341,7 +220,7 @@ async fn ended(handler: &Handler, status: &Status) {
             return;
         } else {
             tokio::select! {
-                () = status.changed.notified() => {}
+                () = status.changed() => {}
                 _ = superseded.changed() => {}
                 () = tokio::time::sleep(IDLE) => if status.calls() == 0 {
                     status.retire();

@@ -8,33 +8,18 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
+use super::component::{self, Kind, Program};
 use super::engine::Engine;
-use super::instance::{self, Status};
+use super::instance;
 use super::log::LogLimit;
 use super::outbound::OutboundClient;
 use super::pool::Admission;
-use super::state::State;
+use super::status::Status;
 use super::{Claim, Routes, section};
 use crate::config::{HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
 use crate::router::PatternError;
 
-/// The interface whose export makes a component a handler of our world.
-const OWN: &str = "patchboard:handler/handler@0.1.0";
-/// Packages whose interfaces are linked.
-const LINKED: [&str; 8] = [
-    "patchboard:handler/",
-    "wasi:cli/",
-    "wasi:clocks/",
-    "wasi:filesystem/",
-    "wasi:http/",
-    "wasi:io/",
-    "wasi:random/",
-    "wasi:sockets/",
-];
 /// How long the trial instance may take to start.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,24 +40,6 @@ pub struct Handler {
     superseded: watch::Sender<bool>,
 }
 
-/// What a component speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `patchboard:handler/service`.
-    Own,
-    /// `wasi:http/service` 0.3.
-    Service,
-    /// `wasi:http/proxy` 0.2.
-    Proxy,
-}
-
-/// A linked component.
-pub(super) enum Program {
-    Own(InstancePre<State>, ComponentExportIndex),
-    Service(ServicePre<State>),
-    Proxy(ProxyPre<State>),
-}
-
 /// Why a component cannot be loaded, and the routes it would have had.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
@@ -80,16 +47,6 @@ pub struct LoadError {
     reason: String,
     /// The routes that answer 503 meanwhile.
     pub claims: Routes,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Own => "patchboard:handler 0.1",
-            Self::Service => "wasi:http 0.3",
-            Self::Proxy => "wasi:http 0.2",
-        })
-    }
 }
 
 impl fmt::Debug for Handler {
@@ -119,11 +76,11 @@ impl Handler {
                 engine.memory_bytes()
             )));
         }
-        let component = compile(engine, bytes).map_err(fail)?;
-        let kind = kind(engine, &component).map_err(fail)?;
-        let isolation = isolation(kind, config.isolation).map_err(fail)?;
-        check_imports(engine, name, &component, isolation).map_err(fail)?;
-        let program = link(engine, &component, kind, isolation)
+        let component = component::compile(engine, bytes).map_err(fail)?;
+        let kind = component::kind(engine, &component).map_err(fail)?;
+        let isolation = component::isolation(kind, config.isolation).map_err(fail)?;
+        component::check_imports(engine, name, &component, isolation).map_err(fail)?;
+        let program = component::link(engine, &component, kind, isolation)
             .map_err(|error| fail(format!("cannot be linked: {error:#}")))?;
         let mut limits = config.limits.clone();
         if isolation == Isolation::Request {
@@ -278,100 +235,4 @@ fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, Lo
 
 const fn section_name() -> &'static str {
     "patchboard:routes"
-}
-
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
-    if wasmparser::Parser::is_core_wasm(bytes) {
-        return Err("is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());
-    }
-    if !wasmparser::Parser::is_component(bytes) {
-        return Err("is not a WebAssembly component".to_owned());
-    }
-    Component::from_binary(engine.wasm(), bytes).map_err(|error| format!("does not compile: {error:#}"))
-}
-
-fn kind(engine: &Engine, component: &Component) -> Result<Kind, String> {
-    let exports: Vec<_> =
-        component.component_type().exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
-    let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
-    if component.get_export_index(None, OWN).is_some() {
-        Ok(Kind::Own)
-    } else if has("wasi:http/handler@0.3.") {
-        Ok(Kind::Service)
-    } else if has("wasi:http/incoming-handler@0.2.") {
-        Ok(Kind::Proxy)
-    } else {
-        Err(format!(
-            "exports no handler ({OWN}, wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2); it exports: {}",
-            if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
-        ))
-    }
-}
-
-fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Isolation, String> {
-    match (kind, configured) {
-        (Kind::Proxy, Some(Isolation::Shared)) => Err(
-            "a wasi:http 0.2 component takes one call at a time; set isolation to \"request\" or \"reuse\""
-                .to_owned(),
-        ),
-        (_, Some(isolation)) => Ok(isolation),
-        (Kind::Proxy, None) => Ok(Isolation::Request),
-        (Kind::Own | Kind::Service, None) => Ok(Isolation::Shared),
-    }
-}
-
-fn check_imports(
-    engine: &Engine,
-    name: &str,
-    component: &Component,
-    isolation: Isolation,
-) -> Result<(), String> {
-    let ty = component.component_type();
-    let imports = ty.imports(engine.wasm()).map(|(name, _)| name);
-    let (mut ungranted, mut blocking) = (Vec::new(), Vec::new());
-    for import in imports {
-        if !LINKED.iter().any(|linked| import.starts_with(linked)) {
-            ungranted.push(import);
-        } else if isolation == Isolation::Shared && is_blocking_http(import) {
-            blocking.push(import);
-        }
-    }
-    if !ungranted.is_empty() {
-        let (verb, list) = (if ungranted.len() == 1 { "is" } else { "are" }, ungranted.join(", "));
-        return Err(format!(
-            "imports {list}, which {verb} not granted, and which this host does not offer; build it without"
-        ));
-    }
-    if !blocking.is_empty() {
-        let list = blocking.join(", ");
-        return Err(format!(
-            "imports {list}, which would hold every call of a shared instance; \
-             use wasi:http 0.3's client, or set isolation = \"request\" in [handlers.{name}]"
-        ));
-    }
-    Ok(())
-}
-
-fn is_blocking_http(import: &str) -> bool {
-    import.starts_with("wasi:http/") && import.contains("@0.2.")
-}
-
-fn link(
-    engine: &Engine,
-    component: &Component,
-    kind: Kind,
-    isolation: Isolation,
-) -> wasmtime::Result<Program> {
-    let pre = engine.linker(isolation).instantiate_pre(component)?;
-    Ok(match kind {
-        Kind::Own => {
-            let handle = component
-                .get_export_index(None, OWN)
-                .and_then(|interface| component.get_export_index(Some(&interface), "handle"))
-                .ok_or_else(|| wasmtime::format_err!("{OWN} has no function `handle`"))?;
-            Program::Own(pre, handle)
-        }
-        Kind::Service => Program::Service(ServicePre::new(pre)?),
-        Kind::Proxy => Program::Proxy(ProxyPre::new(pre)?),
-    })
 }

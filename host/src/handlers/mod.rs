@@ -8,6 +8,7 @@
 mod bindings;
 mod blocking;
 mod call;
+mod component;
 mod engine;
 mod error;
 pub mod folder;
@@ -21,13 +22,15 @@ mod request_body;
 mod routing;
 mod section;
 mod state;
+mod status;
 
 use http::Request;
 use hyper::body::Incoming;
 
+pub use component::Kind;
 pub use engine::Engine;
 pub use error::CallError;
-pub use load::{Handler, Kind, LoadError};
+pub use load::{Handler, LoadError};
 pub use pool::Core;
 
 use crate::router::RoutePattern;

@@ -20,10 +20,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Sleep;
 
 use super::engine::Engine;
-use super::instance::{self, Answer, CallHead, Job, Status, Ticket};
+use super::instance::{self, Answer, CallHead, Job};
 use super::load::Handler;
 use super::outbound::OutboundClient;
 use super::request_body::Inbound;
+use super::status::{Status, Ticket};
 use super::{Call, CallError};
 use crate::body::{Body, BodyError};
 use crate::config::{Isolation, Limits};

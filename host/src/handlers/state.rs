@@ -10,11 +10,12 @@ use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::instance::{Answer, CallHead, Status};
+use super::instance::{Answer, CallHead};
 use super::limits::MemoryLimit;
 use super::load::Handler;
 use super::log::LogStream;
 use super::outbound::{Outbound, OutboundClient};
+use super::status::Status;
 
 /// The data of a store.
 pub(super) struct State {

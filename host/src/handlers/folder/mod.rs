@@ -4,16 +4,14 @@
 //! route, swap the new site in, tell the old version to end. Whatever fails leaves
 //! the old version serving, with one clear log line.
 
+mod files;
+
 use std::collections::BTreeMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-
+use self::files::{Events, Stamp};
 use super::{Engine, Handler, Routes};
 use crate::config::{self, Config, HandlerConfig};
 use crate::site::{Current, Site};
@@ -45,20 +43,6 @@ struct Entry {
     claims: Routes,
     /// Lower wins a tie.
     arrival: u64,
-}
-
-/// When two are equal, the file and the settings beside it have not changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    component: FileStamp,
-    settings: Option<FileStamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp {
-    inode: u64,
-    length: u64,
-    modified: SystemTime,
 }
 
 /// Something that is wrong with a handler.
@@ -122,47 +106,19 @@ impl Folder {
     ///
     /// If the thread cannot be started.
     pub fn follow(self, current: Arc<Current>) -> std::io::Result<()> {
-        if self.config.server.handlers_dir.is_none() {
-            return Ok(());
-        }
-        std::thread::Builder::new().name("folder".to_owned()).spawn(move || self.run(&current))?;
+        let Some(dir) = &self.config.server.handlers_dir else { return Ok(()) };
+        let events = Events::of(dir);
+        std::thread::Builder::new().name("folder".to_owned()).spawn(move || self.run(&events, &current))?;
         Ok(())
     }
 
-    fn run(mut self, current: &Current) {
+    fn run(mut self, events: &Events, current: &Current) {
         // Compiling must not take the cores from requests.
-        rustix::process::nice(0).ok();
         rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
-        let (_watcher, events) = self.watch();
         let mut wait = POLL;
         loop {
-            match events.as_ref().map(|events| events.recv_timeout(wait)) {
-                Some(Ok(()) | Err(RecvTimeoutError::Timeout)) => {}
-                Some(Err(RecvTimeoutError::Disconnected)) | None => std::thread::sleep(wait),
-            }
-            while events.as_ref().is_some_and(|events| events.try_recv().is_ok()) {}
+            events.wait(wait);
             wait = if self.update(current) { POLL } else { SETTLE };
-        }
-    }
-
-    fn watch(&self) -> (Option<RecommendedWatcher>, Option<Receiver<()>>) {
-        let Some(dir) = &self.config.server.handlers_dir else { return (None, None) };
-        let (sender, events) = channel();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if !event.is_ok_and(|event| event.kind.is_access() && !is_end_of_writing(&event)) {
-                sender.send(()).ok();
-            }
-        });
-        let watcher = watcher.and_then(|mut watcher| {
-            watcher.watch(dir, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
-        match watcher {
-            Ok(watcher) => (Some(watcher), Some(events)),
-            Err(error) => {
-                tracing::warn!(%error, folder = %dir.display(), "no file events; looking every {POLL:?}");
-                (None, None)
-            }
         }
     }
 
@@ -323,10 +279,7 @@ impl Folder {
                 continue;
             }
             // A file that has just gone is none.
-            if let Ok(metadata) = std::fs::metadata(&path) {
-                let settings = std::fs::metadata(path.with_extension("toml")).ok();
-                let stamp =
-                    Stamp { component: (&metadata).into(), settings: settings.as_ref().map(Into::into) };
+            if let Some(stamp) = Stamp::of(&path) {
                 files.insert(name.to_owned(), stamp);
             }
         }
@@ -386,27 +339,6 @@ impl Failure {
     fn panicked() -> Self {
         Self { reason: "the compiler failed on it; please report this".to_owned(), claims: Routes::new() }
     }
-}
-
-impl Stamp {
-    fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
-        let latest =
-            self.settings.map_or(self.component.modified, |s| s.modified.max(self.component.modified));
-        // A time in the future says nothing of when it was written.
-        now.duration_since(latest).is_ok_and(|elapsed| elapsed < age)
-    }
-}
-
-impl From<&Metadata> for FileStamp {
-    fn from(metadata: &Metadata) -> Self {
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Self { inode: metadata.ino(), length: metadata.len(), modified }
-    }
-}
-
-fn is_end_of_writing(event: &notify::Event) -> bool {
-    use notify::event::{AccessKind, AccessMode, EventKind};
-    matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
 }
 
 fn kept(before: Option<&Arc<Handler>>) -> &'static str {

@@ -1,0 +1,149 @@
+//! What a component is: compiled, recognised by its exports, checked by its imports,
+//! linked.
+
+use std::fmt;
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use super::engine::Engine;
+use super::state::State;
+use crate::config::Isolation;
+
+/// The interface whose export makes a component a handler of our world.
+const OWN: &str = "patchboard:handler/handler@0.1.0";
+/// Packages whose interfaces are linked.
+const LINKED: [&str; 8] = [
+    "patchboard:handler/",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:http/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+/// What a component speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `patchboard:handler/service`.
+    Own,
+    /// `wasi:http/service` 0.3.
+    Service,
+    /// `wasi:http/proxy` 0.2.
+    Proxy,
+}
+
+/// A linked component.
+pub(super) enum Program {
+    Own(InstancePre<State>, ComponentExportIndex),
+    Service(ServicePre<State>),
+    Proxy(ProxyPre<State>),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "patchboard:handler 0.1",
+            Self::Service => "wasi:http 0.3",
+            Self::Proxy => "wasi:http 0.2",
+        })
+    }
+}
+
+pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
+    if wasmparser::Parser::is_core_wasm(bytes) {
+        return Err("is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());
+    }
+    if !wasmparser::Parser::is_component(bytes) {
+        return Err("is not a WebAssembly component".to_owned());
+    }
+    Component::from_binary(engine.wasm(), bytes).map_err(|error| format!("does not compile: {error:#}"))
+}
+
+pub(super) fn kind(engine: &Engine, component: &Component) -> Result<Kind, String> {
+    let exports: Vec<_> =
+        component.component_type().exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+    let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
+    if component.get_export_index(None, OWN).is_some() {
+        Ok(Kind::Own)
+    } else if has("wasi:http/handler@0.3.") {
+        Ok(Kind::Service)
+    } else if has("wasi:http/incoming-handler@0.2.") {
+        Ok(Kind::Proxy)
+    } else {
+        Err(format!(
+            "exports no handler ({OWN}, wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2); it exports: {}",
+            if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
+        ))
+    }
+}
+
+pub(super) fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Isolation, String> {
+    match (kind, configured) {
+        (Kind::Proxy, Some(Isolation::Shared)) => Err(
+            "a wasi:http 0.2 component takes one call at a time; set isolation to \"request\" or \"reuse\""
+                .to_owned(),
+        ),
+        (_, Some(isolation)) => Ok(isolation),
+        (Kind::Proxy, None) => Ok(Isolation::Request),
+        (Kind::Own | Kind::Service, None) => Ok(Isolation::Shared),
+    }
+}
+
+pub(super) fn check_imports(
+    engine: &Engine,
+    name: &str,
+    component: &Component,
+    isolation: Isolation,
+) -> Result<(), String> {
+    let ty = component.component_type();
+    let imports = ty.imports(engine.wasm()).map(|(name, _)| name);
+    let (mut ungranted, mut blocking) = (Vec::new(), Vec::new());
+    for import in imports {
+        if !LINKED.iter().any(|linked| import.starts_with(linked)) {
+            ungranted.push(import);
+        } else if isolation == Isolation::Shared && is_blocking_http(import) {
+            blocking.push(import);
+        }
+    }
+    if !ungranted.is_empty() {
+        let (verb, list) = (if ungranted.len() == 1 { "is" } else { "are" }, ungranted.join(", "));
+        return Err(format!(
+            "imports {list}, which {verb} not granted, and which this host does not offer; build it without"
+        ));
+    }
+    if !blocking.is_empty() {
+        let list = blocking.join(", ");
+        return Err(format!(
+            "imports {list}, which would hold every call of a shared instance; \
+             use wasi:http 0.3's client, or set isolation = \"request\" in [handlers.{name}]"
+        ));
+    }
+    Ok(())
+}
+
+fn is_blocking_http(import: &str) -> bool {
+    import.starts_with("wasi:http/") && import.contains("@0.2.")
+}
+
+pub(super) fn link(
+    engine: &Engine,
+    component: &Component,
+    kind: Kind,
+    isolation: Isolation,
+) -> wasmtime::Result<Program> {
+    let pre = engine.linker(isolation).instantiate_pre(component)?;
+    Ok(match kind {
+        Kind::Own => {
+            let handle = component
+                .get_export_index(None, OWN)
+                .and_then(|interface| component.get_export_index(Some(&interface), "handle"))
+                .ok_or_else(|| wasmtime::format_err!("{OWN} has no function `handle`"))?;
+            Program::Own(pre, handle)
+        }
+        Kind::Service => Program::Service(ServicePre::new(pre)?),
+        Kind::Proxy => Program::Proxy(ProxyPre::new(pre)?),
+    })
+}

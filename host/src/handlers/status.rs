@@ -1,0 +1,145 @@
+//! What the pool and an instance's task know of each other.
+//!
+//! Both are on one thread, but a store's callbacks must be `Send`, so the fields are
+//! atomics; nothing here is contended.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::instance::CallHead;
+use super::limits::thread_cpu_time;
+
+/// The state of one instance.
+#[derive(Debug)]
+pub(super) struct Status {
+    calls: AtomicU32,
+    retiring: AtomicBool,
+    busy: AtomicBool,
+    abandoned: Mutex<Vec<Arc<CallHead>>>,
+    changed: Notify,
+    /// Counts the turns of the instance's task.
+    turns: AtomicU64,
+    /// The thread's CPU clock, in nanoseconds, when a call that was interrupted went
+    /// on, and the turn in which that was. Valid in that turn only.
+    resumed_at: AtomicU64,
+    resumed_in: AtomicU64,
+}
+
+impl Status {
+    pub(super) fn new() -> Self {
+        Self {
+            calls: AtomicU32::new(0),
+            retiring: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            abandoned: Mutex::default(),
+            changed: Notify::new(),
+            turns: AtomicU64::new(0),
+            resumed_at: AtomicU64::new(0),
+            resumed_in: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    pub(super) fn begin_turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.busy.store(false, Ordering::Relaxed);
+    }
+
+    /// Waits for another turn, in which the clock of the interrupted call starts anew.
+    pub(super) async fn resume_later(self: Arc<Self>) {
+        // tokio's own yield, so that the core looks for I/O in between.
+        tokio::task::yield_now().await;
+        self.resumed_at.store(nanoseconds(thread_cpu_time()), Ordering::Relaxed);
+        self.resumed_in.store(self.turns.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The CPU time since the interrupted call went on, if that was in this turn.
+    pub(super) fn since_resumed(&self) -> Duration {
+        if self.resumed_in.load(Ordering::Relaxed) != self.turns.load(Ordering::Relaxed) {
+            return Duration::ZERO;
+        }
+        let now = nanoseconds(thread_cpu_time());
+        Duration::from_nanos(now.saturating_sub(self.resumed_at.load(Ordering::Relaxed)))
+    }
+
+    /// Whether an abandoned call still runs, of those that were given up before.
+    pub(super) fn take_stuck(&self) -> bool {
+        let abandoned = std::mem::take(&mut *lock(&self.abandoned));
+        abandoned.iter().any(|call| !call.done.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn has_abandoned(&self) -> bool {
+        !lock(&self.abandoned).is_empty()
+    }
+
+    /// Calls that somebody still waits for, or reads the response of.
+    pub(super) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether it takes calls: it is not about to end, and no call in it computes
+    /// for longer than a tick.
+    pub(super) fn accepts(&self) -> bool {
+        !self.is_retiring() && !self.busy.load(Ordering::Relaxed)
+    }
+
+    /// A tick found a call computing.
+    pub(super) fn set_busy(&self) {
+        self.busy.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until a call has begun or ended, or the instance is to retire.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    pub(super) fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Relaxed)
+    }
+
+    /// No new calls from now on; the instance ends when its calls have.
+    pub(super) fn retire(&self) {
+        self.retiring.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A place in an instance: held until the response has ended.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    status: Arc<Status>,
+    head: Arc<CallHead>,
+    ended: bool,
+}
+
+impl Ticket {
+    pub(super) fn new(status: &Arc<Status>, head: Arc<CallHead>) -> Self {
+        status.calls.fetch_add(1, Ordering::Relaxed);
+        Self { status: status.clone(), head, ended: false }
+    }
+
+    /// Notes that the call came to its end, so that the instance may go on.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.ended && !self.head.done.load(Ordering::Relaxed) {
+            lock(&self.status.abandoned).push(self.head.clone());
+        }
+        self.status.calls.fetch_sub(1, Ordering::Relaxed);
+        self.status.changed.notify_one();
+    }
+}
