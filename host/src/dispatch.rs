@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HOST, HeaderName};
+use http::header::{ALLOW, EXPECT, HOST, HeaderName};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -119,6 +119,11 @@ impl Dispatch {
                 return status(StatusCode::BAD_REQUEST);
             }
         };
+        // RFC 9110, section 10.1.1
+        let expected = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
+        if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(b"100-continue")) {
+            return status(StatusCode::EXPECTATION_FAILED);
+        }
         if request.method() == Method::OPTIONS && request.uri().path() == "*" {
             return status(StatusCode::NO_CONTENT);
         }

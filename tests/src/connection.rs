@@ -180,6 +180,14 @@ impl Connection {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Receives once: what is there of a response, or nothing at the end.
+    pub fn some(&mut self) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            self.receive();
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Waits until the server closes the connection.
     ///
     /// # Panics

@@ -1,6 +1,8 @@
 //! The rules of HTTP that hold for every route: methods, framing, connections, the
 //! request id, error bodies, probes.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use patchboard_tests::{Reply, Server, Shared};
 
 static SERVER: Shared = Shared::new(|| Server::builder().demo("hello").demo("demo1").guest("ill").start());
@@ -154,7 +156,9 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn a_request_may_come_byte_by_byte() {
     let mut connection = SERVER.get().connect();
-    for byte in b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" {
+    for byte in
+        b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    {
         connection.send([*byte]);
     }
     connection.reply().expect(200, "abc");
@@ -204,7 +208,8 @@ fn expect_100_continue_is_answered_before_the_body() {
 #[test]
 fn who_expects_100_is_told_at_once_that_there_is_no_route() {
     let mut connection = SERVER.get().connect();
-    connection.send("POST /nothing HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    connection
+        .send("POST /nothing HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
     assert_eq!(connection.head().status, 404);
 }
 
@@ -256,7 +261,14 @@ fn the_access_log_tells_handler_route_and_bytes() {
     let server = SERVER.get();
     let reply = server.post_form("/demo1/x", "key=k");
     let line = server.access_log.wait_for(reply.request_id());
-    for part in ["method=POST", "target=\"/demo1/x\"", "status=200", "bytes=22", "handler=demo1", "route=\"/demo1/{name}\""] {
+    for part in [
+        "method=POST",
+        "target=\"/demo1/x\"",
+        "status=200",
+        "bytes=22",
+        "handler=demo1",
+        "route=\"/demo1/{name}\"",
+    ] {
         assert!(line.contains(part), "{part} in {line}");
     }
 }
@@ -264,7 +276,7 @@ fn the_access_log_tells_handler_route_and_bytes() {
 #[test]
 fn the_access_log_may_be_json_or_off() {
     let server = Server::builder().server("access_log = \"json\"").start();
-    let reply = server.raw("GET /nothing?a=\"b\" HTTP/1.1\r\nHost: test\r\n\r\n");
+    let reply = server.raw("GET /nothing?a='b' HTTP/1.1\r\nHost: test\r\n\r\n");
     let line = server.access_log.wait_for(reply.request_id());
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["request_id"], reply.request_id());

@@ -55,7 +55,8 @@ fn the_more_specific_segment_wins_from_the_left() {
 fn a_route_without_a_method_takes_them_all() {
     let server = SERVER.get();
     for method in ["GET", "POST", "DELETE", "PROPFIND", "OPTIONS"] {
-        let reply = server.raw(&format!("{method} /any/route/1 HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"));
+        let reply =
+            server.raw(&format!("{method} /any/route/1 HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"));
         reply.expect(200, "/any/route/{x} x=1");
     }
 }

@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::Poll;
@@ -16,13 +17,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http::request::Parts;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::component::Accessor;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
 
 use super::call::{self, Export};
 use super::component::Program;
 use super::engine::Engine;
+use super::inbox::Inbox;
 use super::load::Handler;
 use super::outbound::OutboundClient;
 use super::request_body::Inbound;
@@ -128,68 +130,65 @@ pub(super) async fn run(
     engine: Arc<Engine>,
     client: OutboundClient,
     status: Arc<Status>,
-    mut jobs: mpsc::UnboundedReceiver<Job>,
+    inbox: Rc<Inbox>,
 ) {
     let (mut store, export) = match start(&handler, &engine, &client, status.clone()).await {
         Ok(started) => started,
         Err(error) => {
             status.retire();
-            jobs.close();
             let reason = format!("{error:#}");
-            while let Some(job) = jobs.recv().await {
+            for job in inbox.drain() {
                 job.answer.send(Answer::Failed(CallError::NoInstance(reason.clone()))).ok();
             }
             return;
         }
     };
     let outcome = {
-        let running = store.run_concurrent(async |accessor| serve(accessor, &export, &mut jobs).await);
+        let running = store.run_concurrent(async |accessor| serve(accessor, &export, &inbox).await);
         let mut running = pin!(running);
-        let ended = pin!(ended(&handler, &status));
-        let mut ended = ended;
+        let mut ended = pin!(ended(&handler, &status, &inbox));
         poll_fn(|cx| {
             // Outside the event loop, which cannot be reached while a guest computes.
             if ended.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(ControlFlow::Break(()));
             }
             status.begin_turn();
-            running.as_mut().poll(cx).map(ControlFlow::Continue)
+            let outcome = running.as_mut().poll(cx).map(ControlFlow::Continue);
+            if status.is_busy() {
+                // A call computes: those behind it need not wait for its end.
+                inbox.give_back();
+            }
+            outcome
         })
         .await
     };
     status.retire();
-    jobs.close();
+    inbox.close();
     if let ControlFlow::Continue(Err(error) | Ok(Err(error))) = outcome {
         fail(&mut store, &handler, &error);
     }
     drop(store);
-    while let Some(job) = jobs.recv().await {
-        job.answer.send(Answer::Again(job.body)).ok();
-    }
+    inbox.give_back();
 }
 
 /// Takes calls and polls them to their end.
-async fn serve(
-    accessor: &Accessor<State>,
-    export: &Export,
-    jobs: &mut mpsc::UnboundedReceiver<Job>,
-) -> wasmtime::Result<()> {
+///
+/// One at a time is handed to wasmtime, which then runs it until it waits; what it has
+/// been handed cannot be taken back.
+async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wasmtime::Result<()> {
     let mut calls = FuturesUnordered::new();
     let mut open = true;
     poll_fn(|cx| {
-        loop {
-            while let Poll::Ready(Some(ended)) = calls.poll_next_unpin(cx) {
-                if let Err(error) = ended {
-                    return Poll::Ready(Err(error));
-                }
-            }
-            if !open {
-                break;
-            }
-            match jobs.poll_recv(cx) {
-                Poll::Ready(Some(job)) => calls.push(call::run(accessor, export, job)),
-                Poll::Ready(None) => open = false,
-                Poll::Pending => break,
+        let mut next = if open { inbox.poll_next(cx) } else { Poll::Pending };
+        if let Poll::Ready(Some(job)) = next {
+            calls.push(call::run(accessor, export, job));
+            cx.waker().wake_by_ref();
+            next = Poll::Pending;
+        }
+        open &= next.is_pending();
+        while let Poll::Ready(Some(ended)) = calls.poll_next_unpin(cx) {
+            if let Err(error) = ended {
+                return Poll::Ready(Err(error));
             }
         }
         if !open && calls.is_empty() && accessor.poll_no_interesting_tasks(cx).is_ready() {
@@ -201,7 +200,7 @@ async fn serve(
 }
 
 /// Resolves when the instance is of no use any more.
-async fn ended(handler: &Handler, status: &Status) {
+async fn ended(handler: &Handler, status: &Status, inbox: &Inbox) {
     let mut superseded = handler.watch_superseded();
     loop {
         if status.has_abandoned() {
@@ -215,6 +214,7 @@ async fn ended(handler: &Handler, status: &Status) {
             status.changed().await;
         } else if status.is_retiring() || *superseded.borrow_and_update() {
             status.retire();
+            inbox.close();
             // What the guest still does after its last response.
             tokio::time::sleep(GRACE).await;
             return;
@@ -222,10 +222,7 @@ async fn ended(handler: &Handler, status: &Status) {
             tokio::select! {
                 () = status.changed() => {}
                 _ = superseded.changed() => {}
-                () = tokio::time::sleep(IDLE) => if status.calls() == 0 {
-                    status.retire();
-                    return;
-                },
+                () = tokio::time::sleep(IDLE) => status.retire(),
             }
         }
     }

@@ -12,6 +12,7 @@ mod component;
 mod engine;
 mod error;
 pub mod folder;
+mod inbox;
 mod instance;
 mod limits;
 mod load;

@@ -16,10 +16,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{Method, Response};
 use http_body::{Body as _, Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Sleep;
 
 use super::engine::Engine;
+use super::inbox::Inbox;
 use super::instance::{self, Answer, CallHead, Job};
 use super::load::Handler;
 use super::outbound::OutboundClient;
@@ -31,8 +32,9 @@ use crate::config::{Isolation, Limits};
 
 /// Calls at once in one shared instance; further ones go to another.
 const CALLS_PER_SHARED: u32 = 256;
-/// How often a call is moved to another instance.
-const ATTEMPTS: u32 = 3;
+/// How often a call is moved to another instance, because calls before it in one
+/// compute or trap.
+const ATTEMPTS: u32 = 16;
 
 /// A core's instances. Lives on the core's thread.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub struct Core {
 
 #[derive(Debug)]
 struct Instance {
-    jobs: mpsc::UnboundedSender<Job>,
+    inbox: Rc<Inbox>,
     status: Arc<Status>,
     left: std::cell::Cell<u32>,
 }
@@ -182,22 +184,21 @@ impl Core {
             instance.status.retire();
         }
         let (answer, receiver) = oneshot::channel();
-        // Where the instance has just ended, the receiver sees it.
-        instance.jobs.send(Job { head, body, answer }).ok();
+        instance.inbox.push(Job { head, body, answer });
         (receiver, ticket)
     }
 
     fn spawn(self: &Rc<Self>, handler: &Arc<Handler>) -> Rc<Instance> {
         let client = self.client.get_or_init(|| OutboundClient::new(self.engine.self_address())).clone();
-        let (jobs, receiver) = mpsc::unbounded_channel();
+        let inbox = Rc::new(Inbox::default());
         let status = Arc::new(Status::new());
         let left = std::cell::Cell::new(handler.limits().calls_per_instance);
-        let instance = Rc::new(Instance { jobs, status: status.clone(), left });
+        let instance = Rc::new(Instance { inbox: inbox.clone(), status: status.clone(), left });
         self.instances.borrow_mut().entry(handler.id()).or_default().push(instance.clone());
         let (core, handler) = (self.clone(), handler.clone());
         tokio::task::spawn_local(async move {
             let id = handler.id();
-            instance::run(handler, core.engine.clone(), client, status.clone(), receiver).await;
+            instance::run(handler, core.engine.clone(), client, status.clone(), inbox).await;
             core.remove(id, &status);
         });
         instance

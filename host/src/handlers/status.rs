@@ -82,7 +82,12 @@ impl Status {
     /// Whether it takes calls: it is not about to end, and no call in it computes
     /// for longer than a tick.
     pub(super) fn accepts(&self) -> bool {
-        !self.is_retiring() && !self.busy.load(Ordering::Relaxed)
+        !self.is_retiring() && !self.is_busy()
+    }
+
+    /// Whether a call computes for longer than a tick.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// A tick found a call computing.

@@ -32,6 +32,7 @@ async fn trap_later(Query(Wait { ms }): Query<Wait>) -> &'static str {
 /// Computes without end.
 #[get("/spin")]
 async fn spin() -> String {
+    eprintln!("spin: begins");
     let mut turns = 0_u64;
     while black_box(true) {
         turns = black_box(turns.wrapping_add(1));
@@ -82,7 +83,7 @@ async fn endless() -> Body {
 /// Blocks its thread, which no handler should.
 #[get("/sleep-blocking")]
 async fn sleep_blocking() -> &'static str {
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(2));
     "slept, blocking"
 }
 

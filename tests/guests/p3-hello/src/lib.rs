@@ -35,8 +35,6 @@ mod bindings {
                 import patchboard:handler/routing@0.1.0;
             }
         ",
-        // The WIT gates `handler-sync` but not the `use` in it, which the parser
-        // refuses while the feature is off. Nothing of it is generated.
         generate_all,
     });
 }

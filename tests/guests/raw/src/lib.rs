@@ -23,8 +23,6 @@ mod bindings {
                 export patchboard:handler/handler@0.1.0;
             }
         ",
-        // The WIT gates `handler-sync` but not the `use` in it, which the parser
-        // refuses while the feature is off. Nothing of it is generated.
         generate_all,
     });
 }
@@ -77,7 +75,10 @@ impl Guest for Raw {
             "no-trailers" => stream(Announced { length: None, sent: 10 }, End::Dropped),
             "failed" => stream(Announced { length: None, sent: 10 }, End::Failed),
             "streamed" => stream(Announced { length: None, sent: 10 }, End::Complete),
-            "trailers" => stream(Announced { length: None, sent: 10 }, End::Trailers("x-sum", "55")),
+            "trailers" => Response {
+                headers: fields(&[("trailer", "x-sum")]),
+                ..stream(Announced { length: None, sent: 10 }, End::Trailers("x-sum", "55"))
+            },
             "bad-trailers" => {
                 stream(Announced { length: None, sent: 10 }, End::Trailers("x-sum", "5\r\nx: y"))
             }

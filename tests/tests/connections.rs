@@ -1,0 +1,50 @@
+//! Connections: their number, their idle time, and what ends them.
+
+use patchboard_tests::{Server, Shared};
+
+static SERVER: Shared = Shared::new(|| {
+    Server::builder()
+        .server("head_timeout = \"2s\"\nhead_bytes = \"16KiB\"")
+        .demo("hello")
+        .guest("ill")
+        .start()
+});
+
+#[test]
+fn a_malformed_chunk_ends_the_connection() {
+    for chunk in ["zz\r\nhello\r\n", "5\nhello\r\n", "3\r\nhello\r\n", "-1\r\n", "FFFFFFFFFFFFFFFFF\r\nx\r\n"]
+    {
+        let mut connection = SERVER.get().connect();
+        connection.send("POST /slow-read HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection.try_send(chunk).ok();
+        connection.try_send("GET /ok HTTP/1.1\r\nHost: test\r\n\r\n").ok();
+        let answer = String::from_utf8_lossy(&connection.rest()).into_owned();
+        assert!(!answer.contains("\r\n\r\nok"), "what follows a bad chunk is no request: {chunk:?} {answer}");
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let mut connection = SERVER.get().connect();
+    connection.get("/ok").expect(200, "ok");
+    connection.expect_closed();
+}
+
+#[test]
+fn an_expectation_nobody_meets_is_417() {
+    let reply = SERVER.get().raw("GET /ok HTTP/1.1\r\nHost: test\r\nExpect: the-impossible\r\n\r\n");
+    reply.expect_error(417);
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_a_place() {
+    let server = Server::builder().server("connections = 2").demo("hello").start();
+    let (mut first, mut second) = (server.connect(), server.connect());
+    first.get("/").expect(200, "Hello, world");
+    second.get("/").expect(200, "Hello, world");
+    let mut third = server.connect();
+    third.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    drop(first);
+    third.reply().expect(200, "Hello, world");
+    second.get("/").expect(200, "Hello, world");
+}
