@@ -9,7 +9,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use tracing_subscriber::EnvFilter;
@@ -17,6 +17,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::AccessLogFormat;
 
 const QUEUED_LINES: usize = 8192;
+/// How long the end of the server waits for the last lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Starts the operational log at `filter`, for example `info` or `debug`.
 ///
@@ -41,6 +43,12 @@ pub struct AccessLog {
     format: AccessLogFormat,
     sender: Option<SyncSender<String>>,
     dropped: Arc<AtomicU64>,
+}
+
+/// The thread that writes the access log.
+#[derive(Debug)]
+pub struct AccessLogWriter {
+    ended: Receiver<()>,
 }
 
 /// What is known of a request when its response has ended.
@@ -70,15 +78,19 @@ pub struct AccessRecord {
 
 impl AccessLog {
     /// Starts the log on standard output.
-    pub fn start(format: AccessLogFormat) -> Self {
+    pub fn start(format: AccessLogFormat) -> (Self, AccessLogWriter) {
         let dropped = Arc::new(AtomicU64::new(0));
+        let (end, ended) = channel();
         let sender = (format != AccessLogFormat::Off).then(|| {
             let (sender, receiver) = sync_channel(QUEUED_LINES);
             let dropped = dropped.clone();
-            std::thread::spawn(move || write_lines(&receiver, &dropped));
+            std::thread::spawn(move || {
+                write_lines(&receiver, &dropped);
+                end.send(()).ok();
+            });
             sender
         });
-        Self { format, sender, dropped }
+        (Self { format, sender, dropped }, AccessLogWriter { ended })
     }
 
     /// Writes a line, or counts it as dropped where the log has fallen behind.
@@ -97,14 +109,13 @@ impl AccessLog {
     pub fn is_on(&self) -> bool {
         self.sender.is_some()
     }
+}
 
-    /// Waits, for a moment at most, until the lines so far have been written.
-    pub fn flush(self) {
-        let Some(sender) = self.sender else { return };
-        let (done, wait) = std::sync::mpsc::channel();
-        std::thread::spawn(move || done.send(sender.send(String::new())));
-        wait.recv_timeout(Duration::from_millis(500)).ok();
-        std::thread::sleep(Duration::from_millis(20));
+impl AccessLogWriter {
+    /// Waits, for a moment at most, until every line has been written. All handles on
+    /// the log must have been dropped.
+    pub fn finish(self) {
+        self.ended.recv_timeout(LAST_LINES).ok();
     }
 }
 

@@ -52,8 +52,8 @@ impl Serve {
             }
         };
         let current = Arc::new(Current::from_pointee(loaded.site));
-        let access_log = AccessLog::start(config.server.access_log);
-        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log.clone(), config.server.dev));
+        let (access_log, writer) = AccessLog::start(config.server.access_log);
+        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log, config.server.dev));
         server::run(&config.server, listeners, &loaded.engine, &dispatch, |addresses| {
             for address in addresses {
                 eprintln!("listening on http://{address}");
@@ -70,7 +70,7 @@ impl Serve {
             }
         })?;
         drop(dispatch);
-        access_log.flush();
+        writer.finish();
         Ok(())
     }
 }
