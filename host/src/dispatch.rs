@@ -14,13 +14,14 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ALLOW, EXPECT, HOST, HeaderName};
+use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::body::{Body, BodyError};
+use crate::compression::compress;
 use crate::error;
 use crate::handlers::{Call, Core};
 use crate::router::{Find, RequestPath};
@@ -78,7 +79,9 @@ impl Dispatch {
         let mut notes = Notes::default();
         let mut response = self.answer(core, request, &request_id, &mut notes).await;
 
+        // A HEAD that was answered for an error page has a length, but no body.
         if response.body().is_empty()
+            && !response.headers().contains_key(CONTENT_LENGTH)
             && (response.status().is_client_error() || response.status().is_server_error())
         {
             let mut headers = http::HeaderMap::new();
@@ -170,8 +173,12 @@ impl Dispatch {
                     route: Target::matched_route(name, &found),
                     request_id: request_id.to_owned(),
                 };
+                let accepted = handler.compression().map(|_| call.request.headers().clone());
                 match core.call(handler, call).await {
-                    Ok(response) => response,
+                    Ok(response) => match (handler.compression(), accepted) {
+                        (Some(config), Some(accepted)) => compress(&accepted, response, config),
+                        _ => response,
+                    },
                     Err(error) => {
                         error.log(handler.name(), request_id);
                         notes.detail = Some(error.detail());

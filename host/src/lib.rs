@@ -19,10 +19,12 @@
 
 pub mod body;
 pub mod cli;
+pub mod compression;
 pub mod config;
 pub mod dispatch;
 pub mod error;
 pub mod handlers;
+pub mod negotiate;
 pub mod router;
 pub mod server;
 pub mod site;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::handlers::Engine;
 use crate::handlers::folder::{Folder, Problem};
 use crate::site::Site;
-use crate::static_files::Mount;
+use crate::static_files::{Memory, Mount};
 
 /// Everything that was loaded.
 pub(super) struct Loaded {
@@ -22,8 +22,9 @@ pub(super) struct Loaded {
 pub(super) fn load(config: &Config) -> anyhow::Result<Loaded> {
     let mut fatal = Vec::new();
     let mut mounts = Vec::new();
+    let memory = Arc::new(Memory::new(&config.server.static_memory));
     for mount in &config.mounts {
-        match Mount::open(mount.clone()) {
+        match Mount::open(mount.clone(), &memory) {
             Ok(mount) => mounts.push(Arc::new(mount)),
             Err(error) => fatal.push(error.to_string()),
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
 use super::{
-    AccessLogFormat, Config, ConfigError, HandlerConfig, Isolation, Limits, MountConfig, RouteConfig,
-    ServerConfig, Source,
+    AccessLogFormat, Config, ConfigError, HandlerConfig, Isolation, Limits, MemoryConfig, MountConfig,
+    RouteConfig, ServerConfig, Source,
 };
-use crate::router::Pattern;
 
 const FILE: &str = "patchboard.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -102,6 +102,7 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
 
 fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = MemoryConfig::default();
     let config = ServerConfig {
         listen: section
             .list("listen", "an address such as \"127.0.0.1:8080\"")
@@ -113,6 +114,11 @@ fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
         connections: section.count("connections").unwrap_or(4096),
         head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
         instances: section.count("instances").unwrap_or(1000),
+        static_memory: MemoryConfig {
+            bytes: section.bytes("static_memory_bytes").unwrap_or(memory.bytes),
+            files: section.count("static_memory_files").map_or(memory.files, |count| count as usize),
+            file_bytes: section.bytes("static_memory_file_bytes").unwrap_or(memory.file_bytes),
+        },
         access_log: section
             .parse("access_log", "\"text\", \"json\" or \"off\"", |text| match text {
                 "text" => Ok(AccessLogFormat::Text),
@@ -131,32 +137,6 @@ fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
     config
 }
 
-fn mount(section: Section<'_, '_>, folder: &Path) -> Option<MountConfig> {
-    let prefix = section.parse("prefix", "a path such as \"/css\"", |text| {
-        let prefix = text.strip_suffix('/').unwrap_or(text);
-        if prefix.is_empty() {
-            return Ok(String::new());
-        }
-        let pattern = Pattern::parse(prefix).map_err(|error| error.to_string())?;
-        match pattern.parameter_names().next() {
-            Some(name) => Err(format!("a prefix has no parameters, found `{{{name}}}`")),
-            None => Ok(prefix.to_owned()),
-        }
-    });
-    let dir = section.string("dir");
-    let mount = MountConfig {
-        prefix: prefix.clone().unwrap_or_default(),
-        dir: folder.join(dir.as_deref().unwrap_or_default()),
-        name: section.string("name"),
-        show_index: section.boolean("show_index").unwrap_or(false),
-    };
-    if !section.has("prefix") || !section.has("dir") {
-        section.problem("a static mount needs `prefix` and `dir`");
-    }
-    section.finish();
-    (prefix.is_some() && dir.is_some()).then_some(mount)
-}
-
 fn handler(section: Section<'_, '_>) -> HandlerConfig {
     let environment = section.section("environment");
     let config = HandlerConfig {
@@ -171,6 +151,7 @@ fn handler(section: Section<'_, '_>) -> HandlerConfig {
             .list("outbound", "an origin such as \"https://api.example.com\"")
             .unwrap_or_default(),
         environment: environment.strings_by_key(),
+        compression: compression(&section),
         limits: limits(section.section("limits")),
     };
     section.finish();
@@ -204,7 +185,7 @@ fn by_convention(config: &mut Config, problems: &Problems<'_>) {
     let dir = Path::new("static");
     if dir.is_dir() {
         let dir = dir.to_owned();
-        config.mounts.push(MountConfig { prefix: String::new(), dir, name: None, show_index: false });
+        config.mounts.push(MountConfig::new("", dir));
     }
     if config.server.handlers_dir.is_none() && config.mounts.is_empty() {
         problems.push(

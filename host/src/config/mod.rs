@@ -5,6 +5,7 @@
 //! type and default, or *all* problems at once. Nothing else reads settings.
 
 mod file;
+mod mount;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,9 @@ use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 
+pub use crate::compression::CompressionConfig;
 use crate::router::{MethodFilter, PatternError, RoutePattern};
-pub use crate::static_files::MountConfig;
+pub use crate::static_files::{MemoryConfig, MountConfig};
 
 /// Everything that was configured.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub struct ServerConfig {
     pub head_bytes: u64,
     /// Live instances of all handlers together: the size of the pool.
     pub instances: u32,
+    /// What static mounts may keep in memory.
+    pub static_memory: MemoryConfig,
     /// The form of the access log on standard output.
     pub access_log: AccessLogFormat,
     /// Whether error bodies show traps and their backtraces.
@@ -78,6 +82,8 @@ pub struct HandlerConfig {
     pub outbound: Vec<OriginPattern>,
     /// Granted environment variables.
     pub environment: Vec<(String, String)>,
+    /// Whether and how its responses are compressed.
+    pub compression: Option<CompressionConfig>,
     /// Limits.
     pub limits: Limits,
 }

@@ -125,6 +125,11 @@ impl<'a, 'i> Section<'a, 'i> {
         entries
     }
 
+    /// Whether `key` was written as a table.
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.table.and_then(|table| table.get(key)).is_some_and(|value| value.get_ref().is_table())
+    }
+
     /// Whether `key` was written, well or badly.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))

@@ -17,7 +17,7 @@ use super::outbound::OutboundClient;
 use super::pool::Admission;
 use super::status::Status;
 use super::{Claim, Routes, section};
-use crate::config::{HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
+use crate::config::{CompressionConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
 use crate::router::PatternError;
 
 /// How long the trial instance may take to start.
@@ -33,6 +33,7 @@ pub struct Handler {
     routes: Routes,
     program: Program,
     limits: Limits,
+    compression: Option<CompressionConfig>,
     environment: Vec<(String, String)>,
     outbound: Arc<[OriginPattern]>,
     log_limit: Arc<LogLimit>,
@@ -94,6 +95,7 @@ impl Handler {
             isolation,
             routes: claims.clone(),
             program,
+            compression: config.compression.clone(),
             environment: config.environment.clone(),
             outbound: config.outbound.clone().into(),
             log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
@@ -163,6 +165,11 @@ impl Handler {
 
     pub(super) fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Whether and how its responses are compressed.
+    pub fn compression(&self) -> Option<&CompressionConfig> {
+        self.compression.as_ref()
     }
 
     pub(super) fn limits(&self) -> &Limits {

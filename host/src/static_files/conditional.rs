@@ -1,33 +1,54 @@
-//! Step 5: the file's validators, and whether the client's copy is still good
-//! (RFC 9110 section 13).
+//! Step 6: the file's validators, and the conditions that a request sets on them
+//! (RFC 9110 section 13), in the order of section 13.2.2.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
-use http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, InvalidHeaderValue};
+use http::HeaderMap;
+use http::header::{
+    HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    InvalidHeaderValue,
+};
 use httpdate::{HttpDate, fmt_http_date};
+use sha2::{Digest, Sha256};
 
-/// What identifies this version of a file.
-#[derive(Debug)]
+use super::encoding::Coding;
+use super::stamp::Stamp;
+
+/// What identifies this version of a representation.
+#[derive(Clone, Debug)]
 pub(super) struct Validators {
-    /// Strong, and free: made of inode, time and size, not of the bytes.
-    pub(super) etag: HeaderValue,
-    /// Absent for a time before 1970, which HTTP dates are not expected to hold.
+    /// Strong, and cheap: a digest of the stamp, not of the bytes. Absent where
+    /// the stamp is not settled, and so could stand for other bytes later.
+    pub(super) etag: Option<HeaderValue>,
+    /// Absent likewise, and for a time before 1970.
     pub(super) last_modified: Option<HeaderValue>,
     modified: Option<SystemTime>,
 }
 
 impl Validators {
-    pub(super) fn of(metadata: &Metadata, now: SystemTime) -> Result<Self, InvalidHeaderValue> {
-        let nanos = metadata.mtime().wrapping_mul(1_000_000_000).wrapping_add(metadata.mtime_nsec());
-        let (inode, size) = (metadata.ino(), metadata.size());
+    /// Each coding is a representation of its own, so it has its own tag.
+    pub(super) fn of(
+        stamp: &Stamp,
+        coding: Option<Coding>,
+        now: SystemTime,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let mut digest = Sha256::new();
+        digest.update(stamp.bytes());
+        digest.update(coding.map_or("", Coding::name));
+        let mut tag = String::with_capacity(34);
+        tag.push('"');
+        for byte in digest.finalize().iter().take(16) {
+            for digit in [byte >> 4, byte & 15] {
+                tag.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        tag.push('"');
         // Whole seconds, which is all that an HTTP date holds.
-        let modified = u64::try_from(metadata.mtime())
+        let modified = u64::try_from(stamp.modified.seconds)
             .ok()
             .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
         Ok(Self {
-            etag: HeaderValue::try_from(format!("\"{inode:x}-{nanos:x}-{size:x}\""))?,
+            etag: Some(HeaderValue::try_from(tag)?),
             // RFC 9110 section 8.8.2.1: never later than the response itself.
             last_modified: modified
                 .map(|time| HeaderValue::try_from(fmt_http_date(time.min(now))))
@@ -35,67 +56,111 @@ impl Validators {
             modified,
         })
     }
-}
 
-/// The conditions of a request, kept as sent until there is a file to hold
-/// against them.
-#[derive(Debug)]
-pub(super) struct Preconditions {
-    if_none_match: Vec<HeaderValue>,
-    if_modified_since: Option<HttpDate>,
-}
-
-impl Preconditions {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        Self {
-            if_none_match: headers.get_all(IF_NONE_MATCH).iter().cloned().collect(),
-            if_modified_since: single_date(headers),
-        }
-    }
-
-    /// RFC 9110 section 13.2.2, steps 3 and 4: `If-None-Match` decides alone
-    /// where it is present, whatever `If-Modified-Since` says.
-    pub(super) fn not_modified(&self, validators: &Validators) -> bool {
-        if !self.if_none_match.is_empty() {
-            return self.if_none_match.iter().any(|list| matches(list, &validators.etag));
-        }
-        match (self.if_modified_since, validators.modified) {
-            (Some(since), Some(modified)) => modified <= SystemTime::from(since),
-            _ => false,
-        }
+    /// Of a file that may still change without its stamp.
+    pub(super) fn none() -> Self {
+        Self { etag: None, last_modified: None, modified: None }
     }
 }
 
-/// RFC 9110 section 13.1.3: ignored unless there is exactly one valid date.
-fn single_date(headers: &HeaderMap) -> Option<HttpDate> {
-    let mut values = headers.get_all(IF_MODIFIED_SINCE).iter();
-    let value = values.next()?;
-    match values.next() {
-        None => value.to_str().ok()?.parse().ok(),
-        Some(_) => None,
+/// What the conditions come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All hold, or there are none.
+    Proceed,
+    /// 304: the client has it.
+    NotModified,
+    /// 412: it is not what the client thinks it is.
+    Failed,
+}
+
+/// RFC 9110 section 13.2.2, steps 1 to 4, for GET and HEAD.
+pub(super) fn evaluate(headers: &HeaderMap, validators: &Validators) -> Verdict {
+    if headers.contains_key(IF_MATCH) {
+        if !any_tag(headers, &IF_MATCH, validators, Comparison::Strong) {
+            return Verdict::Failed;
+        }
+    } else if let (Some(since), Some(modified)) = (date(headers, &IF_UNMODIFIED_SINCE), validators.modified)
+        && modified > SystemTime::from(since)
+    {
+        return Verdict::Failed;
+    }
+    // `If-None-Match` decides alone where it is present.
+    if headers.contains_key(IF_NONE_MATCH) {
+        if any_tag(headers, &IF_NONE_MATCH, validators, Comparison::Weak) {
+            return Verdict::NotModified;
+        }
+    } else if let (Some(since), Some(modified)) = (date(headers, &IF_MODIFIED_SINCE), validators.modified)
+        && modified <= SystemTime::from(since)
+    {
+        return Verdict::NotModified;
+    }
+    Verdict::Proceed
+}
+
+/// Step 5: whether a `Range` is to be looked at. A date counts only if it is
+/// the very date we send, and old enough to be strong (section 8.8.2.2).
+pub(super) fn range_applies(headers: &HeaderMap, validators: &Validators, now: SystemTime) -> bool {
+    let mut lines = headers.get_all(IF_RANGE).iter();
+    let line = match (lines.next(), lines.next()) {
+        (None, _) => return true,
+        (Some(line), None) => line,
+        (Some(_), Some(_)) => return false,
+    };
+    let value = line.as_bytes().trim_ascii();
+    if value.starts_with(b"\"") || value.starts_with(b"W/") {
+        // A weak tag never matches, since ours is strong.
+        return validators.etag.as_ref().is_some_and(|etag| etag.as_bytes() == value);
+    }
+    let Some(modified) = validators.modified else { return false };
+    let Some(sent) = str::from_utf8(value).ok().and_then(|value| value.parse::<HttpDate>().ok()) else {
+        return false;
+    };
+    let age = now.duration_since(modified).unwrap_or_default();
+    SystemTime::from(sent) == modified && age >= Duration::from_secs(1)
+}
+
+/// RFC 9110 sections 13.1.3 and 13.1.4: ignored unless there is exactly one valid date.
+fn date(headers: &HeaderMap, name: &HeaderName) -> Option<HttpDate> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok()?.parse().ok(),
+        _ => None,
     }
 }
 
-/// Whether a list of entity tags holds ours, by the weak comparison that
-/// `If-None-Match` asks for (section 13.1.2). A malformed list matches nothing
-/// from where it goes wrong.
-fn matches(list: &HeaderValue, etag: &HeaderValue) -> bool {
-    let ours = etag.as_bytes();
+/// RFC 9110 section 8.8.3.2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+fn any_tag(headers: &HeaderMap, name: &HeaderName, validators: &Validators, comparison: Comparison) -> bool {
+    let etag = validators.etag.as_ref();
+    headers.get_all(name).iter().any(|list| matches(list, etag, comparison))
+}
+
+/// Whether a list of entity tags holds ours. `*` stands for any; a malformed
+/// list matches nothing from where it goes wrong.
+fn matches(list: &HeaderValue, etag: Option<&HeaderValue>, comparison: Comparison) -> bool {
     let mut rest = list.as_bytes().trim_ascii();
     if rest == b"*" {
         return true;
     }
+    let ours = etag.map(HeaderValue::as_bytes);
+    let ours = ours.and_then(|ours| ours.strip_prefix(b"\"")?.strip_suffix(b"\""));
     loop {
         while let [b' ' | b'\t' | b',', after @ ..] = rest {
             rest = after;
         }
+        let weak = rest.strip_prefix(b"W/");
         // A tag may hold commas, so it ends at its quote and nowhere else.
-        let opaque = rest.strip_prefix(b"W/").unwrap_or(rest);
-        let mut parts = opaque.splitn(3, |byte| *byte == b'"');
+        let mut parts = weak.unwrap_or(rest).splitn(3, |byte| *byte == b'"');
         let (Some(b""), Some(tag), Some(after)) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
-        if ours.strip_prefix(b"\"").and_then(|ours| ours.strip_suffix(b"\"")) == Some(tag) {
+        if ours == Some(tag) && (weak.is_none() || comparison == Comparison::Weak) {
             return true;
         }
         rest = after;
@@ -112,18 +177,127 @@ mod tests {
 
     fn validators() -> Validators {
         Validators {
-            etag: HeaderValue::from_static(ETAG),
+            etag: Some(HeaderValue::from_static(ETAG)),
             last_modified: Some(HeaderValue::from_static(MODIFIED)),
             modified: Some(MODIFIED.parse::<HttpDate>().unwrap().into()),
         }
     }
 
-    fn not_modified(headers: &[(&'static str, &'static str)]) -> bool {
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        Preconditions::of(&map).not_modified(&validators())
+        map
+    }
+
+    fn verdict(headers: &[(&'static str, &'static str)]) -> Verdict {
+        evaluate(&map(headers), &validators())
+    }
+
+    fn not_modified(headers: &[(&'static str, &'static str)]) -> bool {
+        verdict(headers) == Verdict::NotModified
+    }
+
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+
+    #[test]
+    fn if_match_compares_strongly() {
+        let check = |value: &'static str, expected: Verdict| {
+            assert_eq!(verdict(&[("if-match", value)]), expected, "{value}");
+        };
+        check("*", Verdict::Proceed);
+        check("\"1-2-3\"", Verdict::Proceed);
+        check("\"x\", \"1-2-3\"", Verdict::Proceed);
+        check("W/\"1-2-3\"", Verdict::Failed);
+        check("\"x\"", Verdict::Failed);
+        check("", Verdict::Failed);
+        check("1-2-3", Verdict::Failed);
+    }
+
+    #[test]
+    fn if_unmodified_since() {
+        let check = |value: &'static str, expected: Verdict| {
+            assert_eq!(verdict(&[("if-unmodified-since", value)]), expected, "{value}");
+        };
+        check(MODIFIED, Verdict::Proceed);
+        check(BEFORE, Verdict::Failed);
+        check("yesterday", Verdict::Proceed);
+    }
+
+    #[test]
+    fn if_match_outranks_if_unmodified_since() {
+        let check = |if_match: &'static str, since: &'static str, expected: Verdict| {
+            assert_eq!(verdict(&[("if-match", if_match), ("if-unmodified-since", since)]), expected);
+        };
+        check(ETAG, BEFORE, Verdict::Proceed);
+        check("\"x\"", MODIFIED, Verdict::Failed);
+    }
+
+    #[test]
+    fn what_fails_outranks_what_is_not_modified() {
+        assert_eq!(verdict(&[("if-match", "\"x\""), ("if-none-match", ETAG)]), Verdict::Failed);
+        assert_eq!(verdict(&[("if-unmodified-since", BEFORE), ("if-none-match", ETAG)]), Verdict::Failed);
+        assert_eq!(verdict(&[("if-match", ETAG), ("if-none-match", ETAG)]), Verdict::NotModified);
+    }
+
+    #[test]
+    fn if_range() {
+        let now = SystemTime::from(MODIFIED.parse::<HttpDate>().unwrap());
+        let later = now + Duration::from_secs(1);
+        let check = |value: &'static str, now: SystemTime, expected: bool| {
+            let headers = map(&[("if-range", value)]);
+            assert_eq!(range_applies(&headers, &validators(), now), expected, "{value}");
+        };
+        check(ETAG, now, true);
+        check("\"x\"", now, false);
+        check("W/\"1-2-3\"", now, false);
+        check(MODIFIED, later, true);
+        check(MODIFIED, now, false);
+        check(BEFORE, later, false);
+        check("Sun, 06 Nov 1994 08:49:38 GMT", later, false);
+        check("yesterday", later, false);
+        assert!(range_applies(&HeaderMap::new(), &validators(), now));
+        let twice = map(&[("if-range", ETAG), ("if-range", ETAG)]);
+        assert!(!range_applies(&twice, &validators(), now));
+    }
+
+    #[test]
+    fn a_file_without_a_tag_matches_any_only() {
+        let check = |headers: &[(&'static str, &'static str)], expected: Verdict| {
+            assert_eq!(evaluate(&map(headers), &Validators::none()), expected);
+        };
+        check(&[("if-none-match", ETAG)], Verdict::Proceed);
+        check(&[("if-none-match", "*")], Verdict::NotModified);
+        check(&[("if-match", ETAG)], Verdict::Failed);
+        check(&[("if-match", "*")], Verdict::Proceed);
+        check(&[("if-unmodified-since", BEFORE)], Verdict::Proceed);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_conditions_do_not_panic(
+            values in proptest::collection::vec(("[-a-zA-Z0-9 ,:*/\"]{0,40}", 0usize..5), 0..4),
+        ) {
+            let names = [IF_MATCH, IF_UNMODIFIED_SINCE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE];
+            let mut headers = HeaderMap::new();
+            for (value, name) in values {
+                headers.append(names[name].clone(), HeaderValue::from_str(&value).unwrap());
+            }
+            evaluate(&headers, &validators());
+            range_applies(&headers, &validators(), SystemTime::UNIX_EPOCH);
+        }
+
+        #[test]
+        fn our_tag_is_found_wherever_it_stands(
+            before in proptest::collection::vec("(W/)?\"[-a-z0-9,]{0,8}\"", 0..4),
+        ) {
+            let list = [before, vec![ETAG.to_owned()]].concat().join(", ");
+            let list = HeaderValue::from_str(&list).unwrap();
+            let etag = HeaderValue::from_static(ETAG);
+            proptest::prop_assert!(matches(&list, Some(&etag), Comparison::Strong));
+            proptest::prop_assert!(matches(&list, Some(&etag), Comparison::Weak));
+        }
     }
 
     #[test]
@@ -188,6 +362,6 @@ mod tests {
         let mut map = HeaderMap::new();
         map.insert(IF_MODIFIED_SINCE, HeaderValue::from_static(MODIFIED));
         let validators = Validators { modified: None, ..validators() };
-        assert!(!Preconditions::of(&map).not_modified(&validators));
+        assert_eq!(evaluate(&map, &validators), Verdict::Proceed);
     }
 }

@@ -11,16 +11,16 @@ use http::{HeaderValue, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::ServeError;
-use super::open::{Opened, RegularFile, Root};
-use super::path::FilePath;
+use super::path::{FilePath, RelativePath};
+use super::representation::{Finder, Found, Source};
 use crate::body::Body;
 
 /// What the request turned out to be for.
 #[derive(Debug)]
 pub(super) enum Target {
-    File(RegularFile),
+    File(Source),
     /// A folder's index, with its path.
-    Index(RegularFile, FilePath),
+    Index(Source, FilePath),
     /// A folder without an index.
     Directory(OwnedFd),
     /// A folder, named without its slash.
@@ -29,23 +29,30 @@ pub(super) enum Target {
 
 /// Steps 3 and 4. The index is tried first: it is the common case, and its
 /// folder need not be readable.
-pub(super) fn resolve(root: &Root, path: &FilePath, trailing_slash: bool) -> Result<Target, ServeError> {
+pub(super) fn resolve(
+    finder: &Finder<'_>,
+    path: &FilePath,
+    trailing_slash: bool,
+    index: &[RelativePath],
+) -> Result<Target, ServeError> {
     if !trailing_slash {
-        return Ok(match root.open_beneath(path)? {
-            Opened::File(file) => Target::File(file),
-            Opened::Directory(_) => Target::Redirect,
+        return Ok(match finder.find(path, None)? {
+            Found::File(source) => Target::File(source),
+            Found::Directory(_) => Target::Redirect,
         });
     }
-    let index = path.index();
-    match root.open_beneath(&index) {
-        Ok(Opened::File(file)) => return Ok(Target::Index(file, index)),
-        Ok(Opened::Directory(_)) | Err(ServeError::NotFound) => {}
-        Err(error) => return Err(error),
+    for name in index {
+        let index = path.below(name.file_path().as_bytes());
+        match finder.find(&index, None) {
+            Ok(Found::File(source)) => return Ok(Target::Index(source, index)),
+            Ok(Found::Directory(_)) | Err(ServeError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
     }
-    match root.open_beneath(path)? {
-        Opened::Directory(dir) => Ok(Target::Directory(dir)),
+    match finder.find(path, None)? {
+        Found::Directory(dir) => Ok(Target::Directory(dir)),
         // `/file.txt/` names something inside a file.
-        Opened::File(_) => Err(ServeError::NotFound),
+        Found::File(_) => Err(ServeError::NotFound),
     }
 }
 

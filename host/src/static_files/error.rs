@@ -12,30 +12,45 @@ use rustix::io::Errno;
 
 /// A mount that cannot be opened at start.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "mount {:?}: cannot open the folder {}; create it or correct `dir`",
-    if prefix.is_empty() { "/" } else { prefix },
-    dir.display()
-)]
-pub struct MountError {
-    /// The mount's prefix.
-    pub prefix: String,
-    /// The folder as configured.
-    pub dir: PathBuf,
-    /// What the system said.
-    #[source]
-    pub source: io::Error,
+pub enum MountError {
+    /// There is no such folder, or it may not be read.
+    #[error(
+        "mount {:?}: cannot open the folder {}; create it or correct `dir`",
+        if prefix.is_empty() { "/" } else { prefix },
+        dir.display()
+    )]
+    Folder {
+        /// The mount's prefix.
+        prefix: String,
+        /// The folder as configured.
+        dir: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Globs that are too large to be compiled together.
+    #[error("mount {prefix:?}: the globs of `hidden`, `visible` or `cache` are too large; simplify them")]
+    Globs {
+        /// The mount's prefix.
+        prefix: String,
+        /// What the compiler said.
+        source: globset::Error,
+    },
 }
 
 /// Why a request is not answered from a file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServeError {
+    /// Not an answer: the steps are to be taken again where they may wait.
+    #[error("not in memory")]
+    WouldBlock,
     #[error("neither GET nor HEAD")]
     Method,
     #[error("no such file")]
     NotFound,
     #[error("not permitted")]
     Forbidden,
+    #[error("a precondition failed")]
+    Precondition,
     #[error("shrank while it was read")]
     Changed,
     #[error("out of open files, memory or threads")]
@@ -54,7 +69,8 @@ impl ServeError {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::Changed | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Precondition => StatusCode::PRECONDITION_FAILED,
+            Self::WouldBlock | Self::Changed | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             // A task that was cancelled rather than panicked: shutting down.
             Self::Stopped(stopped) if stopped.is_cancelled() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Io(_) | Self::Header(_) | Self::Stopped(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -132,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_mount_error_names_the_mount_and_the_remedy() {
-        let error = |prefix: &str| MountError {
+        let error = |prefix: &str| MountError::Folder {
             prefix: prefix.into(),
             dir: "static/css".into(),
             source: Errno::NOENT.into(),

@@ -1,4 +1,4 @@
-//! Step 6: the media type that a name's extension stands for. Pure.
+//! Step 8: the media type that a name's extension stands for. Pure.
 //!
 //! What a web page is made of is in the table here, ready as header values and
 //! right where the bigger list of `mime_guess` is out of date; the rest is
@@ -26,6 +26,31 @@ pub(super) fn of(extension: Option<&[u8]>) -> HeaderValue {
         }
         Some(other) => HeaderValue::from_static(other),
         None => UNKNOWN,
+    }
+}
+
+/// Whether bytes of this type are compressed already, so that a sibling or
+/// compression on the fly would gain nothing.
+pub(super) fn is_compressed(media_type: &HeaderValue) -> bool {
+    let text = media_type.to_str().unwrap_or_default();
+    let (essence, _) = text.split_once(';').unwrap_or((text, ""));
+    match essence.split_once('/') {
+        Some(("image", kind)) => !matches!(kind, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon"),
+        Some(("audio" | "video", _)) => true,
+        Some(("font", kind)) => matches!(kind, "woff" | "woff2"),
+        Some(("application", kind)) => matches!(
+            kind,
+            "zip"
+                | "gzip"
+                | "zstd"
+                | "x-7z-compressed"
+                | "x-bzip2"
+                | "x-xz"
+                | "vnd.rar"
+                | "java-archive"
+                | "epub+zip"
+        ),
+        _ => false,
     }
 }
 

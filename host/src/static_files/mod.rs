@@ -5,90 +5,123 @@
 //!
 //! 1. `method`: GET or HEAD, else 405
 //! 2. `path`: the segments name a file that may be asked for, else 404
-//! 3. `open`: opened beneath the root, with no way out of it
-//! 4. `directory`: a folder becomes its index, a redirect, a listing or 403
-//! 5. `conditional`: validators, and 304 where the client has it already
-//! 6. `media_type`: what the name says the bytes are
-//! 7. `content`: the bytes, whole or as a stream
+//! 3. `open`: opened beneath the root, with no way out of it; `stamp` tells its
+//!    state, and `memory` has the bytes of what is hot
+//! 4. `directory`: a folder becomes its index, a redirect, a `listing` or 403
+//! 5. `encoding`: a compressed sibling in its place, if the client accepts it
+//! 6. `conditional`: validators, and 304 or 412
+//! 7. `range`: the parts that are asked for
+//! 8. `media_type`, `config`, `version` and `head`: what is said of it
+//! 9. `content`: the bytes, whole or as a stream
 //!
-//! Steps 3 to 7 run in one blocking task; a large file's chunks are read later.
-//! The text of error bodies is left to `dispatch`: here they are empty.
+//! What finds nothing goes to `fallback`. The steps are first taken on the spot,
+//! where only what the kernel has in memory is asked for and nothing can wait;
+//! what is not in memory takes them again on a blocking thread. The text of
+//! error bodies without a page of their own is left to `dispatch`.
 
 mod conditional;
+mod config;
 mod content;
 mod directory;
+mod encoding;
 mod error;
+mod fallback;
+mod head;
 mod listing;
 mod media_type;
+mod memory;
 mod method;
 mod open;
 mod path;
+mod range;
+mod representation;
+mod stamp;
 #[cfg(test)]
 mod tests;
+mod version;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, CACHE_CONTROL, RANGE, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, request};
 
+pub use self::config::{CacheRule, MountConfig};
+pub use self::encoding::Coding;
+pub(crate) use self::encoding::accepted;
 pub use self::error::MountError;
+pub use self::memory::{Memory, MemoryConfig};
+pub use self::path::{RelativePath, RelativePathError};
 
-use self::conditional::{Preconditions, Validators};
+use self::conditional::Verdict;
+use self::config::Policy;
+use self::content::{Piece, WHOLE_BYTES};
 use self::directory::Target;
 use self::error::ServeError;
 use self::method::ReadMethod;
-use self::open::{RegularFile, Root};
-use self::path::FilePath;
+use self::open::{Access, Links, Root};
+use self::path::{FilePath, Hidden};
+use self::range::Selection;
+use self::representation::{Content, Finder, Representation};
 use crate::body::Body;
+use crate::compression;
 
-/// One `[[static]]` table, checked.
-#[derive(Clone, Debug)]
-pub struct MountConfig {
-    /// Starts with `/` and does not end with it; empty for the root.
-    pub prefix: String,
-    /// The folder that is served.
-    pub dir: PathBuf,
-    /// For `url_for`, unique among routes.
-    pub name: Option<String>,
-    /// Whether a folder without an index is listed, rather than refused.
-    pub show_index: bool,
-}
+/// RFC 8246, for a year, which is as good as for ever.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A folder under a prefix, opened once at start.
 #[derive(Debug)]
 pub struct Mount {
-    prefix: String,
-    name: Option<String>,
-    show_index: bool,
-    root: Arc<Root>,
+    inner: Arc<Inner>,
+}
+
+/// What all requests of a mount share.
+#[derive(Debug)]
+struct Inner {
+    config: MountConfig,
+    root: Root,
+    hidden: Hidden,
+    policy: Policy,
+    memory: Arc<Memory>,
+    number: u32,
 }
 
 impl Mount {
     /// Opens the folder. All later look-ups are relative to this descriptor, so
     /// they see edits inside the folder, but not another folder put in its place.
-    pub fn open(config: MountConfig) -> Result<Self, MountError> {
-        let MountConfig { prefix, dir, name, show_index } = config;
-        match Root::open(&dir) {
-            Ok(root) => Ok(Self { prefix, name, show_index, root: Arc::new(root) }),
-            Err(source) => Err(MountError { prefix, dir, source }),
-        }
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be opened.
+    pub fn open(config: MountConfig, memory: &Arc<Memory>) -> Result<Self, MountError> {
+        let links = if config.follow_symlinks { Links::Beneath } else { Links::Refuse };
+        let root = match Root::open(&config.dir, links) {
+            Ok(root) => root,
+            Err(source) => {
+                return Err(MountError::Folder { prefix: config.prefix, dir: config.dir, source });
+            }
+        };
+        let globs = |source| MountError::Globs { prefix: config.prefix.clone(), source };
+        let hidden = config.hidden_names().map_err(globs)?;
+        let policy = config.policy().map_err(globs)?;
+        let (memory, number) = (Arc::clone(memory), memory.register());
+        Ok(Self { inner: Arc::new(Inner { config, root, hidden, policy, memory, number }) })
     }
 
     /// The URL prefix, empty for the root.
     pub fn prefix(&self) -> &str {
-        &self.prefix
+        &self.inner.config.prefix
     }
 
     /// The name for `url_for`.
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.inner.config.name.as_deref()
     }
 
     /// The folder's canonical path.
     pub fn dir(&self) -> &Path {
-        self.root.canonical()
+        self.inner.root.canonical()
     }
 
     /// Answers one request. Never fails: whatever goes wrong is a status.
@@ -103,131 +136,255 @@ impl Mount {
         segments: &[S],
         trailing_slash: bool,
     ) -> Response<Body> {
-        let answer = match self.lookup(request, segments, trailing_slash) {
-            Ok(lookup) => match tokio::task::spawn_blocking(move || lookup.answer()).await {
-                Ok(answer) => answer,
-                Err(stopped) => Err(stopped.into()),
-            },
-            Err(error) => Err(error),
-        };
-        answer.unwrap_or_else(|error| self.refuse(&request.uri, &error))
-    }
-
-    /// Steps 1 and 2, which touch no file.
-    fn lookup<S: AsRef<[u8]>>(
-        &self,
-        request: &request::Parts,
-        segments: &[S],
-        trailing_slash: bool,
-    ) -> Result<Lookup, ServeError> {
         let segments = match segments {
             [folders @ .., last] if trailing_slash && last.as_ref().is_empty() => folders,
             _ => segments,
         };
-        Ok(Lookup {
-            method: ReadMethod::of(&request.method)?,
-            path: FilePath::parse(segments)?,
-            trailing_slash,
-            preconditions: Preconditions::of(&request.headers),
-            uri: request.uri.clone(),
-            show_index: self.show_index,
-            root: Arc::clone(&self.root),
-        })
+        let method = match ReadMethod::of(&request.method) {
+            Ok(method) => method,
+            Err(error) => return self.inner.refuse(&request.uri, &error),
+        };
+        let path = FilePath::parse(segments, &self.inner.hidden);
+        let asked =
+            Asked { method, path: path.ok(), trailing_slash, uri: &request.uri, headers: &request.headers };
+        let response = match self.inner.answer(&asked, Access::Cached) {
+            Ok(response) => response,
+            Err(ServeError::WouldBlock) => self.serve_blocking(&asked).await,
+            Err(error) => self.inner.refuse(&request.uri, &error),
+        };
+        match &self.inner.config.compression {
+            Some(config) => compression::compress(&request.headers, response, config),
+            None => response,
+        }
+    }
+
+    /// The same steps again, where they may wait.
+    async fn serve_blocking(&self, asked: &Asked<'_>) -> Response<Body> {
+        let Asked { method, trailing_slash, .. } = *asked;
+        let (path, uri, headers) = (asked.path.clone(), asked.uri.clone(), asked.headers.clone());
+        let inner = Arc::clone(&self.inner);
+        let answered = tokio::task::spawn_blocking(move || {
+            let asked = Asked { method, path, trailing_slash, uri: &uri, headers: &headers };
+            inner.answer(&asked, Access::Blocking)
+        });
+        match answered.await.map_err(ServeError::from).and_then(|answer| answer) {
+            Ok(response) => response,
+            Err(error) => self.inner.refuse(asked.uri, &error),
+        }
+    }
+
+    /// The URL of a file with its version, such as `/css/style.css?v=…`; without
+    /// one where there is no such file, so that a page does not break.
+    pub async fn static_url(&self, path: &str) -> String {
+        let segments: Vec<_> = path.trim_start_matches('/').split('/').map(str::as_bytes).collect();
+        let mut url = self.inner.config.prefix.clone();
+        for segment in &segments {
+            url.push('/');
+            url.extend(percent_encoding::percent_encode(segment, listing::LINK));
+        }
+        let Ok(path) = FilePath::parse(&segments, &self.inner.hidden) else { return url };
+        let inner = Arc::clone(&self.inner);
+        let version = match inner.finder(Access::Cached).version(&path) {
+            Err(ServeError::WouldBlock) => {
+                let found =
+                    tokio::task::spawn_blocking(move || inner.finder(Access::Blocking).version(&path));
+                found.await.map_err(ServeError::from).and_then(|found| found)
+            }
+            found => found,
+        };
+        if let Ok(Some(version)) = version {
+            url.push_str("?v=");
+            url.push_str(version.as_str());
+        }
+        url
+    }
+}
+
+/// A request as the steps need it.
+struct Asked<'a> {
+    method: ReadMethod,
+    /// `None` for what cannot be, or must not be asked for as, a file.
+    path: Option<FilePath>,
+    trailing_slash: bool,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+}
+
+impl Inner {
+    fn finder(&self, access: Access) -> Finder<'_> {
+        Finder {
+            root: &self.root,
+            memory: &self.memory,
+            mount: self.number,
+            policy: &self.policy,
+            siblings: &self.config.siblings,
+            access,
+        }
+    }
+
+    /// Steps 3 to 9, and what to do where they fail.
+    fn answer(&self, asked: &Asked<'_>, access: Access) -> Result<Response<Body>, ServeError> {
+        let finder = self.finder(access);
+        let error = match self.answer_path(asked, &finder) {
+            Err(error) if !matches!(error, ServeError::WouldBlock) => error,
+            answered => return answered,
+        };
+        if let (ServeError::NotFound, Some(page)) = (&error, &self.config.fallback)
+            && fallback::is_navigation(asked.uri, asked.headers)
+        {
+            let path = page.file_path();
+            match finder.find(path, None) {
+                Ok(representation::Found::File(source)) => {
+                    return self.send(asked, &finder, finder.represent(source, path, asked.headers)?, None);
+                }
+                Err(ServeError::WouldBlock) => return Err(ServeError::WouldBlock),
+                Ok(representation::Found::Directory(_)) | Err(_) => {}
+            }
+        }
+        let status = error.status();
+        if let Some(page) = self.config.error_pages.get(&status) {
+            let page = page.file_path();
+            let page = fallback::error_page(&finder, page, status, asked.method, asked.headers)?;
+            if let Some(page) = page {
+                self.log(asked.uri, &error);
+                return Ok(page);
+            }
+        }
+        Err(error)
+    }
+
+    fn answer_path(&self, asked: &Asked<'_>, finder: &Finder<'_>) -> Result<Response<Body>, ServeError> {
+        let path = asked.path.as_ref().ok_or(ServeError::NotFound)?;
+        match directory::resolve(finder, path, asked.trailing_slash, &self.config.index)? {
+            Target::File(source) => {
+                let representation = finder.represent(source, path, asked.headers)?;
+                self.send(asked, finder, representation, Some(path))
+            }
+            Target::Index(source, path) => {
+                let representation = finder.represent(source, &path, asked.headers)?;
+                self.send(asked, finder, representation, Some(&path))
+            }
+            Target::Redirect => directory::redirect(asked.uri),
+            Target::Directory(_) if !self.config.show_index => Err(ServeError::Forbidden),
+            Target::Directory(_) if finder.access == Access::Cached => Err(ServeError::WouldBlock),
+            Target::Directory(dir) => {
+                let shown =
+                    listing::Shown { root: &self.root, hidden: &self.hidden, path: asked.path.as_ref() };
+                let (media_type, page) = listing::page(dir, &shown, asked.uri, asked.headers)?;
+                let length = page.len() as u64;
+                let body = match asked.method {
+                    ReadMethod::Get => Body::full(page),
+                    ReadMethod::Head => Body::empty(),
+                };
+                let mut response = Response::new(body);
+                head::put_entity(response.headers_mut(), media_type, length);
+                response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+                Ok(response)
+            }
+        }
+    }
+
+    /// Steps 6 to 9. `path` is where a version is looked for.
+    fn send(
+        &self,
+        asked: &Asked<'_>,
+        finder: &Finder<'_>,
+        representation: Representation,
+        path: Option<&FilePath>,
+    ) -> Result<Response<Body>, ServeError> {
+        let Representation { facts, length, content } = representation;
+        let versioned = match (path, version::asked(asked.uri.query())) {
+            (Some(path), Some(version)) if self.config.versioned => {
+                finder.version(path)?.is_some_and(|ours| ours.as_str() == version)
+            }
+            _ => false,
+        };
+        let mut response = match conditional::evaluate(asked.headers, &facts.validators) {
+            Verdict::Failed => return Err(ServeError::Precondition),
+            Verdict::NotModified => {
+                let mut response = head::empty(StatusCode::NOT_MODIFIED);
+                head::put_metadata(response.headers_mut(), &facts);
+                response
+            }
+            Verdict::Proceed => {
+                let selection = match asked.method {
+                    // RFC 9110 section 14.2: a Range is for GET only.
+                    ReadMethod::Head => Selection::Whole,
+                    ReadMethod::Get if !asked.headers.contains_key(RANGE) => Selection::Whole,
+                    ReadMethod::Get
+                        if !conditional::range_applies(
+                            asked.headers,
+                            &facts.validators,
+                            SystemTime::now(),
+                        ) =>
+                    {
+                        Selection::Whole
+                    }
+                    ReadMethod::Get => match range::select(asked.headers, length) {
+                        // A boundary that the content cannot hold is made from the tag.
+                        Selection::Several(_) if facts.validators.etag.is_none() => Selection::Whole,
+                        selection => selection,
+                    },
+                };
+                let (status, media_type, pieces) = match &selection {
+                    Selection::Unsatisfiable => return head::unsatisfiable(length),
+                    Selection::Whole => {
+                        let all = range::Part { start: 0, end: length };
+                        (StatusCode::OK, facts.media_type.clone(), vec![Piece::File(all)])
+                    }
+                    Selection::One(part) => {
+                        (StatusCode::PARTIAL_CONTENT, facts.media_type.clone(), vec![Piece::File(*part)])
+                    }
+                    Selection::Several(parts) => {
+                        let (media_type, pieces) = head::multipart(&facts, parts, length)?;
+                        (StatusCode::PARTIAL_CONTENT, media_type, pieces)
+                    }
+                };
+                let sent = pieces.iter().map(Piece::length).sum();
+                let body = match (asked.method, content) {
+                    (ReadMethod::Head, _) => Body::empty(),
+                    (ReadMethod::Get, Content::Bytes(bytes)) => content::of_bytes(bytes, pieces),
+                    (ReadMethod::Get, Content::File(file)) if length <= WHOLE_BYTES => {
+                        content::of_bytes(content::whole(&file, length, finder.access)?, pieces)
+                    }
+                    (ReadMethod::Get, Content::File(file)) => content::stream(file, pieces),
+                };
+                let mut response = Response::new(body);
+                *response.status_mut() = status;
+                let headers = response.headers_mut();
+                headers.reserve(8);
+                head::put_entity(headers, media_type, sent);
+                head::put_representation(headers, &facts);
+                if let Selection::One(part) = selection {
+                    head::put_content_range(headers, part, length)?;
+                }
+                response
+            }
+        };
+        if versioned {
+            response.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
+        }
+        Ok(response)
     }
 
     /// The bare status of an error; the log has the details, once.
     fn refuse(&self, uri: &Uri, error: &ServeError) -> Response<Body> {
-        let (mount, path) = (self.prefix.as_str(), uri.path());
-        let status = error.status();
+        self.log(uri, error);
+        let mut response = head::empty(error.status());
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, method::ALLOWED);
+        }
+        response
+    }
+
+    fn log(&self, uri: &Uri, error: &ServeError) {
+        let (mount, path) = (self.config.prefix.as_str(), uri.path());
         match error.cause() {
-            Some(cause) if status == StatusCode::INTERNAL_SERVER_ERROR => {
+            Some(cause) if error.status() == StatusCode::INTERNAL_SERVER_ERROR => {
                 tracing::error!(mount, path, cause, "static file not served: {error}");
             }
             Some(cause) => tracing::warn!(mount, path, cause, "static file not served: {error}"),
             None => {}
         }
-        let mut response = empty(status);
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, method::ALLOWED);
-        }
-        response
-    }
-}
-
-/// A request on its way through the blocking steps, owning all it needs.
-struct Lookup {
-    method: ReadMethod,
-    path: FilePath,
-    trailing_slash: bool,
-    preconditions: Preconditions,
-    uri: Uri,
-    show_index: bool,
-    root: Arc<Root>,
-}
-
-impl Lookup {
-    /// Steps 3 to 7. Blocks on the file system.
-    fn answer(&self) -> Result<Response<Body>, ServeError> {
-        match directory::resolve(&self.root, &self.path, self.trailing_slash)? {
-            Target::File(file) => self.file(file, &self.path),
-            Target::Index(file, path) => self.file(file, &path),
-            Target::Redirect => directory::redirect(&self.uri),
-            Target::Directory(dir) if self.show_index => {
-                let below_root = !self.path.is_root();
-                let page = listing::page(dir, self.uri.path(), below_root)?;
-                Ok(self.listing(page))
-            }
-            Target::Directory(_) => Err(ServeError::Forbidden),
-        }
-    }
-
-    fn file(&self, opened: RegularFile, path: &FilePath) -> Result<Response<Body>, ServeError> {
-        let validators = Validators::of(&opened.metadata, SystemTime::now())?;
-        if self.preconditions.not_modified(&validators) {
-            let mut response = empty(StatusCode::NOT_MODIFIED);
-            put_validators(response.headers_mut(), validators);
-            return Ok(response);
-        }
-        let length = opened.metadata.len();
-        let body = match self.method {
-            ReadMethod::Get => content::body(opened.file, length)?,
-            ReadMethod::Head => Body::empty(),
-        };
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        put_entity(headers, media_type::of(path.extension()), length);
-        put_validators(headers, validators);
-        Ok(response)
-    }
-
-    fn listing(&self, page: String) -> Response<Body> {
-        let length = page.len() as u64;
-        let body = match self.method {
-            ReadMethod::Get => Body::full(page),
-            ReadMethod::Head => Body::empty(),
-        };
-        let mut response = Response::new(body);
-        put_entity(response.headers_mut(), media_type::HTML, length);
-        response
-    }
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
-}
-
-fn put_entity(headers: &mut HeaderMap, media_type: HeaderValue, length: u64) {
-    headers.insert(CONTENT_TYPE, media_type);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    // The type comes from the name: a browser must not guess another from bytes.
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-}
-
-fn put_validators(headers: &mut HeaderMap, validators: Validators) {
-    headers.insert(ETAG, validators.etag);
-    if let Some(last_modified) = validators.last_modified {
-        headers.insert(LAST_MODIFIED, last_modified);
     }
 }

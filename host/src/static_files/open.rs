@@ -4,6 +4,11 @@
 //! Linux refuses symbolic links and ways out of the root in the kernel, in one
 //! `openat2`. Elsewhere, on kernels before 5.6 and under seccomp filters that do
 //! not know the call, the path is walked component by component instead.
+//!
+//! With [`Access::Cached`] the look-up cannot wait for a disk or a network: the
+//! kernel answers it from the names it holds in memory, or not at all
+//! (`RESOLVE_CACHED`, Linux 5.12; io_uring's own first attempt). So it may run on
+//! an async thread, and only a cold name costs the way to a blocking one.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -15,6 +20,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::error::ServeError;
 use super::path::FilePath;
+use super::stamp::Stamp;
 
 /// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
@@ -25,20 +31,42 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// Whether a step may wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Access {
+    /// Only what the kernel has in memory; else [`ServeError::WouldBlock`].
+    Cached,
+    /// On a thread that may wait.
+    Blocking,
+}
+
 /// The mount's folder: its canonical path and an open descriptor.
 #[derive(Debug)]
 pub(super) struct Root {
     folder: OwnedFd,
     canonical: PathBuf,
     resolver: Resolver,
+    links: Links,
 }
 
 /// How names are looked up; found out once, at start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Resolver {
+    /// By `openat2`; `cached` where it knows `RESOLVE_CACHED`.
     #[cfg(target_os = "linux")]
-    Kernel,
+    Kernel {
+        cached: bool,
+    },
     Walk,
+}
+
+/// What is done with symbolic links.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Links {
+    Refuse,
+    /// Followed as long as they stay beneath the root, which takes the kernel:
+    /// a [`Resolver::Walk`] refuses them all the same.
+    Beneath,
 }
 
 /// What a path turned out to be. Whatever else there is, is not found.
@@ -56,15 +84,22 @@ pub(super) struct RegularFile {
 }
 
 impl Root {
-    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+    pub(super) fn open(dir: &Path, links: Links) -> io::Result<Self> {
         let canonical = dir.canonicalize()?;
         let folder = retry_on_intr(|| rustix::fs::open(&canonical, FOLDER, Mode::empty()))?;
         let resolver = Resolver::probe(&folder);
-        Ok(Self { folder, canonical, resolver })
+        if links == Links::Beneath && resolver == Resolver::Walk {
+            tracing::warn!(dir = %canonical.display(), "this system has no openat2: symbolic links are refused");
+        }
+        Ok(Self { folder, canonical, resolver, links })
     }
 
     pub(super) fn canonical(&self) -> &Path {
         &self.canonical
+    }
+
+    pub(super) fn links(&self) -> Links {
+        self.links
     }
 
     #[cfg(test)]
@@ -72,13 +107,9 @@ impl Root {
         Self { resolver, ..self }
     }
 
-    /// Opens what `path` names beneath the root, following no symbolic link.
-    pub(super) fn open_beneath(&self, path: &FilePath) -> Result<Opened, ServeError> {
-        let file = File::from(match self.resolver {
-            #[cfg(target_os = "linux")]
-            Resolver::Kernel => open_by_kernel(&self.folder, path)?,
-            Resolver::Walk => open_by_walk(&self.folder, path)?,
-        });
+    /// Opens what `path` names beneath the root.
+    pub(super) fn open_beneath(&self, path: &FilePath, access: Access) -> Result<Opened, ServeError> {
+        let file = File::from(self.look_up(path, READ, access)?);
         let metadata = file.metadata()?;
         if metadata.is_file() {
             Ok(Opened::File(RegularFile { file, metadata }))
@@ -89,6 +120,35 @@ impl Root {
             Err(ServeError::NotFound)
         }
     }
+
+    /// The stamp of what `path` names now. Cheaper than opening it for reading,
+    /// and nothing of the file system's own is run that could wait.
+    pub(super) fn stamp(&self, path: &FilePath, access: Access) -> Result<Stamp, ServeError> {
+        #[cfg(target_os = "linux")]
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        #[cfg(not(target_os = "linux"))]
+        let flags = READ;
+        Ok(Stamp::of(&File::from(self.look_up(path, flags, access)?).metadata()?))
+    }
+
+    fn look_up(&self, path: &FilePath, flags: OFlags, access: Access) -> Result<OwnedFd, ServeError> {
+        match (self.resolver, access) {
+            #[cfg(target_os = "linux")]
+            (Resolver::Kernel { .. }, Access::Blocking) => {
+                Ok(openat2(&self.folder, path.as_c_str(), flags, self.links.resolve())?)
+            }
+            #[cfg(target_os = "linux")]
+            (Resolver::Kernel { cached: true }, Access::Cached) => {
+                let resolve = self.links.resolve() | rustix::fs::ResolveFlags::CACHED;
+                match openat2(&self.folder, path.as_c_str(), flags, resolve) {
+                    Err(Errno::AGAIN) => Err(ServeError::WouldBlock),
+                    opened => Ok(opened?),
+                }
+            }
+            (_, Access::Cached) => Err(ServeError::WouldBlock),
+            (Resolver::Walk, Access::Blocking) => Ok(open_by_walk(&self.folder, path, flags)?),
+        }
+    }
 }
 
 impl Resolver {
@@ -96,8 +156,14 @@ impl Resolver {
     /// answers EPERM to calls it does not know.
     #[cfg(target_os = "linux")]
     fn probe(folder: &OwnedFd) -> Self {
-        match openat2(folder, c".", FOLDER) {
-            Ok(_) => Self::Kernel,
+        use rustix::fs::ResolveFlags;
+        let works = |more| openat2(folder, c".", FOLDER, Links::Refuse.resolve() | more);
+        match works(ResolveFlags::empty()) {
+            // EAGAIN is an answer too: the name was not in memory.
+            Ok(_) => {
+                let cached = works(ResolveFlags::CACHED);
+                Self::Kernel { cached: matches!(cached, Ok(_) | Err(Errno::AGAIN)) }
+            }
             Err(_) => Self::Walk,
         }
     }
@@ -109,20 +175,39 @@ impl Resolver {
 }
 
 #[cfg(target_os = "linux")]
-fn open_by_kernel(root: &OwnedFd, path: &FilePath) -> Result<OwnedFd, Errno> {
-    openat2(root, path.as_c_str(), READ)
+impl Links {
+    fn resolve(self) -> rustix::fs::ResolveFlags {
+        use rustix::fs::ResolveFlags;
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match self {
+            Self::Refuse => beneath | ResolveFlags::NO_SYMLINKS,
+            Self::Beneath => beneath,
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn openat2(root: &OwnedFd, path: &std::ffi::CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    retry_on_intr(|| rustix::fs::openat2(root, path, flags, Mode::empty(), resolve))
+fn openat2(
+    root: &OwnedFd,
+    path: &std::ffi::CStr,
+    flags: OFlags,
+    resolve: rustix::fs::ResolveFlags,
+) -> Result<OwnedFd, Errno> {
+    // EAGAIN is also what a rename somewhere on the way gives, and asks to repeat.
+    let mut attempts = 0;
+    loop {
+        let opened = retry_on_intr(|| rustix::fs::openat2(root, path, flags, Mode::empty(), resolve));
+        attempts += 1;
+        let cached = resolve.contains(rustix::fs::ResolveFlags::CACHED);
+        if !matches!(opened, Err(Errno::AGAIN)) || cached || attempts == 8 {
+            return opened;
+        }
+    }
 }
 
 /// Each step opens one plain name relative to the folder before it, so there is
 /// never a path for the kernel to be led astray on. A [`FilePath`] has no `..`.
-fn open_by_walk(root: &OwnedFd, path: &FilePath) -> Result<OwnedFd, Errno> {
+fn open_by_walk(root: &OwnedFd, path: &FilePath, flags: OFlags) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsFd;
     let step = |from: BorrowedFd<'_>, name: &[u8], flags: OFlags| {
         retry_on_intr(|| rustix::fs::openat(from, name, flags | OFlags::NOFOLLOW, Mode::empty()))
@@ -132,5 +217,5 @@ fn open_by_walk(root: &OwnedFd, path: &FilePath) -> Result<OwnedFd, Errno> {
     for name in folders {
         at = Some(step(at.as_ref().map_or(root.as_fd(), OwnedFd::as_fd), name, FOLDER)?);
     }
-    step(at.as_ref().map_or(root.as_fd(), OwnedFd::as_fd), last, READ)
+    step(at.as_ref().map_or(root.as_fd(), OwnedFd::as_fd), last, flags)
 }

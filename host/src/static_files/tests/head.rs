@@ -25,8 +25,7 @@ fn a_missing_folder_or_one_that_is_a_file_is_an_error_at_start() {
     let site = Site::new();
     site.write("file", "");
     for name in ["none", "file"] {
-        let config = MountConfig { prefix: "/x".into(), dir: site.path(name), name: None, show_index: true };
-        let error = Mount::open(config).unwrap_err();
+        let error = Mount::open(MountConfig::new("/x", site.path(name)), &site.memory).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
         assert!(std::error::Error::source(&error).is_some());
     }

@@ -54,7 +54,7 @@ async fn a_name_too_long_or_below_a_file_or_missing_is_404() {
 #[tokio::test]
 async fn symbolic_links_are_404() {
     for mut site in Site::each() {
-        site.show_index = true;
+        site.config.show_index = true;
         site.write("real/file", "in");
         let outside = site.dir.path().join("outside");
         fs::create_dir(&outside).unwrap();
@@ -91,8 +91,7 @@ async fn the_mounted_folder_itself_may_be_a_link() {
     site.write("a", "a");
     let link = site.dir.path().join("link");
     symlink("www", &link).unwrap();
-    let config = MountConfig { prefix: String::new(), dir: link, name: None, show_index: false };
-    let mount = Mount::open(config).unwrap();
+    let mount = Mount::open(MountConfig::new("", link), &site.memory).unwrap();
     assert_eq!(mount.dir(), site.path("").canonicalize().unwrap());
     let (parts, ()) = Request::get("/a").body(()).unwrap().into_parts();
     assert_eq!(mount.serve(&parts, &["a"], false).await.status(), StatusCode::OK);

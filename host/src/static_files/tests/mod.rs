@@ -5,8 +5,12 @@
 
 mod bodies;
 mod folders;
+mod fresh;
 mod head;
 mod lookup;
+mod negotiated;
+mod pages;
+mod ranges;
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -21,32 +25,45 @@ use http_body_util::BodyExt;
 use tempfile::TempDir;
 
 use super::content::{CHUNK_BYTES, WHOLE_BYTES};
-use super::open::{Resolver, Root};
-use super::{Mount, MountConfig};
+use super::open::Resolver;
+use super::{Memory, MemoryConfig, Mount, MountConfig};
 use crate::body::{Body, BodyError};
 
 /// A mount at `/files` on a folder of its own.
 struct Site {
     dir: TempDir,
-    show_index: bool,
+    config: MountConfig,
+    memory: Arc<Memory>,
     resolver: Option<Resolver>,
+    /// Opened with the first request, so that memory lasts.
+    mount: std::cell::OnceCell<Mount>,
 }
 
 impl Site {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), show_index: false, resolver: None }
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = MountConfig::new("/files", dir.path().join("www"));
+        config.name = Some("files".into());
+        let memory = Arc::new(Memory::new(&MemoryConfig::default()));
+        Self { dir, config, memory, resolver: None, mount: std::cell::OnceCell::new() }
     }
 
     /// The same site once for each resolver.
     fn each() -> Vec<Self> {
-        let mut sites = vec![Self { resolver: Some(Resolver::Walk), ..Self::new() }];
+        let mut resolvers = vec![Resolver::Walk];
         #[cfg(target_os = "linux")]
-        sites.push(Self { resolver: Some(Resolver::Kernel), ..Self::new() });
-        sites
+        resolvers.extend([Resolver::Kernel { cached: false }, Resolver::Kernel { cached: true }]);
+        resolvers.into_iter().map(|resolver| Self { resolver: Some(resolver), ..Self::new() }).collect()
+    }
+
+    fn with(configure: impl FnOnce(&mut MountConfig)) -> Self {
+        let mut site = Self::new();
+        configure(&mut site.config);
+        site
     }
 
     fn listed() -> Self {
-        Self { show_index: true, ..Self::new() }
+        Self::with(|config| config.show_index = true)
     }
 
     /// The mounted folder, inside a folder that is outside of the mount.
@@ -60,20 +77,16 @@ impl Site {
         fs::write(path, content).unwrap();
     }
 
-    fn mount(&self) -> Mount {
-        fs::create_dir_all(self.path("")).unwrap();
-        let mut mount = Mount::open(MountConfig {
-            prefix: "/files".into(),
-            dir: self.path(""),
-            name: Some("files".into()),
-            show_index: self.show_index,
+    fn mount(&self) -> &Mount {
+        self.mount.get_or_init(|| {
+            fs::create_dir_all(self.path("")).unwrap();
+            let mut mount = Mount::open(self.config.clone(), &self.memory).unwrap();
+            if let (Some(resolver), Some(inner)) = (self.resolver, Arc::get_mut(&mut mount.inner)) {
+                inner.root =
+                    super::Root::open(&self.path(""), inner.root.links()).unwrap().with_resolver(resolver);
+            }
+            mount
         })
-        .unwrap();
-        if let Some(resolver) = self.resolver {
-            let root = Root::open(&self.path("")).unwrap();
-            mount.root = Arc::new(root.with_resolver(resolver));
-        }
-        mount
     }
 
     /// `target` as a router would hand it over, with its prefix taken off.
@@ -91,6 +104,14 @@ impl Site {
 
     async fn get(&self, target: &str) -> Response<Body> {
         self.send(Request::get(target).body(()).unwrap()).await
+    }
+
+    async fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = Request::get(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(()).unwrap()).await
     }
 
     async fn status(&self, target: &str) -> u16 {

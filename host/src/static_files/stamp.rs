@@ -1,0 +1,116 @@
+//! Part of step 3: what tells one state of a file from another without reading it.
+//!
+//! A [`Stamp`] is device, inode, size, and both times to the nanosecond. The
+//! change time matters most: no program can set it back, whereas `rsync -t`,
+//! `cp -p` and archives set the modification time at will.
+//!
+//! Times advance in ticks of the coarse clock (1 to 10 ms), so a second write
+//! in the same tick may leave the stamp as it is. A stamp is therefore *settled*
+//! only once its change time lies before the current tick; others are served but
+//! neither remembered nor given validators. (Git has the same rule for its index.)
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::Duration;
+
+use super::error::ServeError;
+use super::open::Access;
+
+/// The longest tick there is, at 100 Hz, with room to spare. What lies further
+/// ahead comes from another machine's clock and is not waited for.
+const TICK_NANOS: i128 = 20_000_000;
+
+/// How often a file that goes on changing is looked at again.
+const ATTEMPTS: usize = 3;
+
+/// One state of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    pub(super) size: u64,
+    pub(super) modified: Time,
+    changed: Time,
+}
+
+/// Seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Time {
+    pub(super) seconds: i64,
+    pub(super) nanos: i64,
+}
+
+impl Time {
+    fn total(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
+    }
+
+    /// The clock that file times are taken from, no system call.
+    fn now() -> Self {
+        #[cfg(target_os = "linux")]
+        let clock = rustix::time::ClockId::RealtimeCoarse;
+        #[cfg(not(target_os = "linux"))]
+        let clock = rustix::time::ClockId::Realtime;
+        let now = rustix::time::clock_gettime(clock);
+        Self { seconds: now.tv_sec, nanos: now.tv_nsec }
+    }
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: Time { seconds: metadata.mtime(), nanos: metadata.mtime_nsec() },
+            changed: Time { seconds: metadata.ctime(), nanos: metadata.ctime_nsec() },
+        }
+    }
+
+    /// The stamp of an open file, and whether it is settled. Waits for the end of
+    /// the tick where the file has changed in it.
+    pub(super) fn settle(file: &File, first: &Metadata, access: Access) -> Result<(Self, bool), ServeError> {
+        let mut stamp = Self::of(first);
+        for _ in 0..ATTEMPTS {
+            let ahead = stamp.changed.total() - Time::now().total();
+            if ahead < 0 {
+                return Ok((stamp, true));
+            }
+            if ahead > TICK_NANOS {
+                break;
+            }
+            if access == Access::Cached {
+                return Err(ServeError::WouldBlock);
+            }
+            let ahead = u64::try_from(ahead).unwrap_or_default();
+            thread::sleep(Duration::from_nanos(ahead) + Duration::from_millis(4));
+            stamp = Self::of(&file.metadata()?);
+        }
+        Ok((stamp, false))
+    }
+
+    /// Whether the file is still in this state.
+    pub(super) fn holds(&self, file: &File) -> io::Result<bool> {
+        Ok(Self::of(&file.metadata()?) == *self)
+    }
+
+    /// All of it, for the entity tag.
+    pub(super) fn bytes(&self) -> [u8; 56] {
+        let mut bytes = [0; 56];
+        let parts = [
+            self.device,
+            self.inode,
+            self.size,
+            self.modified.seconds.cast_unsigned(),
+            self.modified.nanos.cast_unsigned(),
+            self.changed.seconds.cast_unsigned(),
+            self.changed.nanos.cast_unsigned(),
+        ];
+        for (place, part) in bytes.chunks_exact_mut(8).zip(parts) {
+            place.copy_from_slice(&part.to_le_bytes());
+        }
+        bytes
+    }
+}

@@ -1,0 +1,174 @@
+//! Siblings by `Accept-Encoding`, cache policy and versions.
+
+use super::*;
+
+fn site() -> Site {
+    let site = Site::new();
+    site.write("a.css", "plain");
+    for (suffix, content) in [("br", "brotli"), ("zst", "zstd"), ("gz", "gzip")] {
+        site.write(&format!("a.css.{suffix}"), content);
+    }
+    site.write("b.css", "alone");
+    site
+}
+
+#[tokio::test]
+async fn the_best_sibling_is_sent() {
+    for mut site in Site::each() {
+        site.dir = self::site().dir;
+        site.config.dir = site.path("");
+        for (accept, coding, content) in [
+            ("gzip, deflate, br, zstd", Some("br"), "brotli"),
+            ("gzip, zstd", Some("zstd"), "zstd"),
+            ("gzip", Some("gzip"), "gzip"),
+            ("br;q=0.1, gzip;q=0.9", Some("gzip"), "gzip"),
+            ("identity", None, "plain"),
+            ("br;q=0", None, "plain"),
+            ("*;q=0", None, "plain"),
+        ] {
+            for _ in 0..3 {
+                let response = site.get_with("/files/a.css", &[("accept-encoding", accept)]).await;
+                assert_eq!(header(&response, "content-encoding"), coding, "{accept}");
+                assert_eq!(header(&response, "content-type"), Some("text/css; charset=utf-8"));
+                assert_eq!(header(&response, "vary"), Some("accept-encoding"));
+                assert_eq!(text(response).await, content);
+            }
+        }
+        let alone = site.get_with("/files/b.css", &[("accept-encoding", "br")]).await;
+        assert_eq!(header(&alone, "content-encoding"), None);
+        assert_eq!(header(&alone, "vary"), Some("accept-encoding"));
+        // A sibling that is asked for by its own name is a file like any other.
+        let itself = site.get_with("/files/a.css.br", &[("accept-encoding", "br")]).await;
+        assert_eq!(header(&itself, "content-encoding"), None);
+    }
+}
+
+#[tokio::test]
+async fn each_representation_has_its_own_tag_and_ranges() {
+    let site = site();
+    let plain = header(&site.get("/files/a.css").await, "etag").unwrap().to_owned();
+    let brotli = site.get_with("/files/a.css", &[("accept-encoding", "br")]).await;
+    let brotli = header(&brotli, "etag").unwrap().to_owned();
+    assert_ne!(plain, brotli);
+    let check = async |coding: &str, etag: &str, expected: u16| {
+        let headers = [("accept-encoding", coding), ("if-none-match", etag)];
+        assert_eq!(site.get_with("/files/a.css", &headers).await.status(), expected);
+    };
+    check("br", &brotli, 304).await;
+    check("br", &plain, 200).await;
+    check("identity", &plain, 304).await;
+    check("identity", &brotli, 200).await;
+    let part = site.get_with("/files/a.css", &[("accept-encoding", "br"), ("range", "bytes=0-1")]).await;
+    assert_eq!(header(&part, "content-range"), Some("bytes 0-1/6"));
+    assert_eq!(header(&part, "content-encoding"), Some("br"));
+    assert_eq!(text(part).await, "br");
+}
+
+#[tokio::test]
+async fn a_sibling_older_than_its_original_is_passed_over() {
+    let site = site();
+    let old = fs::File::options().write(true).open(site.path("a.css.br")).unwrap();
+    old.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+    for _ in 0..3 {
+        let response = site.get_with("/files/a.css", &[("accept-encoding", "br, gzip;q=0.5")]).await;
+        assert_eq!(header(&response, "content-encoding"), Some("gzip"));
+    }
+    site.write("a.css", "edited");
+    let response = site.get_with("/files/a.css", &[("accept-encoding", "br, zstd, gzip")]).await;
+    assert_eq!(text(response).await, "edited");
+}
+
+#[tokio::test]
+async fn a_sibling_without_its_original_is_not_found() {
+    let site = site();
+    fs::remove_file(site.path("a.css")).unwrap();
+    assert_eq!(site.get_with("/files/a.css", &[("accept-encoding", "br")]).await.status(), 404);
+}
+
+#[tokio::test]
+async fn compressed_types_and_mounts_without_siblings_do_not_vary() {
+    let mut site = site();
+    site.write("a.png", "png");
+    site.write("a.png.br", "no");
+    let png = site.get_with("/files/a.png", &[("accept-encoding", "br")]).await;
+    assert_eq!((header(&png, "vary"), header(&png, "content-encoding")), (None, None));
+    site.config.siblings.clear();
+    site.mount.take();
+    let css = site.get_with("/files/a.css", &[("accept-encoding", "br")]).await;
+    assert_eq!((header(&css, "vary"), header(&css, "content-encoding")), (None, None));
+}
+
+#[tokio::test]
+async fn cache_control_is_by_the_first_glob() {
+    let site = Site::with(|config| {
+        let rule = |glob: &str, value: &'static str| super::super::CacheRule {
+            glob: globset::Glob::new(glob).unwrap(),
+            value: http::HeaderValue::from_static(value),
+        };
+        config.cache =
+            vec![rule("*.woff2", "immutable"), rule("fonts/*", "max-age=60"), rule("*", "no-cache")];
+    });
+    site.write("fonts/a.woff2", "");
+    site.write("fonts/deep/a.txt", "");
+    site.write("a.txt", "");
+    let check = async |target: &str, expected: &str| {
+        let response = site.get(target).await;
+        assert_eq!(header(&response, "cache-control"), Some(expected), "{target}");
+        let etag = header(&response, "etag").unwrap();
+        let fresh = site.get_with(target, &[("if-none-match", etag)]).await;
+        assert_eq!((fresh.status().as_u16(), header(&fresh, "cache-control")), (304, Some(expected)));
+    };
+    check("/files/fonts/a.woff2", "immutable").await;
+    check("/files/fonts/deep/a.txt", "max-age=60").await;
+    check("/files/a.txt", "no-cache").await;
+}
+
+#[tokio::test]
+async fn a_versioned_url_is_immutable_while_it_is_right() {
+    for mut site in Site::each() {
+        site.write("css/a b.css", "one");
+        let url = site.mount().static_url("css/a b.css").await;
+        let (path, version) = url.split_once("?v=").unwrap();
+        assert_eq!((path, version.len()), ("/files/css/a%20b.css", 16));
+        let check = async |url: &str, expected: Option<&str>| {
+            let response = site.get(url).await;
+            assert_eq!(
+                (response.status().as_u16(), header(&response, "cache-control")),
+                (200, expected),
+                "{url}"
+            );
+        };
+        check(&url, Some("public, max-age=31536000, immutable")).await;
+        check(path, None).await;
+        check(&format!("{path}?v=0000000000000000"), None).await;
+        site.write("css/a b.css", "two");
+        check(&url, None).await;
+        assert_ne!(site.mount().static_url("/css/a b.css").await, url);
+        let missing = site.mount().static_url("none.css").await;
+        assert_eq!(missing, "/files/none.css");
+        site.config.versioned = false;
+        site.mount.take();
+        let url = site.mount().static_url("css/a b.css").await;
+        assert_eq!(header(&site.get(&url).await, "cache-control"), None);
+    }
+}
+
+#[tokio::test]
+async fn text_without_a_sibling_is_compressed_on_the_fly_where_configured() {
+    let site =
+        Site::with(|config| config.compression = Some(crate::compression::CompressionConfig::default()));
+    site.write("a.css", "a".repeat(5000));
+    site.write("a.css.br", "brotli");
+    let response = site.get_with("/files/a.css", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(header(&response, "content-encoding"), Some("gzip"));
+    assert_eq!(header(&response, "content-length"), None);
+    assert_eq!(response.headers().get_all("vary").iter().count(), 1);
+    let etag = header(&response, "etag").unwrap().to_owned();
+    assert!(etag.starts_with("W/"), "{etag}");
+    let headers = [("accept-encoding", "gzip"), ("if-none-match", &*etag)];
+    assert_eq!(site.get_with("/files/a.css", &headers).await.status(), 304);
+    let response = site.get_with("/files/a.css", &[("accept-encoding", "br, gzip")]).await;
+    assert_eq!(text(response).await, "brotli");
+    let part = site.get_with("/files/a.css", &[("accept-encoding", "gzip"), ("range", "bytes=0-9")]).await;
+    assert_eq!((part.status().as_u16(), header(&part, "content-encoding")), (206, None));
+}
