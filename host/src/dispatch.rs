@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName};
+use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName, LOCATION};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -24,7 +24,7 @@ use crate::body::{Body, BodyError};
 use crate::compression::compress;
 use crate::error;
 use crate::handlers::{Call, Core};
-use crate::router::{Find, RequestPath};
+use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Target};
 use crate::telemetry::{AccessLog, AccessRecord};
 
@@ -142,9 +142,11 @@ impl Dispatch {
             }
         };
         let site = self.site.load_full();
-        let found = match site.table().find(request.method(), &path) {
+        let host = RequestHost::new(&authority);
+        let found = match site.table().find(request.method(), &host, &path) {
             Find::Found(found) => found,
             Find::NotFound => return status(StatusCode::NOT_FOUND),
+            Find::Redirect(path) => return redirect(path, uri.query()),
             Find::MethodNotAllowed(allow) => {
                 let code = match *request.method() {
                     Method::OPTIONS => StatusCode::NO_CONTENT,
@@ -153,12 +155,12 @@ impl Dispatch {
                 return with_allow(code, &allow);
             }
         };
-        notes.route = Some(found.pattern.as_str().to_owned());
-        match found.target {
+        notes.route = Some(found.route.pattern.pattern.as_str().to_owned());
+        match found.target() {
             Target::Mount(mount) => {
                 let (parts, _) = request.into_parts();
                 let trailing_slash = uri.path().ends_with('/');
-                mount.serve(&parts, found.tail(), trailing_slash).await
+                mount.serve(&parts, &found.tail(), trailing_slash).await
             }
             Target::Unavailable { handler } => {
                 notes.handler = Some(handler.clone());
@@ -169,7 +171,7 @@ impl Dispatch {
                 notes.handler = Some(handler.name().to_owned());
                 let call = Call {
                     request,
-                    authority,
+                    authority: authority.clone(),
                     route: Target::matched_route(name, &found),
                     request_id: request_id.to_owned(),
                 };
@@ -248,6 +250,17 @@ fn has_good_port(authority: &Authority) -> bool {
 fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
+    response
+}
+
+/// To the canonical form of the path, keeping the query (RFC 9110, section 15.4.9).
+fn redirect(mut path: String, query: Option<&str>) -> Response<Body> {
+    if let Some(query) = query {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut response = status(StatusCode::PERMANENT_REDIRECT);
+    response.headers_mut().extend(HeaderValue::try_from(path).ok().map(|path| (LOCATION, path)));
     response
 }
 

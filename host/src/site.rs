@@ -8,13 +8,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::handlers::{Claim, Handler, MatchedRoute, Routes};
-use crate::router::{MethodFilter, Pattern, RoutePattern, Table};
+use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table};
 use crate::static_files::Mount;
 
 /// The routes of one moment.
 #[derive(Debug, Default)]
 pub struct Site {
     table: Table<Target>,
+    slashes: Slashes,
 }
 
 /// What answers a route.
@@ -24,7 +25,7 @@ pub enum Target {
     Handler {
         /// Its version.
         handler: Arc<Handler>,
-        /// The name of the route.
+        /// The name the handler knows the route by.
         name: String,
     },
     /// A static mount.
@@ -41,24 +42,42 @@ pub type Current = ArcSwap<Site>;
 
 /// A route that somebody else holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("claims the route `{route}`, which {holder} has as `{pattern}`; give one of them another route")]
+#[error(
+    "claims the route `{route}`, which {holder} has as `{pattern}` ({reason}); give one of them another route"
+)]
 pub struct Taken {
     route: String,
     pattern: String,
     holder: String,
+    reason: String,
 }
 
 impl Target {
-    fn describe(&self) -> String {
+    /// What an operator calls it.
+    pub fn describe(&self) -> String {
         match self {
             Self::Handler { handler, .. } => format!("handler {}", handler.name()),
             Self::Mount(mount) => format!("static mount `{}/`", mount.prefix()),
-            Self::Unavailable { handler } => format!("handler {handler}"),
+            Self::Unavailable { handler } => format!("handler {handler}, which is not loaded"),
+        }
+    }
+
+    /// The route as the handler is told of it.
+    pub fn matched_route(name: &str, found: &crate::router::Match<'_, '_, Self>) -> MatchedRoute {
+        MatchedRoute {
+            name: name.to_owned(),
+            pattern: found.route.pattern.pattern.as_str().to_owned(),
+            parameters: found.parameters(),
         }
     }
 }
 
 impl Site {
+    /// A site without routes, whose handlers' routes treat slashes so.
+    pub fn new(slashes: Slashes) -> Self {
+        Self { table: Table::default(), slashes }
+    }
+
     /// The table to search.
     pub fn table(&self) -> &Table<Target> {
         &self.table
@@ -70,30 +89,41 @@ impl Site {
     ///
     /// Names the mount that has the prefix.
     pub fn mount(&mut self, mount: &Arc<Mount>) -> Result<(), Taken> {
-        let method = MethodFilter::One(http::Method::GET);
-        let below = RoutePattern { method: method.clone(), pattern: Pattern::below(mount.prefix()) };
-        self.free(&below)?;
-        self.table.insert(below, Target::Mount(mount.clone()));
-        // The prefix itself, without its slash, is redirected by the mount.
-        if let Ok(pattern) = Pattern::parse(mount.prefix()) {
-            let bare = RoutePattern { method, pattern };
-            if self.free(&bare).is_ok() {
-                self.table.insert(bare, Target::Mount(mount.clone()));
+        let of = |pattern| RoutePattern::new(MethodFilter::One(http::Method::GET), pattern);
+        let route = |pattern| {
+            let route = Route::new(of(pattern), Target::Mount(mount.clone()));
+            match mount.name() {
+                Some(name) => route.named(name),
+                None => route,
             }
+        };
+        let below = Pattern::below(mount.prefix());
+        self.free(&of(below.clone()), mount.name())?;
+        self.table.insert(route(below));
+        // The prefix itself, without its slash, is redirected by the mount.
+        let literal = mount.prefix().replace('{', "{{").replace('}', "}}");
+        if let Ok(pattern) = Pattern::parse(&literal)
+            && self.free(&of(pattern.clone()), None).is_ok()
+        {
+            let bare = Route::new(of(pattern), Target::Mount(mount.clone()));
+            self.table.insert(bare);
         }
         Ok(())
     }
 
-    /// Adds all of a handler's routes, or none of them.
+    /// Adds all of a handler's routes, or none of them. Their names in the table are
+    /// `HANDLER.NAME`.
     ///
     /// # Errors
     ///
     /// The first route that is taken, and by whom.
     pub fn handler(&mut self, handler: &Arc<Handler>) -> Result<(), Taken> {
-        handler.routes().iter().try_for_each(|claim| self.free(&claim.route))?;
-        for Claim { name, route } in handler.routes() {
-            let target = Target::Handler { handler: handler.clone(), name: name.clone() };
-            self.table.insert(route.clone(), target);
+        let name = |claim: &Claim| format!("{}.{}", handler.name(), claim.name);
+        handler.routes().iter().try_for_each(|claim| self.free(&claim.route, Some(&name(claim))))?;
+        for claim in handler.routes() {
+            let target = Target::Handler { handler: handler.clone(), name: claim.name.clone() };
+            let route = Route::new(claim.route.clone(), target).named(name(claim)).slashes(self.slashes);
+            self.table.insert(route);
         }
         Ok(())
     }
@@ -101,31 +131,22 @@ impl Site {
     /// Lets those of `routes` that are free answer 503.
     pub fn unavailable(&mut self, handler: &str, routes: &Routes) {
         for Claim { route, .. } in routes {
-            if self.free(route).is_ok() {
-                self.table.insert(route.clone(), Target::Unavailable { handler: handler.to_owned() });
+            if self.free(route, None).is_ok() {
+                let target = Target::Unavailable { handler: handler.to_owned() };
+                self.table.insert(Route::new(route.clone(), target));
             }
         }
     }
 
-    fn free(&self, route: &RoutePattern) -> Result<(), Taken> {
-        match self.table.conflict(route) {
+    fn free(&self, route: &RoutePattern, name: Option<&str>) -> Result<(), Taken> {
+        match self.table.conflict(route, name) {
             None => Ok(()),
             Some(conflict) => Err(Taken {
                 route: route.to_string(),
-                pattern: conflict.pattern.as_str().to_owned(),
-                holder: conflict.holder.describe(),
+                pattern: conflict.holder.pattern.to_string(),
+                holder: conflict.holder.target.describe(),
+                reason: conflict.reason.to_string(),
             }),
-        }
-    }
-}
-
-impl Target {
-    /// The route as the handler is told of it.
-    pub fn matched_route(name: &str, found: &crate::router::Match<'_, '_, Self>) -> MatchedRoute {
-        MatchedRoute {
-            name: name.to_owned(),
-            pattern: found.pattern.as_str().to_owned(),
-            parameters: found.parameters(),
         }
     }
 }

@@ -325,6 +325,13 @@ impl ServerBuilder {
         self.run("check")
     }
 
+    /// Runs `patchboard routes` with `arguments`.
+    #[track_caller]
+    pub fn routes(mut self, arguments: &[&str]) -> Exited {
+        self.listen = false;
+        arguments.iter().fold(self, |builder, argument| builder.argument(argument)).run("routes")
+    }
+
     #[track_caller]
     fn run(self, command: &str) -> Exited {
         let (mut child, _dir) = self.spawn(command);

@@ -77,9 +77,80 @@ fn empty_segments_and_trailing_slashes_count() {
 }
 
 #[test]
-fn dot_segments_are_not_resolved() {
+fn dot_segments_are_refused() {
     let server = SERVER.get();
-    server.raw("GET /x/../ HTTP/1.1\r\nHost: test\r\n\r\n").expect_error(404);
-    let reply = server.raw("GET /route/.. HTTP/1.1\r\nHost: test\r\n\r\n");
-    reply.expect(200, "/route/{a} a=..");
+    for path in ["/x/../", "/route/..", "/route/%2e%2E", "/./route/1", "/../secret"] {
+        server.raw(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")).expect_error(400);
+    }
+}
+
+static TYPED: Shared = Shared::new(|| {
+    Server::builder()
+        .guest("p3-hello")
+        .config(
+            r#"[handlers.p3-hello]
+            routes = [
+                "GET /route/{id:int}", "GET /route/{name}", "GET /route/{year:\\d{4}}-{rest}.html",
+                "GET {tenant}.example.com/route/host", "GET /route/host", "GET www.example.com/route/host",
+                "GET /slash/route/", "GET /route/id/{id:uuid}"
+            ]"#,
+        )
+        .server("slashes = \"redirect\"")
+        .start()
+});
+
+#[test]
+fn types_and_regexes_choose_among_patterns() {
+    let server = TYPED.get();
+    server.get("/route/42").expect(200, "/route/{id:int} id=42");
+    server.get("/route/x42").expect(200, "/route/{name} name=x42");
+    let regex = r"/route/{year:\d{4}}-{rest}.html year=2026 rest=a-b";
+    server.get("/route/2026-a-b.html").expect(200, regex);
+    server.get("/route/20261-a.html").expect(200, "/route/{name} name=20261-a.html");
+    server.raw("GET /route/id/7 HTTP/1.1\r\nHost: test\r\n\r\n").expect_error(404);
+}
+
+#[test]
+fn the_most_specific_host_answers() {
+    let server = TYPED.get();
+    for (host, expected) in [
+        ("a.example.com", "/route/host tenant=a"),
+        ("A.Example.Com:8080", "/route/host tenant=a"),
+        ("www.example.com", "/route/host "),
+        ("example.org", "/route/host "),
+    ] {
+        server.raw(&format!("GET /route/host HTTP/1.1\r\nHost: {host}\r\n\r\n")).expect(200, expected);
+    }
+    // What a host does not have is asked of the others.
+    server.raw("GET /route/7 HTTP/1.1\r\nHost: a.example.com\r\n\r\n").expect(200, "/route/{id:int} id=7");
+}
+
+#[test]
+fn slashes_are_redirected_on_request() {
+    let server = TYPED.get();
+    for (path, location) in [("/slash/route?q=1", "/slash/route/?q=1"), ("//route/42/", "/route/42")] {
+        let reply = server.raw(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert_eq!((reply.status, reply.header("location")), (308, Some(location)), "{path}");
+    }
+}
+
+#[test]
+fn routes_are_listed_and_explained() {
+    let builder = || {
+        Server::builder()
+            .demo("hello")
+            .demo("demo1")
+            .config("[[static]]\nprefix = \"/css\"\ndir = \"css\"\nname = \"css\"")
+            .file("css/a.css", "")
+    };
+    let table = builder().routes(&[]);
+    assert_eq!(table.code, Some(0), "{}", table.log);
+    for line in ["POST    /demo1/{name}", "demo1.demo1", "handler hello", "static mount `/css/`"] {
+        assert!(table.output.contains(line), "no {line:?} in:\n{}", table.output);
+    }
+    let json = builder().routes(&["--json"]);
+    assert!(json.output.contains(r#""name":"demo1.demo1""#), "{}", json.output);
+    let explained = builder().routes(&["explain", "POST", "/demo1/a%20b"]);
+    assert!(explained.output.contains("=> POST /demo1/{name}"), "{}", explained.output);
+    assert!(explained.output.contains("name = \"a b\""), "{}", explained.output);
 }

@@ -71,7 +71,7 @@ fn every_problem_is_reported_at_once() {
         "prefix",
         "nowhere-either",
         "get /",
-        "route `{x}`: a pattern starts with",
+        "route `GET {x}`: a pattern starts with",
         "`a` occurs twice",
         "example.com",
         "many",

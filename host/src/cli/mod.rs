@@ -4,6 +4,7 @@
 //! fails, with everything that is wrong on standard error.
 
 mod check;
+mod routes;
 mod serve;
 mod site;
 
@@ -32,6 +33,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check the configuration and every component, and report all that is wrong.
     Check(check::Check),
+    /// Print the routes, the more specific first, or explain where a request goes.
+    Routes(routes::Routes),
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Routes(routes) => routes.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ use super::{
     AccessLogFormat, Config, ConfigError, HandlerConfig, Isolation, Limits, MemoryConfig, MountConfig,
     RouteConfig, ServerConfig, Source,
 };
+use crate::router::Slashes;
 
 const FILE: &str = "patchboard.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -70,7 +71,10 @@ pub(super) fn handler_routes(path: &Path) -> Result<Option<Vec<RouteConfig>>, Co
     match DeTable::parse(&text) {
         Ok(parsed) => {
             let section = Section::new(&problems, "", Some(parsed.get_ref()));
-            routes = section.list("routes", "a route such as \"GET /items/{id}\"");
+            routes = section.list::<RouteConfig>("routes", "a route such as \"GET /items/{id}\"");
+            for route in routes.iter().flatten().filter(|route| !route.route.host.is_any()) {
+                section.problem(format!("`{}`: only the configuration may claim a host", route.route));
+            }
             section.finish();
         }
         Err(error) => problems.push(error.span().map(|span| span.start), error.message()),
@@ -114,6 +118,13 @@ fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
         connections: section.count("connections").unwrap_or(4096),
         head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
         instances: section.count("instances").unwrap_or(1000),
+        slashes: section
+            .parse("slashes", "\"strict\" or \"redirect\"", |text| match text {
+                "strict" => Ok(Slashes::Strict),
+                "redirect" => Ok(Slashes::Redirect),
+                other => Err(format!("expected \"strict\" or \"redirect\", found \"{other}\"")),
+            })
+            .unwrap_or_default(),
         static_memory: MemoryConfig {
             bytes: section.bytes("static_memory_bytes").unwrap_or(memory.bytes),
             files: section.count("static_memory_files").map_or(memory.files, |count| count as usize),

@@ -18,7 +18,7 @@ use std::time::Duration;
 use http::uri::{Authority, Scheme};
 
 pub use crate::compression::CompressionConfig;
-use crate::router::{MethodFilter, PatternError, RoutePattern};
+use crate::router::{MethodFilter, PatternError, RoutePattern, Slashes};
 pub use crate::static_files::{MemoryConfig, MountConfig};
 
 /// Everything that was configured.
@@ -52,6 +52,8 @@ pub struct ServerConfig {
     pub head_bytes: u64,
     /// Live instances of all handlers together: the size of the pool.
     pub instances: u32,
+    /// Whether paths that differ in slashes from a route are redirected to it.
+    pub slashes: Slashes,
     /// What static mounts may keep in memory.
     pub static_memory: MemoryConfig,
     /// The form of the access log on standard output.
@@ -231,7 +233,7 @@ impl RouteConfig {
     /// If the pattern is malformed.
     pub fn any(pattern: &str) -> Result<Self, PatternError> {
         let pattern = crate::router::Pattern::parse(pattern)?;
-        Ok(Self { route: RoutePattern { method: MethodFilter::Any, pattern }, name: None })
+        Ok(Self { route: RoutePattern::new(MethodFilter::Any, pattern), name: None })
     }
 }
 

@@ -73,10 +73,7 @@ fn parse_prefix(text: &str) -> Result<String, String> {
         return Ok(String::new());
     }
     let pattern = Pattern::parse(prefix).map_err(|error| error.to_string())?;
-    match pattern.parameter_names().next() {
-        Some(name) => Err(format!("a prefix has no parameters, found `{{{name}}}`")),
-        None => Ok(prefix.to_owned()),
-    }
+    pattern.literal().ok_or_else(|| format!("`{text}`: a prefix has no parameters"))
 }
 
 fn page(section: &Section<'_, '_>, key: &'static str) -> Option<RelativePath> {

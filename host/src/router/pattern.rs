@@ -1,53 +1,40 @@
-//! Patterns: what may be written in a route, parsed once.
+//! Patterns: the paths of routes, parsed once.
 //!
-//! A pattern is a path of literal segments, parameters (`{name}`, one non-empty
-//! segment) and, at the end, a tail (`{*rest}`, everything that is left, also
-//! nothing). A route is `METHOD /pattern`, or `/pattern` for every method.
+//! A pattern is `/` and places with `/` between them (`segment` has the grammar of
+//! one), at the end perhaps a tail `{*rest}`, which takes everything that is left,
+//! also nothing, but needs its slash. Literal text is written decoded (`/café`).
 
-use std::fmt;
-use std::str::FromStr;
+use super::segment::{Parsed, Segment, parse, split};
 
-use http::Method;
-
-/// Which methods a route answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MethodFilter {
-    /// Every method.
-    Any,
-    /// This one; a route for GET also answers HEAD.
-    One(Method),
-}
+/// The most a pattern may have of places; bounds the depth of the tree.
+const MOST_PLACES: usize = 60;
+/// The most bytes of one.
+const LONGEST: usize = 2048;
 
 /// A parsed pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
     pub(super) segments: Vec<Segment>,
     pub(super) tail: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
-    Literal(String),
-    Parameter(String),
-}
-
-/// A method filter and a pattern, written `POST /demo1/{name}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoutePattern {
-    /// The methods.
-    pub method: MethodFilter,
-    /// The path.
-    pub pattern: Pattern,
+    names: Box<[String]>,
 }
 
 /// What is wrong with a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("route `{source_text}`: {reason}")]
 pub struct PatternError {
-    source_text: String,
-    reason: String,
+    pub(super) source_text: String,
+    pub(super) reason: String,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Pattern {
     /// Parses `source`.
@@ -56,32 +43,60 @@ impl Pattern {
     ///
     /// Names the pattern and the part of it that is wrong.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
-        let fail = |reason: String| PatternError { source_text: source.to_owned(), reason };
-        let rest = source.strip_prefix('/').ok_or_else(|| fail("a pattern starts with `/`".to_owned()))?;
-        let mut pattern = Self { source: source.to_owned(), segments: Vec::new(), tail: None };
-        for text in rest.split('/') {
-            if pattern.tail.is_some() {
-                return Err(fail("a tail `{*name}` must be the last segment".to_owned()));
-            }
-            match pattern_segment(text).map_err(fail)? {
-                Part::Tail(name) => pattern.tail = Some(name),
-                Part::Segment(segment) => pattern.segments.push(segment),
+        Self::read(source).map_err(|reason| PatternError { source_text: shorten(source), reason })
+    }
+
+    fn read(source: &str) -> Result<Self, String> {
+        let Some(rest) = source.strip_prefix('/') else {
+            return Err(format!("a pattern starts with `/`: write `/{}`", shorten(source)));
+        };
+        if source.len() > LONGEST {
+            return Err(format!("a pattern has at most {LONGEST} bytes"));
+        }
+        if let Some(c) = source.chars().find(|c| c.is_control()) {
+            return Err(format!("a pattern cannot hold the control character {c:?}"));
+        }
+        let places = split(rest, b'/')?;
+        if places.len() > MOST_PLACES {
+            return Err(format!("a pattern has at most {MOST_PLACES} segments"));
+        }
+        let mut pattern =
+            Self { source: source.to_owned(), segments: Vec::new(), tail: None, names: Box::default() };
+        for (at, text) in places.iter().enumerate() {
+            let is_last = at + 1 == places.len();
+            match parse(text)? {
+                Parsed::Tail(name) if is_last => pattern.tail = Some(name),
+                Parsed::Tail(name) => return Err(format!("a tail `{{*{name}}}` must be the last segment")),
+                Parsed::Segment(segment) => {
+                    check_literals(&segment, is_last)?;
+                    pattern.segments.push(segment);
+                }
             }
         }
-        let mut names: Vec<&str> = pattern.parameter_names().collect();
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
-            return Err(fail(format!("the parameter `{name}` occurs twice")));
-        }
+        let names = pattern.segments.iter().flat_map(Segment::names).chain(pattern.tail.as_deref());
+        pattern.names = names.map(str::to_owned).collect();
+        check_names(pattern.parameter_names())?;
         Ok(pattern)
+    }
+
+    /// `/`.
+    pub(super) fn root() -> Self {
+        Self {
+            source: "/".to_owned(),
+            segments: vec![Segment::Literal("".into())],
+            tail: None,
+            names: Box::default(),
+        }
     }
 
     /// A pattern of literal segments below `prefix` that ends in a tail.
     pub(crate) fn below(prefix: &str) -> Self {
+        let literal = |segment: &str| Segment::Literal(segment.into());
         Self {
-            source: format!("{prefix}/{{*path}}"),
-            segments: prefix.split('/').skip(1).map(|segment| Segment::Literal(segment.to_owned())).collect(),
+            source: format!("{}/{{*path}}", prefix.replace('{', "{{").replace('}', "}}")),
+            segments: prefix.split('/').skip(1).map(literal).collect(),
             tail: Some("path".to_owned()),
+            names: ["path".to_owned()].into(),
         }
     }
 
@@ -92,75 +107,60 @@ impl Pattern {
 
     /// The names of the parameters, in order, the tail last.
     pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
-        let named = self.segments.iter().filter_map(|segment| match segment {
-            Segment::Literal(_) => None,
-            Segment::Parameter(name) => Some(name.as_str()),
-        });
-        named.chain(self.tail.as_deref())
+        self.names.iter().map(String::as_str)
     }
-}
 
-enum Part {
-    Segment(Segment),
-    Tail(String),
-}
-
-fn pattern_segment(text: &str) -> Result<Part, String> {
-    let Some(inner) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-        if text.contains(['{', '}']) {
-            return Err(format!("`{text}`: a parameter takes a whole segment, as in `/{{name}}`"));
+    /// The text it stands for, decoded, where it has no parameters.
+    pub fn literal(&self) -> Option<String> {
+        let mut path = String::new();
+        for segment in &self.segments {
+            let Segment::Literal(text) = segment else { return None };
+            path.extend(["/", text]);
         }
-        return Ok(Part::Segment(Segment::Literal(text.to_owned())));
-    };
-    let (name, tail) = match inner.strip_prefix('*') {
-        Some(name) => (name, true),
-        None => (inner, false),
-    };
-    let mut characters = name.chars();
-    let valid = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !valid {
-        return Err(format!(
-            "`{text}`: a parameter's name is letters, digits and `_`, and starts with no digit"
-        ));
+        self.tail.is_none().then_some(path)
     }
-    Ok(if tail { Part::Tail(name.to_owned()) } else { Part::Segment(Segment::Parameter(name.to_owned())) })
 }
 
-impl FromStr for RoutePattern {
-    type Err = PatternError;
+/// Refuses a name that occurs twice.
+pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    match names.array_windows().find(|[a, b]| a == b) {
+        Some([name, _]) => Err(format!("the parameter `{name}` occurs twice")),
+        None => Ok(()),
+    }
+}
 
-    fn from_str(source: &str) -> Result<Self, PatternError> {
-        let fail = |reason: &str| PatternError { source_text: source.to_owned(), reason: reason.to_owned() };
-        let (method, pattern) = match source.split_once(' ') {
-            None => (MethodFilter::Any, source),
-            Some((method, pattern)) => (MethodFilter::parse(method).ok_or_else(|| fail(
-                "write it as `METHOD /pattern`, with the method in capitals, or `/pattern` for every method",
-            ))?, pattern.trim_start()),
+/// Refuses literal text that no path could match.
+fn check_literals(segment: &Segment, is_last: bool) -> Result<(), String> {
+    if let Segment::Literal(text) = segment {
+        match &**text {
+            "" if !is_last => return Err("a pattern has no empty segments (`//`)".to_owned()),
+            "." | ".." => return Err(format!("a `{text}` segment never matches: such requests are refused")),
+            _ => {}
+        }
+    }
+    for text in segment.literals() {
+        if text.contains(['?', '#']) {
+            return Err(format!("a pattern has no query or fragment: `{text}`"));
+        }
+        let encoded = |(at, _)| {
+            text.as_bytes()
+                .get(at + 1..at + 3)
+                .is_some_and(|pair: &[u8]| pair.iter().all(u8::is_ascii_hexdigit))
         };
-        Ok(Self { method, pattern: Pattern::parse(pattern)? })
+        if text.match_indices('%').any(encoded) {
+            return Err(format!("write `{text}` decoded: paths are matched after percent-decoding"));
+        }
     }
+    Ok(())
 }
 
-impl MethodFilter {
-    /// Parses a method in capitals, or `*` for every method.
-    pub fn parse(method: &str) -> Option<Self> {
-        if method == "*" {
-            return Some(Self::Any);
-        }
-        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
-            return None;
-        }
-        Method::from_bytes(method.as_bytes()).ok().map(Self::One)
-    }
-}
-
-impl fmt::Display for RoutePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.method {
-            MethodFilter::Any => write!(f, "{}", self.pattern.as_str()),
-            MethodFilter::One(method) => write!(f, "{method} {}", self.pattern.as_str()),
-        }
+/// At most 80 characters of `text`, for messages.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
 }
 
@@ -170,35 +170,69 @@ mod tests {
 
     #[test]
     fn parameters_are_named_in_order() {
-        let pattern = Pattern::parse("/a/{b}/c/{d}/{*e}").unwrap();
-        assert_eq!(pattern.parameter_names().collect::<Vec<_>>(), ["b", "d", "e"]);
+        let pattern = Pattern::parse("/a/{b}/c-{d:int}-{e}/{f:[^/]{2}}/{*g}").unwrap();
+        assert_eq!(pattern.parameter_names().collect::<Vec<_>>(), ["b", "d", "e", "f", "g"]);
+    }
+
+    #[test]
+    fn braces_nest_in_a_regex_and_double_outside() {
+        for (source, names) in [
+            (r"/{y:\d{4}}-{m:\d{2}}", &["y", "m"][..]),
+            (r"/{a:\{+}", &["a"]),
+            (r"/{a:x{1,2}y{3}}", &["a"]),
+            ("/{{a}}", &[]),
+            ("/{{{a}}}", &["a"]),
+            ("/{a:[^/]+/x}", &["a"]),
+        ] {
+            let pattern = Pattern::parse(source).unwrap();
+            assert_eq!(pattern.parameter_names().collect::<Vec<_>>(), names, "{source}");
+        }
+        assert_eq!(Pattern::parse("/{{a}}/é").unwrap().literal().as_deref(), Some("/{a}/é"));
     }
 
     #[test]
     fn refusals_name_the_part() {
         for (source, part) in [
+            ("", "starts with `/`"),
             ("a", "starts with `/`"),
-            ("/{a}x", "whole segment"),
-            ("/x{a}", "whole segment"),
+            ("/{a", "not closed"),
+            ("/a}", "closes nothing"),
+            ("/{a:x{2}", "not closed"),
             ("/{}", "letters, digits"),
             ("/{1a}", "letters, digits"),
             ("/{a-b}", "letters, digits"),
+            ("/{ä}", "letters, digits"),
+            ("/{a:}", "lacks its type"),
+            ("/{a:integer}", "no type `integer`"),
+            ("/{a:path}", "`{*a}`"),
+            ("/{a:str}", "write `{a}`"),
+            ("/{a:.*}", "`{*a}`"),
+            (r"/{a:\d*}", "empty text"),
+            ("/{a:(}", "the regex `(`"),
+            ("/{a:x)|(y}", "the regex"),
+            ("/{a:(?=x)}", "look"),
+            (r"/{a:(x)\1}", "backreference"),
+            (r"/{a:(?:\pL{900}){900}}", "size limit"),
             ("/{*a}/b", "last segment"),
+            ("/{*a}/", "last segment"),
+            ("/x{*a}", "without other text"),
+            ("/{*a}{*b}", "without other text"),
+            ("/{*}", "letters, digits"),
             ("/{a}/{a}", "occurs twice"),
+            ("/{a}-{a}", "occurs twice"),
             ("/{a}/{*a}", "occurs twice"),
+            ("/a//b", "empty segments"),
+            ("//a", "empty segments"),
+            ("/a/../b", "never matches"),
+            ("/a?b", "no query"),
+            ("/caf%C3%A9", "decoded"),
+            ("/a\n", "control character"),
         ] {
             let error = Pattern::parse(source).unwrap_err().to_string();
-            assert!(error.contains(part) && error.contains(source), "{source}: {error}");
+            assert!(error.contains(part), "{source}: {error}");
         }
-    }
-
-    #[test]
-    fn routes_have_a_method_or_none() {
-        let route: RoutePattern = "POST /demo1/{name}".parse().unwrap();
-        assert_eq!(route.method, MethodFilter::One(Method::POST));
-        assert_eq!(route.to_string(), "POST /demo1/{name}");
-        let route: RoutePattern = "/demo1".parse().unwrap();
-        assert_eq!(route.method, MethodFilter::Any);
-        assert!("post /x".parse::<RoutePattern>().is_err());
+        assert!(Pattern::parse(&"/a".repeat(61)).unwrap_err().to_string().contains("at most 60"));
+        assert!(Pattern::parse(&format!("/{}", "a".repeat(3000))).unwrap_err().to_string().len() < 300);
+        assert!(Pattern::parse("/100%").is_ok());
     }
 }

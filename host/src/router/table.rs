@@ -1,50 +1,82 @@
-//! The table of routes: a tree by segments, and the search in it.
+//! The table of routes: insertion, ties, and the search.
+//!
+//! Hosts and paths are two levels of one tree: each host pattern has a tree of
+//! paths. A more specific host that has no route for the path is passed over; one
+//! that has, but not for the method, is not.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use http::Method;
+use smallvec::SmallVec;
 
+use super::Captures;
+use super::host::RequestHost;
+use super::method::{Allow, Methods};
 use super::path::RequestPath;
-use super::pattern::{MethodFilter, Pattern, RoutePattern, Segment};
+use super::redirect::{Slashes, alternatives};
+use super::route::{Route, RoutePattern};
+use super::ties::Rival;
+use super::tree::Tree;
+use super::url::{Url, UrlError};
 
 /// Routes with their targets.
 #[derive(Debug)]
 pub struct Table<T> {
-    root: Node<T>,
+    routes: Vec<Route<T>>,
+    any: Tree<Methods>,
+    hosts: Tree<Tree<Methods>>,
+    named: HashMap<String, usize>,
+    redirects: bool,
 }
 
+/// A route that cannot be inserted, since another one holds what it claims.
 #[derive(Debug)]
-struct Node<T> {
-    literals: HashMap<Vec<u8>, Node<T>>,
-    parameter: Option<Box<Node<T>>>,
-    here: Vec<Entry<T>>,
-    tail: Vec<Entry<T>>,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    method: MethodFilter,
-    pattern: Pattern,
-    target: T,
-}
-
-/// A route that is already taken.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Conflict<'t, T> {
-    /// The target that holds it.
-    pub holder: &'t T,
-    /// The pattern under which it holds it.
-    pub pattern: &'t Pattern,
+    /// The route that is there.
+    pub holder: &'t Route<T>,
+    /// What both claim.
+    pub reason: TieReason,
+}
+
+/// What two routes both claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TieReason {
+    /// They differ in the names of their parameters at most.
+    Same,
+    /// Neither is more specific; this host and path, where one is known, matches both.
+    Overlap(Option<String>),
+    /// The name, for another host or path.
+    Name(String),
+    /// There are too many different shapes at one place already.
+    Full,
+}
+
+impl fmt::Display for TieReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same => f.write_str("both match the same requests"),
+            Self::Overlap(Some(path)) => write!(f, "both match `{path}`, and neither is more specific"),
+            Self::Overlap(None) => f.write_str("both can match the same path, and neither is more specific"),
+            Self::Name(name) => write!(f, "both are named `{name}`"),
+            Self::Full => {
+                f.write_str("there are too many different parameters with types or regexes at one place")
+            }
+        }
+    }
 }
 
 /// What a search found.
 #[derive(Debug)]
 pub enum Find<'t, 'p, T> {
-    /// This target.
+    /// This route.
     Found(Match<'t, 'p, T>),
-    /// The path has routes, but none for this method: 405 with these in `Allow`.
+    /// The path has routes, but none for this method: 405 (204 for OPTIONS) with
+    /// these in `Allow`, sorted by name.
     MethodNotAllowed(Vec<Method>),
+    /// Only slashes keep the path from a route: 308 to this one, percent-encoded, to
+    /// which the caller adds the query.
+    Redirect(String),
     /// No route has this path: 404.
     NotFound,
 }
@@ -52,229 +84,229 @@ pub enum Find<'t, 'p, T> {
 /// A route that matched.
 #[derive(Debug)]
 pub struct Match<'t, 'p, T> {
-    /// The target of the route.
-    pub target: &'t T,
-    /// The pattern of the route.
-    pub pattern: &'t Pattern,
-    values: Vec<&'p [u8]>,
-    tail: Option<&'p [Cow<'p, [u8]>]>,
+    /// The route.
+    pub route: &'t Route<T>,
+    captures: Captures<'p>,
+    path: &'p RequestPath<'p>,
+    tail: Option<usize>,
 }
 
-impl<T> Match<'_, '_, T> {
-    /// Each parameter's name and decoded value, in the order of the pattern. A
-    /// tail's value is its segments joined by `/`; bytes that are not UTF-8
-    /// become U+FFFD.
+impl<'t, 'p, T> Match<'t, 'p, T> {
+    /// The target of the route.
+    pub fn target(&self) -> &'t T {
+        &self.route.target
+    }
+
+    /// Each parameter's name and decoded value, those of the host first, in the
+    /// order of the pattern. A tail's value is its segments joined by `/`; bytes
+    /// that are not UTF-8 become U+FFFD.
     pub fn parameters(&self) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let values = self.values.iter().map(|value| text(value));
-        let tail = self.tail.map(|segments| text(&segments.join(&b'/')));
-        self.pattern.parameter_names().map(str::to_owned).zip(values.chain(tail)).collect()
+        self.values().map(|(name, value)| (name.to_owned(), text(value))).collect()
+    }
+
+    /// Each parameter's name and decoded bytes, in the same order.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.route.pattern.name_values(&self.captures)
     }
 
     /// The segments that the tail matched; empty where the pattern has none.
-    pub fn tail(&self) -> &[Cow<'_, [u8]>] {
-        self.tail.unwrap_or_default()
+    pub fn tail(&self) -> SmallVec<[&'p [u8]; 16]> {
+        self.tail.map_or_else(SmallVec::new, |at| self.path.segments_from(at).collect())
     }
 }
 
-impl<T> Default for Node<T> {
-    fn default() -> Self {
-        Self { literals: HashMap::new(), parameter: None, here: Vec::new(), tail: Vec::new() }
-    }
-}
+/// A match: the route, and where its tail begins.
+type Hit = (usize, Option<usize>);
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { root: Node::default() }
+        Self {
+            routes: Vec::new(),
+            any: Tree::default(),
+            hosts: Tree::default(),
+            named: HashMap::new(),
+            redirects: false,
+        }
     }
 }
 
 impl<T> Table<T> {
-    /// The route that would tie with `route`, if there is one.
-    pub fn conflict(&self, route: &RoutePattern) -> Option<Conflict<'_, T>> {
-        let mut node = &self.root;
-        for segment in &route.pattern.segments {
-            node = match segment {
-                Segment::Literal(text) => node.literals.get(text.as_bytes())?,
-                Segment::Parameter(_) => node.parameter.as_deref()?,
-            };
+    /// The route that `pattern`, under `name`, would tie with, if there is one.
+    pub fn conflict(&self, pattern: &RoutePattern, name: Option<&str>) -> Option<Conflict<'_, T>> {
+        if let Some(name) = name
+            && let Some(holder) = self.named.get(name).and_then(|&at| self.routes.get(at))
+            && (holder.pattern.host != pattern.host || holder.pattern.pattern != pattern.pattern)
+        {
+            return Some(Conflict { holder, reason: TieReason::Name(name.to_owned()) });
         }
-        let entries = if route.pattern.tail.is_some() { &node.tail } else { &node.here };
-        let entry = entries.iter().find(|entry| entry.method == route.method)?;
-        Some(Conflict { holder: &entry.target, pattern: &entry.pattern })
-    }
-
-    /// Adds a route. The caller has asked for a [`Self::conflict`] first; of two
-    /// that tie the earlier wins.
-    pub fn insert(&mut self, route: RoutePattern, target: T) {
-        let RoutePattern { method, pattern } = route;
-        let mut node = &mut self.root;
-        for segment in &pattern.segments {
-            node = match segment {
-                Segment::Literal(text) => node.literals.entry(text.clone().into_bytes()).or_default(),
-                Segment::Parameter(_) => node.parameter.get_or_insert_default(),
-            };
-        }
-        let entries = if pattern.tail.is_some() { &mut node.tail } else { &mut node.here };
-        entries.push(Entry { method, pattern, target });
-    }
-
-    /// Finds the most specific route for `path` that answers `method`.
-    pub fn find<'t, 'p>(&'t self, method: &Method, path: &'p RequestPath<'p>) -> Find<'t, 'p, T> {
-        let mut search = Search { method, values: Vec::new(), allow: Vec::new() };
-        match search.at(&self.root, path.segments()) {
-            Some((entry, tail)) => Find::Found(Match {
-                target: &entry.target,
-                pattern: &entry.pattern,
-                values: search.values,
-                tail,
-            }),
-            None if search.allow.is_empty() => Find::NotFound,
-            None => Find::MethodNotAllowed(search.allow),
-        }
-    }
-}
-
-struct Search<'m, 'p> {
-    method: &'m Method,
-    values: Vec<&'p [u8]>,
-    allow: Vec<Method>,
-}
-
-type Leaf<'t, 'p, T> = (&'t Entry<T>, Option<&'p [Cow<'p, [u8]>]>);
-
-impl<'p> Search<'_, 'p> {
-    /// Depth is bounded by the longest pattern, not by the path.
-    fn at<'t, T>(&mut self, node: &'t Node<T>, rest: &'p [Cow<'p, [u8]>]) -> Option<Leaf<'t, 'p, T>> {
-        let found = match rest.split_first() {
-            None => self.choose(&node.here).map(|entry| (entry, None)),
-            Some((segment, rest)) => {
-                let literal = node.literals.get(segment.as_ref());
-                literal.and_then(|node| self.at(node, rest)).or_else(|| {
-                    let node = node.parameter.as_deref().filter(|_| !segment.is_empty())?;
-                    self.values.push(segment);
-                    let found = self.at(node, rest);
-                    if found.is_none() {
-                        self.values.pop();
-                    }
-                    found
-                })
-            }
+        let RoutePattern { method, host, pattern: path } = pattern;
+        let (segments, tail) = (path.segments.as_slice(), path.tail.is_some());
+        let in_tree = |tree: &'_ Tree<Methods>| {
+            tree.rivals(segments, tail, &mut |leaf, rival| match rival {
+                Rival::Same => Some((leaf.same(method)?, TieReason::Same)),
+                Rival::Tie(example) => Some((
+                    leaf.all()
+                        .find(|&at| self.routes.get(at).is_some_and(|r| r.pattern.method.meets(method)))?,
+                    TieReason::Overlap(path_of(example)),
+                )),
+            })
         };
-        // A tail stands for at least the slash before it.
-        found.or_else(|| {
-            (!rest.is_empty()).then(|| self.choose(&node.tail)).flatten().map(|entry| (entry, Some(rest)))
+        let full = |tree: &Tree<Methods>| {
+            tree.is_full(segments).then(|| (self.routes.len().saturating_sub(1), TieReason::Full))
+        };
+        let found = match host.is_any() {
+            true => in_tree(&self.any).or_else(|| full(&self.any)),
+            false => self
+                .hosts
+                .rivals(&host.labels, host.tail.is_some(), &mut |paths, rival| match rival {
+                    Rival::Same => in_tree(paths).or_else(|| full(paths)),
+                    // Either host may be asked first, and it then answers 405 itself.
+                    Rival::Tie(labels) => paths.overlapping(segments, tail, &mut |leaf, example| {
+                        let both = host_of(labels).zip(path_of(example)).map(|(host, path)| host + &path);
+                        Some((leaf.all().next()?, TieReason::Overlap(both)))
+                    }),
+                })
+                .or_else(|| {
+                    let full = self.hosts.is_full(&host.labels);
+                    full.then(|| (self.routes.len().saturating_sub(1), TieReason::Full))
+                }),
+        };
+        let (at, reason) = found?;
+        self.routes.get(at).map(|holder| Conflict { holder, reason })
+    }
+
+    /// Adds a route. The caller has asked for a [`Self::conflict`] first; of two at
+    /// the same place, or of the same name, the earlier wins.
+    pub fn insert(&mut self, route: Route<T>) {
+        let at = self.routes.len();
+        let RoutePattern { method, host, pattern } = &route.pattern;
+        let paths = match host.is_any() {
+            true => &mut self.any,
+            false => self.hosts.leaf(&host.labels, host.tail.is_some()),
+        };
+        paths.leaf(&pattern.segments, pattern.tail.is_some()).insert(method, at);
+        if let Some(name) = &route.name {
+            self.named.entry(name.clone()).or_insert(at);
+        }
+        self.redirects |= route.slashes == Slashes::Redirect;
+        self.routes.push(route);
+    }
+
+    /// Finds the most specific route for `host` and `path` that answers `method`.
+    pub fn find<'t, 'p>(
+        &'t self,
+        method: &Method,
+        host: &'p RequestHost<'p>,
+        path: &'p RequestPath<'p>,
+    ) -> Find<'t, 'p, T> {
+        let mut path_matched = false;
+        let mut captures = Captures::new();
+        if let Some((route, tail)) = self.search(method, host, path, &mut captures, &mut path_matched)
+            && let Some(route) = self.routes.get(route)
+        {
+            return Find::Found(Match { route, captures, path, tail });
+        }
+        if path_matched {
+            return Find::MethodNotAllowed(self.allow(host, path));
+        }
+        match self.redirects.then(|| self.redirect(method, host, path)).flatten() {
+            Some(location) => Find::Redirect(location),
+            None => Find::NotFound,
+        }
+    }
+
+    /// The first pass: allocates nothing but what long paths need.
+    fn search<'p>(
+        &self,
+        method: &Method,
+        host: &'p RequestHost<'_>,
+        path: &'p RequestPath<'_>,
+        captures: &mut Captures<'p>,
+        path_matched: &mut bool,
+    ) -> Option<Hit> {
+        let mut choose = |leaf: &Methods, _: &mut Captures<'p>, tail: Option<usize>| {
+            *path_matched = true;
+            leaf.choose(method).map(|route| (route, tail))
+        };
+        if !self.hosts.is_empty() {
+            let of_host = self.hosts.search(&host.labels(), captures, &mut |paths, captures, _| {
+                let mut has_path = false;
+                let hit = paths.search(&path, captures, &mut |leaf, captures, tail| {
+                    has_path = true;
+                    choose(leaf, captures, tail)
+                });
+                // Ends the search also where this host has the path, without the method.
+                has_path.then_some(hit)
+            });
+            if let Some(hit) = of_host {
+                return hit;
+            }
+        }
+        self.any.search(&path, captures, &mut choose)
+    }
+
+    fn allow(&self, host: &RequestHost<'_>, path: &RequestPath<'_>) -> Vec<Method> {
+        let mut allow = Allow::default();
+        let mut collect = |paths: &Tree<Methods>| {
+            let mut matched = false;
+            let all: Option<()> = paths.search(&path, &mut Captures::new(), &mut |leaf, _, _| {
+                matched = true;
+                leaf.allow(&mut allow);
+                None
+            });
+            all.is_none() && matched
+        };
+        let by_host = self
+            .hosts
+            .search(&host.labels(), &mut Captures::new(), &mut |paths, _, _| collect(paths).then_some(()));
+        if by_host.is_none() {
+            collect(&self.any);
+        }
+        allow.into_methods()
+    }
+
+    fn redirect(&self, method: &Method, host: &RequestHost<'_>, path: &RequestPath<'_>) -> Option<String> {
+        alternatives(path.as_sent()).find(|location| {
+            let Ok(path) = RequestPath::parse(location) else { return false };
+            let hit = self.search(method, host, &path, &mut Captures::new(), &mut false);
+            let route = hit.and_then(|(route, _)| self.routes.get(route));
+            route.is_some_and(|route| route.slashes == Slashes::Redirect)
         })
     }
 
-    fn choose<'t, T>(&mut self, entries: &'t [Entry<T>]) -> Option<&'t Entry<T>> {
-        let answers = |wanted: &Method| {
-            entries.iter().find(|e| matches!(&e.method, MethodFilter::One(one) if one == wanted))
-        };
-        let found = answers(self.method)
-            .or_else(|| if *self.method == Method::HEAD { answers(&Method::GET) } else { None })
-            .or_else(|| entries.iter().find(|e| e.method == MethodFilter::Any));
-        if found.is_none() {
-            for entry in entries {
-                if let MethodFilter::One(method) = &entry.method {
-                    self.allow(method.clone());
-                    if *method == Method::GET {
-                        self.allow(Method::HEAD);
-                    }
-                    self.allow(Method::OPTIONS);
-                }
-            }
+    /// The URL of the route of this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such route, or `parameters` are not exactly its own, each of
+    /// its type.
+    pub fn url_for(&self, name: &str, parameters: &[(&str, &str)]) -> Result<Url, UrlError> {
+        match self.named.get(name).and_then(|&at| self.routes.get(at)) {
+            Some(route) => Url::build(&route.pattern, parameters),
+            None => Err(UrlError::NoRoute { name: name.to_owned() }),
         }
-        found
     }
 
-    fn allow(&mut self, method: Method) {
-        if !self.allow.contains(&method) {
-            self.allow.push(method);
-        }
+    /// All routes, in the order of precedence; where none precedes, by text.
+    pub fn routes(&self) -> impl Iterator<Item = &Route<T>> {
+        let mut order = Vec::with_capacity(self.routes.len());
+        let mut visit = |leaf: &Methods| order.extend(leaf.all());
+        self.hosts.each(&mut |paths| paths.each(&mut visit));
+        self.any.each(&mut visit);
+        order.into_iter().filter_map(|at| self.routes.get(at))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The path of these texts.
+fn path_of(texts: &[Option<String>]) -> Option<String> {
+    texts
+        .iter()
+        .try_fold(String::new(), |path, text| Some(path + "/" + &super::url::segment(text.as_deref()?)))
+}
 
-    fn table(routes: &[&str]) -> Table<String> {
-        let mut table = Table::default();
-        for route in routes {
-            table.insert(route.parse().unwrap(), (*route).to_owned());
-        }
-        table
-    }
-
-    #[track_caller]
-    fn check(table: &Table<String>, request: &str, expected: &str) {
-        let (method, path) = request.split_once(' ').unwrap();
-        let path = RequestPath::parse(path).unwrap();
-        let found = match table.find(&method.parse().unwrap(), &path) {
-            Find::Found(found) => {
-                let mut text = found.target.clone();
-                for (name, value) in found.parameters() {
-                    text.push_str(&format!(" {name}={value}"));
-                }
-                text
-            }
-            Find::MethodNotAllowed(allow) => format!("405 {allow:?}"),
-            Find::NotFound => "404".to_owned(),
-        };
-        assert_eq!(found, expected, "{request}");
-    }
-
-    #[test]
-    fn specificity_decides_not_order() {
-        let table = table(&["GET /{*all}", "GET /{a}", "GET /x", "GET /x/{b}", "GET /{a}/y", "/x/{*rest}"]);
-        check(&table, "GET /x", "GET /x");
-        check(&table, "GET /z", "GET /{a} a=z");
-        check(&table, "GET /x/1", "GET /x/{b} b=1");
-        check(&table, "GET /x/1/2", "/x/{*rest} rest=1/2");
-        check(&table, "GET /q/y", "GET /{a}/y a=q");
-        check(&table, "GET /q/r", "GET /{*all} all=q/r");
-        check(&table, "GET /", "GET /{*all} all=");
-        check(&table, "GET /x/", "/x/{*rest} rest=");
-    }
-
-    #[test]
-    fn backtracks_without_leaving_values_behind() {
-        let table = table(&["GET /{a}/b/c", "GET /a/{x}/d", "GET /{p}/{q}/{r}"]);
-        check(&table, "GET /a/b/c", "GET /{a}/b/c a=a");
-        check(&table, "GET /a/b/d", "GET /a/{x}/d x=b");
-        check(&table, "GET /a/b/e", "GET /{p}/{q}/{r} p=a q=b r=e");
-    }
-
-    #[test]
-    fn a_parameter_is_never_empty_and_slashes_are_strict() {
-        let table = table(&["GET /a", "GET /p/{name}"]);
-        check(&table, "GET /a/", "404");
-        check(&table, "GET /p/", "404");
-        check(&table, "GET /p/%2F", "GET /p/{name} name=/");
-    }
-
-    #[test]
-    fn head_follows_get_and_405_lists_methods() {
-        let table = table(&["GET /a", "POST /a", "PUT /b"]);
-        check(&table, "HEAD /a", "GET /a");
-        check(&table, "DELETE /a", "405 [GET, HEAD, OPTIONS, POST]");
-        check(&table, "HEAD /b", "405 [PUT, OPTIONS]");
-    }
-
-    #[test]
-    fn a_less_specific_pattern_may_answer_another_method() {
-        let table = table(&["GET /a", "POST /{x}"]);
-        check(&table, "POST /a", "POST /{x} x=a");
-    }
-
-    #[test]
-    fn ties_are_found_whatever_the_names() {
-        let table = table(&["GET /a/{x}", "GET /t/{*y}"]);
-        assert!(table.conflict(&"GET /a/{z}".parse().unwrap()).is_some());
-        assert!(table.conflict(&"GET /t/{*z}".parse().unwrap()).is_some());
-        assert!(table.conflict(&"POST /a/{z}".parse().unwrap()).is_none());
-        assert!(table.conflict(&"/a/{z}".parse().unwrap()).is_none());
-        assert!(table.conflict(&"GET /a/b".parse().unwrap()).is_none());
-    }
+/// The host of these labels, which come from the right.
+fn host_of(labels: &[Option<String>]) -> Option<String> {
+    let labels: Option<Vec<&str>> = labels.iter().rev().map(Option::as_deref).collect();
+    labels.map(|labels| labels.join("."))
 }

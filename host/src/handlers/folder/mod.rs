@@ -215,7 +215,7 @@ impl Folder {
     /// Who has which route: mounts and configured routes first, then the incumbents,
     /// then by name.
     fn site(&self) -> (Site, Vec<Problem>) {
-        let mut site = Site::default();
+        let mut site = Site::new(self.config.server.slashes);
         let mut problems = Vec::new();
         for mount in &self.mounts {
             if let Err(taken) = site.mount(mount) {

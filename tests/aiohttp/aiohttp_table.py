@@ -1,0 +1,81 @@
+"""Asks aiohttp's UrlDispatcher for every request of table.json, and prints, as JSON,
+what it found. The Rust test compares that with our router.
+
+    python -m venv V && V/bin/pip install 'aiohttp==3.14.*'
+    V/bin/python aiohttp_table.py table.json > aiohttp.json
+"""
+
+import asyncio
+import json
+import sys
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+
+async def handler(_request):
+    return web.Response()
+
+
+def build(routes):
+    app = web.Application()
+    hosts = {}
+    refused = []
+    for number, text in enumerate(routes):
+        method, _, pattern = text.partition(" ")
+        router = app.router
+        if not pattern.startswith("/"):
+            host, slash, path = pattern.partition("/")
+            pattern = slash + path
+            if host not in hosts:
+                hosts[host] = web.Application()
+            router = hosts[host].router
+        try:
+            if method == "GET":
+                route = router.add_get(pattern, handler)  # with HEAD
+            else:
+                route = router.add_route(method, pattern, handler)
+            for sibling in route.resource:
+                if not hasattr(sibling, "number"):
+                    sibling.number = number
+        except (ValueError, RuntimeError, AssertionError) as error:
+            refused.append([number, str(error)])
+    for host, sub in hosts.items():
+        app.add_domain(host, sub)
+    app.freeze()
+    return app, refused
+
+
+async def ask(app, request):
+    method, _, target = request.partition(" ")
+    host, slash, path = target.partition("/")
+    headers = {"Host": host or "localhost"}
+    try:
+        message = make_mocked_request(method, slash + path, headers=headers, app=app)
+        found = await app.router.resolve(message)
+    except Exception as error:  # a request that it cannot even read
+        return {"status": 400, "error": type(error).__name__}
+    if found.http_exception is not None:
+        result = {"status": found.http_exception.status}
+        if result["status"] == 405:
+            result["allow"] = sorted(found.http_exception.allowed_methods)
+        return result
+    return {"status": 200, "route": found.route.number, "parameters": dict(found)}
+
+
+async def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        groups = json.load(file)["groups"]
+    answers = []
+    for group in groups:
+        app, refused = build([entry["aiohttp"] if isinstance(entry, dict) else entry for entry in group["routes"]])
+        found = []
+        for entry in group["requests"]:
+            request = entry["request"] if isinstance(entry, dict) else entry
+            found.append(await ask(app, request))
+        answers.append({"name": group["name"], "refused": refused, "answers": found})
+    json.dump({"aiohttp": aiohttp.__version__, "groups": answers}, sys.stdout, indent=1, ensure_ascii=False)
+
+
+asyncio.run(main())
