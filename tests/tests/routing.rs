@@ -154,3 +154,12 @@ fn routes_are_listed_and_explained() {
     assert!(explained.output.contains("=> POST /demo1/{name}"), "{}", explained.output);
     assert!(explained.output.contains("name = \"a b\""), "{}", explained.output);
 }
+
+#[test]
+fn attributes_may_have_types_and_regexes() {
+    let server = Server::builder().guest("ill").start();
+    server.get("/typed/-7/2026").expect(200, "-7 2026");
+    for path in ["/typed/x/2026", "/typed/7/26", "/typed/7/20266"] {
+        server.raw(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")).expect_error(404);
+    }
+}

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! pattern   = "/" [ segment *( "/" segment ) [ "/" ] ]
-//! segment   = literal | "{" name "}"
+//! segment   = literal | "{" name "}" | "{" name ":" type "}" | "{" name ":" regex "}"
 //! tail      = "{*" name "}"            only as the last segment
 //! name      = ( letter | "_" ) *( letter | digit | "_" )
 //! ```
 //!
 //! Literals are written decoded, as the host matches them (`/café`, not
-//! `/caf%C3%A9`). Typed and regex parameters of the host's configuration are not
-//! open to attributes yet.
+//! `/caf%C3%A9`). The host checks types and regexes; several parameters in a segment
+//! are for its configuration only.
+
+/// The types of parameters that the host knows.
+const TYPES: [&str; 10] = ["bool", "uuid", "date", "uint", "int", "float", "hex", "alpha", "alnum", "slug"];
 
 /// Says what is wrong with `pattern`, if anything is.
 pub(crate) fn check(pattern: &str) -> Result<(), String> {
@@ -61,6 +64,14 @@ fn parse_segment(segment: &str) -> Result<Segment<'_>, String> {
             format!("unbalanced braces in `{segment}`")
         });
     };
+    if let Some((name, spec)) = inside.split_once(':')
+        && !name.contains(['{', '}'])
+        && balanced(spec)
+    {
+        check_name(name)?;
+        check_spec(name, spec)?;
+        return Ok(Segment::Parameter(name));
+    }
     if inside.contains(['{', '}']) {
         return Err(if balanced(inside) {
             format!("braces cannot be nested: `{segment}`")
@@ -69,11 +80,6 @@ fn parse_segment(segment: &str) -> Result<Segment<'_>, String> {
         } else {
             format!("unbalanced braces in `{segment}`")
         });
-    }
-    if let Some((name, _)) = inside.split_once(':') {
-        return Err(format!(
-            "typed and regex parameters are not supported in attributes yet: write `{{{name}}}` and check the value"
-        ));
     }
     let (name, segment) = match inside.strip_prefix('*') {
         Some(name) => (name, Segment::Tail(name)),
@@ -103,6 +109,17 @@ fn check_name(name: &str) -> Result<(), String> {
         _ if !valid => Err(format!(
             "`{name}` is no name for a parameter: use letters, digits and `_`, and begin with a letter or `_`"
         )),
+        _ => Ok(()),
+    }
+}
+
+/// A type by its name, or else a regex, which the host compiles.
+fn check_spec(name: &str, spec: &str) -> Result<(), String> {
+    match spec {
+        "" => Err(format!("`{{{name}:}}` lacks a type or a regex: write `{{{name}}}`")),
+        _ if spec.chars().all(|c| c.is_ascii_lowercase()) && !TYPES.contains(&spec) => {
+            Err(format!("`{spec}` is no type of parameter: there are {}", TYPES.join(", ")))
+        }
         _ => Ok(()),
     }
 }
@@ -137,6 +154,9 @@ mod tests {
             "/files/{*rest}",
             "/{*_all}",
             "/café/{x}",
+            "/{id:int}",
+            "/{id:[0-9]+}",
+            "/{year:\\d{4}}/{slug:slug}",
             "/a.b-c~d/e f",
         ] {
             assert_eq!(check(pattern), Ok(()), "{pattern}");
@@ -166,8 +186,10 @@ mod tests {
             ("/{a}/{*a}", "`a` occurs twice"),
             ("/{*rest}/x", "only come last"),
             ("/{*rest}/", "only come last"),
-            ("/{id:int}", "not supported in attributes yet"),
-            ("/{id:[0-9]+}", "not supported in attributes yet"),
+            ("/{id:integer}", "`integer` is no type"),
+            ("/{id:}", "lacks a type"),
+            ("/{1d:int}", "`1d` is no name"),
+            ("/{a:int}{b}", "several"),
             ("/a?b", "no query"),
             ("/a/../b", "never matches"),
             ("/caf%C3%A9", "decoded"),

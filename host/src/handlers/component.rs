@@ -92,36 +92,41 @@ pub(super) fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Iso
     }
 }
 
-pub(super) fn check_imports(
+/// Refuses imports that nobody can grant here.
+pub(super) fn check_grants(engine: &Engine, component: &Component) -> Result<(), String> {
+    let ungranted =
+        imports(engine, component, |import| !LINKED.iter().any(|linked| import.starts_with(linked)));
+    if ungranted.is_empty() {
+        return Ok(());
+    }
+    let verb = if ungranted.contains(", ") { "are" } else { "is" };
+    Err(format!(
+        "imports {ungranted}, which {verb} not granted, and which this host does not offer; build it without"
+    ))
+}
+
+/// Refuses imports that would hold every call of a shared instance.
+pub(super) fn check_blocking(
     engine: &Engine,
     name: &str,
     component: &Component,
     isolation: Isolation,
 ) -> Result<(), String> {
+    let blocking = imports(engine, component, is_blocking_http);
+    if blocking.is_empty() || isolation != Isolation::Shared {
+        return Ok(());
+    }
+    Err(format!(
+        "imports {blocking}, which would hold every call of a shared instance; \
+         use wasi:http 0.3's client, or set isolation = \"request\" in [handlers.{name}]"
+    ))
+}
+
+/// The imports that are `wanted`, as a list to read.
+fn imports(engine: &Engine, component: &Component, wanted: impl Fn(&str) -> bool) -> String {
     let ty = component.component_type();
-    let imports = ty.imports(engine.wasm()).map(|(name, _)| name);
-    let (mut ungranted, mut blocking) = (Vec::new(), Vec::new());
-    for import in imports {
-        if !LINKED.iter().any(|linked| import.starts_with(linked)) {
-            ungranted.push(import);
-        } else if isolation == Isolation::Shared && is_blocking_http(import) {
-            blocking.push(import);
-        }
-    }
-    if !ungranted.is_empty() {
-        let (verb, list) = (if ungranted.len() == 1 { "is" } else { "are" }, ungranted.join(", "));
-        return Err(format!(
-            "imports {list}, which {verb} not granted, and which this host does not offer; build it without"
-        ));
-    }
-    if !blocking.is_empty() {
-        let list = blocking.join(", ");
-        return Err(format!(
-            "imports {list}, which would hold every call of a shared instance; \
-             use wasi:http 0.3's client, or set isolation = \"request\" in [handlers.{name}]"
-        ));
-    }
-    Ok(())
+    let names = ty.imports(engine.wasm()).map(|(name, _)| name);
+    names.filter(|name| wanted(name)).collect::<Vec<_>>().join(", ")
 }
 
 fn is_blocking_http(import: &str) -> bool {

@@ -78,9 +78,10 @@ impl Handler {
             )));
         }
         let component = component::compile(engine, bytes).map_err(fail)?;
+        component::check_grants(engine, &component).map_err(fail)?;
         let kind = component::kind(engine, &component).map_err(fail)?;
         let isolation = component::isolation(kind, config.isolation).map_err(fail)?;
-        component::check_imports(engine, name, &component, isolation).map_err(fail)?;
+        component::check_blocking(engine, name, &component, isolation).map_err(fail)?;
         let program = component::link(engine, &component, kind, isolation)
             .map_err(|error| fail(format!("cannot be linked: {error:#}")))?;
         let mut limits = config.limits.clone();

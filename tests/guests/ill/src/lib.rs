@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use patchboard::{Body, Query, Request, future, get, post, stream, time};
+use patchboard::{Body, Path, Query, Request, future, get, post, stream, time};
 use serde::Deserialize;
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
@@ -153,6 +153,12 @@ async fn unread(_request: Request) -> &'static str {
 #[post("/echo")]
 async fn echo(request: Request) -> Body {
     request.into_body()
+}
+
+/// Answers with its parameter, which the host has checked.
+#[get("/typed/{id:int}/{year:\\d{4}}")]
+async fn typed(Path((id, year)): Path<(i64, u16)>) -> String {
+    format!("{id} {year}")
 }
 
 /// Lists its environment.
