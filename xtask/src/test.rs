@@ -8,10 +8,14 @@ use crate::command::{self, say};
 use crate::workspace::Workspace;
 use crate::{demo, guests, wit};
 
-/// Guests are left out: they are components, and run under the tests of
-/// `patchboard-tests`.
-const PACKAGES: [&str; 5] =
-    ["patchboard", "xtask", "patchboard-tests", "patchboard-sdk", "patchboard-macros"];
+/// Packages that are tested together; guests are left out: they are components, and
+/// run under the tests of `patchboard-tests`.
+///
+/// Each group is a build of its own, since cargo unifies the features of what is built
+/// together: with all in one, wasmtime would be compiled a second time for features
+/// that only the test client needs.
+const GROUPS: [&[&str]; 4] =
+    [&["patchboard"], &["patchboard-tests"], &["patchboard-sdk", "patchboard-macros"], &["xtask"]];
 
 /// Check wit/deps, build the guests and the server, and run all tests
 #[derive(Args)]
@@ -36,13 +40,16 @@ fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()
 
 fn cargo_test(filters: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
-    let mut cargo = command::cargo(&workspace.root);
-    cargo.arg("test");
-    for package in PACKAGES {
-        cargo.args(["-p", package]);
+    for packages in GROUPS {
+        let mut cargo = command::cargo(&workspace.root);
+        cargo.arg("test");
+        for package in packages {
+            cargo.args(["-p", package]);
+        }
+        if !filters.is_empty() {
+            cargo.arg("--").args(filters);
+        }
+        command::run(&mut cargo)?;
     }
-    if !filters.is_empty() {
-        cargo.arg("--").args(filters);
-    }
-    command::run(&mut cargo)
+    Ok(())
 }

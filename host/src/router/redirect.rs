@@ -2,7 +2,9 @@
 //! trailing slash that the route has. Only on request, and only where the path as
 //! it was sent has no route (as aiohttp's `normalize_path_middleware`).
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+
+use super::url::SEGMENT;
 
 /// What slashes mean to a route.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,26 +19,7 @@ pub enum Slashes {
 /// What stays as it was sent: characters of a path, and percent signs, since
 /// encodings stay. A backslash must not: browsers take it for a slash, and
 /// `/\host` would lead elsewhere.
-const SENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@')
-    .remove(b'/')
-    .remove(b'%');
+const SENT: &AsciiSet = &SEGMENT.remove(b'/').remove(b'%');
 
 /// The paths to try in place of `path`, none of which starts with two slashes (a
 /// client would take what follows for a host).
