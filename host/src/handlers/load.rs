@@ -18,7 +18,6 @@ use super::pool::Admission;
 use super::status::Status;
 use super::{Claim, Routes, section};
 use crate::config::{CompressionConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
-use crate::router::PatternError;
 
 /// How long the trial instance may take to start.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -221,26 +220,14 @@ fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, Lo
     if let Some(routes) = &config.routes {
         return Ok(of_config(routes));
     }
-    let section = section::read(bytes);
-    if let Ok(routes) = &section
-        && !routes.is_empty()
-    {
-        return Ok(routes.clone());
+    let fail = |reason: String| LoadError { reason, claims: Routes::new() };
+    let (root, below) = (format!("/{name}"), format!("/{name}/{{*path}}"));
+    let default =
+        [root, below].iter().map(|pattern| RouteConfig::any(pattern)).collect::<Result<Vec<_>, _>>();
+    let default: Routes = of_config(&default.map_err(|error| fail(error.to_string()))?);
+    match section::read(bytes) {
+        Ok(routes) if routes.is_empty() => Ok(default),
+        Ok(routes) => Ok(routes),
+        Err(reason) => Err(LoadError { reason, claims: default }),
     }
-    let default = || {
-        let (root, below) =
-            (RouteConfig::any(&format!("/{name}"))?, RouteConfig::any(&format!("/{name}/{{*path}}"))?);
-        Ok(of_config(&[root, below]))
-    };
-    let claims = default()
-        .map_err(|error: PatternError| LoadError { reason: error.to_string(), claims: Routes::new() })?;
-    match section {
-        // What cannot even be parsed is reported by the compiler, in its words.
-        Err(reason) if reason.contains(section_name()) => Err(LoadError { reason, claims }),
-        _ => Ok(claims),
-    }
-}
-
-const fn section_name() -> &'static str {
-    "patchboard:routes"
 }

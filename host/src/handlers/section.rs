@@ -23,11 +23,11 @@ struct Line {
     name: String,
 }
 
-/// Reads the routes of a component; none where it has no section.
+/// Reads the routes of a component; none where it has no section, and those so far where
+/// the component is malformed, which the compiler reports in its own words.
 pub(super) fn read(component: &[u8]) -> Result<Routes, String> {
     let mut routes = Routes::new();
-    for payload in Parser::new(0).parse_all(component) {
-        let payload = payload.map_err(|error| error.to_string())?;
+    for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
         if let Payload::CustomSection(section) = payload
             && section.name() == SECTION
         {
