@@ -124,6 +124,13 @@ fn half_a_body_is_cut_not_ended() {
 
 #[test]
 fn neighbours_of_a_trap_are_run_again_where_nobody_notices() {
+    // A tick that finds a call running sends the next one to a spare instance, where the
+    // trap does not reach it: then it is tried again.
+    assert!((0..5).any(|_| trap_among_six()), "the calls never shared an instance");
+}
+
+/// Five GETs and a POST wait when a call traps; whether they all shared its instance.
+fn trap_among_six() -> bool {
     let server = Server::builder().server("cores = 1").guest("ill").start();
     let mut gets: Vec<_> = (0..5).map(|_| server.connect()).collect();
     for connection in &mut gets {
@@ -136,10 +143,13 @@ fn neighbours_of_a_trap_are_run_again_where_nobody_notices() {
     for connection in &mut gets {
         connection.reply().expect(200, "slept");
     }
-    post.reply().expect_error(500);
+    let post = post.reply();
+    if post.status == 200 {
+        return false;
+    }
+    post.expect_error(500);
     // Five began twice, the POST once.
-    server.log.wait_for_count("sleep: begins", 11);
-    assert_eq!(server.log.count("sleep: begins"), 11);
+    server.log.count("sleep: begins") == 11
 }
 
 #[test]
