@@ -162,6 +162,7 @@ impl Dispatch {
                 let trailing_slash = uri.path().ends_with('/');
                 mount.serve(&parts, &found.tail(), trailing_slash).await
             }
+            Target::Answer(answer) => answer.response(found.values(), uri.query()),
             Target::Unavailable { handler } => {
                 notes.handler = Some(handler.clone());
                 notes.detail = Some(format!("handler {handler} is not loaded; see the log"));

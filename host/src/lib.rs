@@ -11,12 +11,13 @@
 //! - [`server`] accepts connections, hands each to a core, drains them at the end.
 //! - [`dispatch`] turns every request into a response and one access-log line.
 //! - [`router`] (pure) finds the target of a method and path.
-//! - [`static_files`] answers from a folder.
+//! - [`static_files`] answers from a folder; [`answers`] are the host's own.
 //! - [`handlers`] loads components, keeps their instances and calls them.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
 //!
 //! ARCHITECTURE.md has the bird's-eye view and the invariants.
 
+pub mod answers;
 pub mod body;
 pub mod cli;
 pub mod compression;

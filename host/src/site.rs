@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::answers::Answer;
+use crate::config::AnswerConfig;
 use crate::handlers::{Claim, Handler, MatchedRoute, Routes};
 use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table};
 use crate::static_files::Mount;
@@ -30,6 +32,8 @@ pub enum Target {
     },
     /// A static mount.
     Mount(Arc<Mount>),
+    /// The host itself.
+    Answer(Answer),
     /// A handler that could not be loaded: 503.
     Unavailable {
         /// Its name.
@@ -58,6 +62,7 @@ impl Target {
         match self {
             Self::Handler { handler, .. } => format!("handler {}", handler.name()),
             Self::Mount(mount) => format!("static mount `{}/`", mount.prefix()),
+            Self::Answer(answer) => answer.to_string(),
             Self::Unavailable { handler } => format!("handler {handler}, which is not loaded"),
         }
     }
@@ -83,6 +88,27 @@ impl Site {
         &self.table
     }
 
+    /// The URL, with its version, of a file of the mount of this name.
+    pub fn static_url(&self, mount: &str, path: &str) -> Option<String> {
+        match &self.table.named(mount)?.target {
+            Target::Mount(mount) => Some(mount.static_url(path)),
+            _ => None,
+        }
+    }
+
+    /// Adds a route that the host answers itself.
+    ///
+    /// # Errors
+    ///
+    /// Names who has the route.
+    pub fn answer(&mut self, config: &AnswerConfig) -> Result<(), Taken> {
+        let AnswerConfig { route, name, answer } = config;
+        self.free(route, name.as_deref())?;
+        let route = Route::new(route.clone(), Target::Answer(answer.clone())).slashes(self.slashes);
+        self.table.insert(Route { name: name.clone(), ..route });
+        Ok(())
+    }
+
     /// Adds a mount. A prefix that is taken is refused.
     ///
     /// # Errors
@@ -90,6 +116,7 @@ impl Site {
     /// Names the mount that has the prefix.
     pub fn mount(&mut self, mount: &Arc<Mount>) -> Result<(), Taken> {
         let of = |pattern| RoutePattern::new(MethodFilter::One(http::Method::GET), pattern);
+        let any = |pattern| RoutePattern::new(MethodFilter::Any, pattern);
         let route = |pattern| {
             let route = Route::new(of(pattern), Target::Mount(mount.clone()));
             match mount.name() {
@@ -100,10 +127,12 @@ impl Site {
         let below = Pattern::below(mount.prefix());
         self.free(&of(below.clone()), mount.name())?;
         self.table.insert(route(below));
-        // The prefix itself, without its slash, is redirected by the mount.
+        // The prefix itself, without its slash, is redirected by the mount, unless
+        // the operator has a route there.
         let literal = mount.prefix().replace('{', "{{").replace('}', "}}");
         if let Ok(pattern) = Pattern::parse(&literal)
             && self.free(&of(pattern.clone()), None).is_ok()
+            && self.free(&any(pattern.clone()), None).is_ok()
         {
             let bare = Route::new(of(pattern), Target::Mount(mount.clone()));
             self.table.insert(bare);

@@ -81,6 +81,48 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
+fn redirects_and_fixed_responses_are_checked() {
+    let exited = Server::builder()
+        .config(
+            r#"
+            [[redirect]]
+            route = "/a/{x}"
+            to = "/b/{y}"
+            [[redirect]]
+            route = "/c"
+            to = "elsewhere"
+            status = 200
+            [[redirect]]
+            route = "/d"
+            [[response]]
+            status = 99
+            [[response]]
+            route = "/e"
+            headers = { "content-length" = "1" }
+            to = "/f"
+            "#,
+        )
+        .start_in_vain();
+    let parts = [
+        "no parameter `y`; it has `x`",
+        "not 200",
+        "a redirect needs `route` and `to`",
+        "a fixed response needs `route`",
+        "not 99",
+        "sets this field itself",
+        "unknown key `to`",
+    ];
+    refused(&exited, &parts);
+}
+
+#[test]
+fn a_redirect_that_takes_the_route_of_another_names_both() {
+    let redirect = |to: &str| format!("[[redirect]]\nroute = \"/a/{{x}}\"\nto = \"{to}\"\n");
+    let exited = Server::builder().config(&(redirect("/b") + &redirect("/c"))).start_in_vain();
+    refused(&exited, &["redirect 308 to `/c`", "redirect 308 to `/b`", "/a/{x}"]);
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_refused_with_the_line() {
     let exited = Server::builder().config("[handlers\nx = 1").start_in_vain();
     refused(&exited, &["patchboard.toml:"]);

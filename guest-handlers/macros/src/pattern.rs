@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! pattern   = "/" [ segment *( "/" segment ) [ "/" ] ]
-//! segment   = literal | "{" name "}" | "{" name ":" type "}" | "{" name ":" regex "}"
-//! tail      = "{*" name "}"            only as the last segment
+//! segment   = 1*( text | parameter )     text: `{{` and `}}` stand for a brace
+//! parameter = "{" name [ ":" ( type | regex ) ] "}"
+//! tail      = "{*" name "}"              only as the last segment
 //! name      = ( letter | "_" ) *( letter | digit | "_" )
 //! ```
 //!
-//! Literals are written decoded, as the host matches them (`/café`, not
-//! `/caf%C3%A9`). The host checks types and regexes; several parameters in a segment
-//! are for its configuration only.
+//! Text is written decoded, as the host matches it (`/café`, not `/caf%C3%A9`). The
+//! host checks regexes.
 
 /// The types of parameters that the host knows.
 const TYPES: [&str; 10] = ["bool", "uuid", "date", "uint", "int", "float", "hex", "alpha", "alnum", "slug"];
@@ -24,80 +24,114 @@ pub(crate) fn check(pattern: &str) -> Result<(), String> {
     }
 
     let mut names = Vec::new();
-    let mut segments = path.split('/').peekable();
+    let mut segments = split(path)?.into_iter().peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
         if segment.is_empty() && !is_last {
             return Err("a pattern has no empty segments (`//`)".to_owned());
         }
-        match parse_segment(segment)? {
-            Segment::Literal => {}
-            Segment::Tail(name) if !is_last => {
-                return Err(format!("`{{*{name}}}` takes the rest of the path: it can only come last"));
-            }
-            Segment::Parameter(name) | Segment::Tail(name) => {
-                if names.contains(&name) {
-                    return Err(format!("the parameter `{name}` occurs twice"));
+        if let [Piece::Text(text @ ("." | ".."))] = segment.as_slice() {
+            return Err(format!("`{text}` never matches: the server refuses dot segments"));
+        }
+        for piece in &segment {
+            match piece {
+                Piece::Text(text) => check_text(text)?,
+                Piece::Parameter(inside) => {
+                    let name = check_parameter(inside)?;
+                    if inside.starts_with('*') && (segment.len() > 1 || !is_last) {
+                        return Err(format!(
+                            "`{{*{name}}}` takes the rest of the path: it is a segment of its own, and the last"
+                        ));
+                    }
+                    if names.contains(&name) {
+                        return Err(format!("the parameter `{name}` occurs twice"));
+                    }
+                    names.push(name);
                 }
-                names.push(name);
             }
         }
     }
     Ok(())
 }
 
-enum Segment<'a> {
-    Literal,
+/// A piece of a segment: text without escaped braces, or the inside of a parameter.
+enum Piece<'a> {
+    Text(&'a str),
     Parameter(&'a str),
-    Tail(&'a str),
 }
 
-fn parse_segment(segment: &str) -> Result<Segment<'_>, String> {
-    if !segment.contains(['{', '}']) {
-        check_literal(segment)?;
-        return Ok(Segment::Literal);
-    }
-    let Some(inside) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-        return Err(if balanced(segment) {
-            format!("a parameter is a whole segment: `{segment}` mixes it with other text")
-        } else {
-            format!("unbalanced braces in `{segment}`")
-        });
-    };
-    if let Some((name, spec)) = inside.split_once(':')
-        && !name.contains(['{', '}'])
-        && balanced(spec)
-    {
-        check_name(name)?;
-        check_spec(name, spec)?;
-        return Ok(Segment::Parameter(name));
-    }
-    if inside.contains(['{', '}']) {
-        return Err(if balanced(inside) {
-            format!("braces cannot be nested: `{segment}`")
-        } else if balanced(segment) {
-            format!("one parameter a segment: `{segment}` has several")
-        } else {
-            format!("unbalanced braces in `{segment}`")
-        });
-    }
-    let (name, segment) = match inside.strip_prefix('*') {
-        Some(name) => (name, Segment::Tail(name)),
-        None => (inside, Segment::Parameter(inside)),
-    };
-    check_name(name)?;
-    Ok(segment)
-}
-
-fn check_literal(literal: &str) -> Result<(), String> {
-    match literal {
-        "." | ".." => Err(format!("`{literal}` never matches: the server resolves dot segments first")),
-        _ if literal.contains(['?', '#']) => Err(format!("a pattern has no query or fragment: `{literal}`")),
-        _ if literal.contains('%') => {
-            Err(format!("write `{literal}` decoded: paths are matched after percent-decoding"))
+/// The pieces of each segment.
+fn split(path: &str) -> Result<Vec<Vec<Piece<'_>>>, String> {
+    let mut segments = vec![];
+    let mut segment = vec![];
+    let mut rest = path;
+    while let Some(at) = rest.find(['/', '{', '}']) {
+        let (text, special) = rest.split_at(at);
+        if !text.is_empty() {
+            segment.push(Piece::Text(text));
         }
-        _ => Ok(()),
+        rest = if let Some(after) = special.strip_prefix('/') {
+            segments.push(std::mem::take(&mut segment));
+            after
+        } else if let Some(after) = special.strip_prefix("{{").or_else(|| special.strip_prefix("}}")) {
+            // Literal, but it makes the segment no empty one.
+            segment.push(Piece::Text(""));
+            after
+        } else if special.starts_with('}') {
+            return Err(format!("the `}}` in `/{path}` closes nothing: a literal brace is written `}}}}`"));
+        } else {
+            let Some(end) = closing(special) else {
+                return Err(format!(
+                    "the `{{` in `/{path}` is not closed: a literal brace is written `{{{{`"
+                ));
+            };
+            segment.push(Piece::Parameter(&special[1..end]));
+            &special[end + 1..]
+        };
     }
+    if !rest.is_empty() {
+        segment.push(Piece::Text(rest));
+    }
+    segments.push(segment);
+    Ok(segments)
+}
+
+/// Where the parameter ends that `text` begins with. Braces nest in a regex, and one
+/// after a backslash counts for nothing.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })
+}
+
+/// Gives the name.
+fn check_parameter(inside: &str) -> Result<&str, String> {
+    if let Some(name) = inside.strip_prefix('*') {
+        return check_name(name).map(|()| name);
+    }
+    let (name, spec) = inside.split_once(':').map_or((inside, None), |(name, spec)| (name, Some(spec)));
+    check_name(name)?;
+    spec.map_or(Ok(()), |spec| check_spec(name, spec))?;
+    Ok(name)
+}
+
+fn check_text(text: &str) -> Result<(), String> {
+    if text.contains(['?', '#']) {
+        return Err(format!("a pattern has no query or fragment: `{text}`"));
+    }
+    if text.contains('%') {
+        return Err(format!("write `{text}` decoded: paths are matched after percent-decoding"));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -124,21 +158,6 @@ fn check_spec(name: &str, spec: &str) -> Result<(), String> {
     }
 }
 
-fn balanced(text: &str) -> bool {
-    let mut depth = 0_i32;
-    for c in text.chars() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return false;
-        }
-    }
-    depth == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +177,12 @@ mod tests {
             "/{id:[0-9]+}",
             "/{year:\\d{4}}/{slug:slug}",
             "/a.b-c~d/e f",
+            "/{a}-{b}",
+            "/{a}{b}",
+            "/{year:\\d{4}}-{title}.html",
+            "/x{a}",
+            "/{a:\\{+}/{{b}}/{{{c}}}",
+            "/{a:[^/]+/x}",
         ] {
             assert_eq!(check(pattern), Ok(()), "{pattern}");
         }
@@ -169,14 +194,12 @@ mod tests {
             ("", "begins with `/`"),
             ("demo1", "write `/demo1`"),
             ("/a//b", "empty segments"),
-            ("/{name", "unbalanced braces in `{name`"),
-            ("/name}", "unbalanced braces in `name}`"),
-            ("/}name{", "unbalanced braces"),
-            ("/{{name}}", "nested"),
-            ("/{a}{b}", "several"),
-            ("/{a}-{b}", "several"),
-            ("/x{a}", "whole segment"),
-            ("/{a}.json", "whole segment"),
+            ("/{name", "is not closed"),
+            ("/name}", "closes nothing"),
+            ("/}name{", "closes nothing"),
+            ("/{a{b}", "is not closed"),
+            ("/{a{b}}", "`a{b}` is no name"),
+            ("/x{*a}", "a segment of its own"),
             ("/{}", "needs a name"),
             ("/{*}", "needs a name"),
             ("/{1a}", "`1a` is no name"),
@@ -184,12 +207,11 @@ mod tests {
             ("/{ä}", "`ä` is no name"),
             ("/{a}/{a}", "`a` occurs twice"),
             ("/{a}/{*a}", "`a` occurs twice"),
-            ("/{*rest}/x", "only come last"),
-            ("/{*rest}/", "only come last"),
+            ("/{*rest}/x", "and the last"),
+            ("/{*rest}/", "and the last"),
             ("/{id:integer}", "`integer` is no type"),
             ("/{id:}", "lacks a type"),
             ("/{1d:int}", "`1d` is no name"),
-            ("/{a:int}{b}", "several"),
             ("/a?b", "no query"),
             ("/a/../b", "never matches"),
             ("/caf%C3%A9", "decoded"),

@@ -43,7 +43,8 @@
 //!   call `std::thread::sleep`**, nor anything else that blocks: it stops every
 //!   call of the instance. Use [`time::sleep`].
 //! - It need not be [`Send`], and may be a plain `fn`.
-//! - It can ask for [`Route`] and [`RequestId`] like for any other extractor.
+//! - It can ask for [`Route`] and [`RequestId`] like for any other extractor, and
+//!   links to its pages and files with [`url_for`] and [`static_url`].
 //! - A panic ends the call with status 500, and the instance with it; the message
 //!   goes to stderr.
 //!
@@ -72,9 +73,11 @@ mod registry;
 mod service;
 pub mod testing;
 pub mod time;
+mod url;
 
 pub use call::{RequestId, Route};
 pub use patchboard_macros::{delete, get, head, options, patch, post, put, route};
+pub use url::{UrlError, UrlFor, static_url, url_for};
 
 pub use axum::body::{Body, Bytes};
 pub use axum::extract::{Form, Json, Multipart, Path, Query, Request};

@@ -1,10 +1,12 @@
-//! Patterns, as the host writes them and as axum's router does. Pure.
+//! Patterns, as the host writes them. Pure.
+//!
+//! What is in a pattern was checked by the attribute or by the host, so nothing is
+//! refused here: what cannot be read is taken as literal text.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// In a literal stays whatever a path segment may hold as it is (RFC 3986,
-/// section 3.3), since clients send it so.
-const LITERAL: &AsciiSet = &NON_ALPHANUMERIC
+/// What a path segment may hold as it is (RFC 3986, section 3.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -23,96 +25,132 @@ const LITERAL: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// A pattern as axum's router writes it. Its literals are percent-encoded, since
-/// axum matches paths as they were sent.
-pub(crate) fn router_pattern(pattern: &str) -> String {
-    let mut written = String::new();
-    for segment in segments(pattern) {
-        segment.write(&mut written);
-    }
-    written
-}
-
-/// A segment of a host's pattern.
+/// A segment of a pattern.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Segment<'a> {
-    Literal(&'a str),
+    /// This text, decoded.
+    Literal(String),
+    /// `{name}`: any text but none.
     Parameter(&'a str),
+    /// A parameter with a type or a regex, which the host checks, or parameters
+    /// among other text.
+    Shape(Vec<Part<'a>>),
+    /// `{*name}`: all that is left.
     Tail(&'a str),
 }
 
-impl Segment<'_> {
-    pub(crate) fn write(&self, pattern: &mut String) {
-        pattern.push('/');
-        match self {
-            Self::Literal(text) => pattern.extend(utf8_percent_encode(text, LITERAL)),
-            Self::Parameter(name) => pattern.extend(["{", name, "}"]),
-            Self::Tail(name) => pattern.extend(["{*", name, "}"]),
-        }
-    }
+/// A piece of a segment.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    Text(String),
+    Parameter(&'a str),
 }
 
-/// The segments of a pattern of the host's grammar, which may be wider than that
-/// of the attributes. `{name:int}` and `{name:[^/]+}` are parameters; a segment
-/// that mixes parameters with other text counts as a literal here.
+/// The segments of a pattern.
 pub(crate) fn segments(pattern: &str) -> Vec<Segment<'_>> {
-    let mut segments = Vec::new();
     let mut rest = pattern.strip_prefix('/').unwrap_or(pattern);
-    loop {
-        // A regex may hold a `/`, and braces in pairs.
-        let mut depth = 0_usize;
-        let end = rest.find(|c| {
-            match c {
-                '{' => depth += 1,
-                '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            c == '/' && depth == 0
-        });
-        let (segment, after) = match end {
-            Some(end) => (&rest[..end], Some(&rest[end + 1..])),
-            None => (rest, None),
+    let mut segments = Vec::new();
+    let mut parts = Vec::new();
+    let mut text = String::new();
+    // Whether a parameter of the segment has more than a name.
+    let mut is_typed = false;
+    while let Some(c) = rest.chars().next() {
+        let (after, inside) = match c {
+            '{' | '}' if rest[1..].starts_with(c) => (&rest[2..], None),
+            '{' => match closing(rest) {
+                Some(end) => (&rest[end + 1..], Some(&rest[1..end])),
+                None => (&rest[1..], None),
+            },
+            _ => (&rest[c.len_utf8()..], None),
         };
-        segments.push(parse_segment(segment));
-        match after {
-            Some(after) => rest = after,
-            None => return segments,
+        match (c, inside) {
+            ('/', _) => segments.push(segment(&mut parts, &mut text, &mut is_typed)),
+            (_, Some(inside)) => {
+                if !text.is_empty() {
+                    parts.push(Part::Text(std::mem::take(&mut text)));
+                }
+                is_typed |= inside.contains(':');
+                parts.push(Part::Parameter(inside.split_once(':').map_or(inside, |(name, _)| name)));
+            }
+            (c, None) => text.push(c),
         }
+        rest = after;
+    }
+    segments.push(segment(&mut parts, &mut text, &mut is_typed));
+    segments
+}
+
+/// Where the parameter ends that `text` begins with. Braces nest in a regex, and one
+/// after a backslash counts for nothing.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })
+}
+
+fn segment<'a>(parts: &mut Vec<Part<'a>>, text: &mut String, is_typed: &mut bool) -> Segment<'a> {
+    let (mut parts, text) = (std::mem::take(parts), std::mem::take(text));
+    let is_typed = std::mem::take(is_typed);
+    if parts.is_empty() {
+        return Segment::Literal(text);
+    }
+    if !text.is_empty() {
+        parts.push(Part::Text(text));
+    }
+    match parts.as_slice() {
+        [Part::Parameter(name)] if name.starts_with('*') => Segment::Tail(&name[1..]),
+        [Part::Parameter(name)] if !is_typed => Segment::Parameter(name),
+        _ => Segment::Shape(parts),
     }
 }
 
-fn parse_segment(segment: &str) -> Segment<'_> {
-    let Some(inside) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-        return Segment::Literal(segment);
-    };
-    let name = inside.split_once(':').map_or(inside, |(name, _)| name);
-    let (name, is_tail) = match name.strip_prefix('*') {
-        Some(name) => (name, true),
-        None => (name, false),
-    };
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    match (is_name, is_tail) {
-        (true, false) => Segment::Parameter(name),
-        (true, true) => Segment::Tail(name),
-        (false, _) => Segment::Literal(segment),
-    }
+/// `text` as one segment of a path.
+pub(crate) fn encode(text: &str) -> impl Iterator<Item = &str> {
+    utf8_percent_encode(text, SEGMENT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn text(segment: &Segment<'_>) -> String {
+        match segment {
+            Segment::Literal(text) => text.clone(),
+            Segment::Parameter(name) => format!("<{name}>"),
+            Segment::Tail(name) => format!("<*{name}>"),
+            Segment::Shape(parts) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Text(text) => text.clone(),
+                    Part::Parameter(name) => format!("<{name}:>"),
+                })
+                .collect(),
+        }
+    }
+
     #[test]
-    fn patterns_of_both_grammars() {
+    fn segments_of_the_whole_grammar() {
         for (pattern, expected) in [
-            ("/", "/"),
-            ("/a/", "/a/"),
-            ("/demo1/{name}", "/demo1/{name}"),
-            ("/s p/ü/a:b@(c)/{*rest}", "/s%20p/%C3%BC/a:b@(c)/{*rest}"),
-            ("/{id:int}/{y:[0-9]{4}/x}", "/{id}/{y}"),
-            ("/{y}-{m}", "/%7By%7D-%7Bm%7D"),
+            ("/", &[""][..]),
+            ("/a/", &["a", ""]),
+            ("/demo1/{name}", &["demo1", "<name>"]),
+            ("/s p/\u{fc}/{*rest}", &["s p", "\u{fc}", "<*rest>"]),
+            ("/{id:int}/{y:[0-9]{4}/x}", &["<id:>", "<y:>"]),
+            ("/{y}-{m}/p-{n}.png", &["<y:>-<m:>", "p-<n:>.png"]),
+            (r"/{a:\{+}/b", &["<a:>", "b"]),
+            ("/{{a}}/{{{b}}}", &["{a}", "{<b:>}"]),
+            ("/{a", &["{a"]),
         ] {
-            assert_eq!(router_pattern(pattern), expected);
+            assert_eq!(segments(pattern).iter().map(text).collect::<Vec<_>>(), expected, "{pattern}");
         }
     }
 }

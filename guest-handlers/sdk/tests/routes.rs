@@ -9,7 +9,8 @@ use patchboard::extract::{MatchedPath, OriginalUri};
 use patchboard::http::Request;
 use patchboard::response::IntoResponse;
 use patchboard::{
-    Body, Bytes, Form, Method, Path, RequestId, Route, StatusCode, delete, get, options, post, route, testing,
+    Body, Bytes, Form, Method, Path, RequestId, Route, StatusCode, UrlError, delete, get, options, post,
+    route, static_url, testing, url_for,
 };
 use serde::Deserialize;
 use std::rc::Rc;
@@ -65,6 +66,16 @@ async fn len(body: Bytes) -> String {
     body.len().to_string()
 }
 
+#[get("/{year:[0-9]{4}}-{title}.html", name = "post")]
+async fn article(Path((year, title)): Path<(u16, String)>) -> String {
+    format!("{year} {title}")
+}
+
+#[get("/tail/{*rest}")]
+async fn tail(Path(rest): Path<String>) -> String {
+    rest
+}
+
 #[cfg(any())]
 #[get("/compiled-out")]
 async fn compiled_out_above() {}
@@ -106,6 +117,9 @@ fn requests_find_their_handlers() {
         ),
         ("PROPFIND", "/dav", "", 207, ""),
         ("OPTIONS", "/own-options", "", 200, "own"),
+        ("GET", "/2026-a%20b-c.html", "", 200, "2026 a b-c"),
+        ("GET", "/tail/a/b", "", 200, "a/b"),
+        ("GET", "/tail/", "", 404, ""),
         ("GET", "/nowhere", "", 404, ""),
         ("GET", "/compiled-out", "", 404, ""),
     ] {
@@ -131,4 +145,37 @@ fn other_methods_are_told_which_there_are() {
 fn bodies_have_no_limit_of_axums() {
     let (status, _, body) = call("POST", "/len", vec![b'x'; 3 << 20]);
     assert_eq!((status, body.as_str()), (StatusCode::OK, "3145728"));
+}
+
+#[test]
+fn urls_are_encoded_and_lead_back() {
+    let url = url_for("post").parameter("year", 2026).parameter("title", "a/b ?").query("q", "x&y").build();
+    assert_eq!(url.as_deref(), Ok("/2026-a%2Fb%20%3F.html?q=x%26y"));
+    let (status, _, body) = call("GET", &url.unwrap(), "");
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "2026 a/b ?"));
+    assert_eq!(url_for("tail").parameter("rest", "a b/c").build().as_deref(), Ok("/tail/a%20b/c"));
+    assert_eq!(url_for("root").build().as_deref(), Ok("/"));
+}
+
+#[test]
+fn urls_without_the_right_parameters_are_refused() {
+    let invalid = |value: &str| UrlError::InvalidParameter {
+        name: "name".to_owned(),
+        value: value.to_owned(),
+        reason: "a segment is neither empty nor dots".to_owned(),
+    };
+    for (url, error) in [
+        (url_for("none"), UrlError::UnknownName("none".to_owned())),
+        (url_for("demo1"), UrlError::MissingParameter("name".to_owned())),
+        (url_for("demo1").parameter("name", 1).parameter("x", 2), UrlError::UnknownParameter("x".to_owned())),
+        (
+            url_for("demo1").parameter("name", 1).parameter("name", 2),
+            UrlError::UnknownParameter("name".to_owned()),
+        ),
+        (url_for("demo1").parameter("name", ""), invalid("")),
+        (url_for("demo1").parameter("name", ".."), invalid("..")),
+    ] {
+        assert_eq!(url.build(), Err(error));
+    }
+    assert_eq!(static_url("css", "site.css"), Err(UrlError::UnknownName("css".to_owned())));
 }

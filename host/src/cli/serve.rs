@@ -52,6 +52,7 @@ impl Serve {
             }
         };
         let current = Arc::new(Current::from_pointee(loaded.site));
+        loaded.engine.set_site(&current);
         let (access_log, writer) = AccessLog::start(config.server.access_log);
         let dispatch = Arc::new(Dispatch::new(current.clone(), access_log, config.server.dev));
         server::run(&config.server, listeners, &loaded.engine, &dispatch, |addresses| {

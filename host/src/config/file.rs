@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::answer::{redirect, response};
 use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
 use super::{
@@ -71,7 +72,7 @@ pub(super) fn handler_routes(path: &Path) -> Result<Option<Vec<RouteConfig>>, Co
     match DeTable::parse(&text) {
         Ok(parsed) => {
             let section = Section::new(&problems, "", Some(parsed.get_ref()));
-            routes = section.list::<RouteConfig>("routes", "a route such as \"GET /items/{id}\"");
+            routes = route_list(&section);
             for route in routes.iter().flatten().filter(|route| !route.route.host.is_any()) {
                 section.problem(format!("`{}`: only the configuration may claim a host", route.route));
             }
@@ -96,12 +97,14 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     let root = Section::new(problems, "", Some(parsed.get_ref()));
     let server = server(root.section("server").with_environment(lookup), folder);
     let mounts = root.sections("static").into_iter().filter_map(|s| mount(s, folder)).collect();
+    let redirects = root.sections("redirect").into_iter().filter_map(redirect);
+    let answers = redirects.chain(root.sections("response").into_iter().filter_map(response)).collect();
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
         handlers.insert(name, handler(section));
     }
     root.finish();
-    Some(Config { server, mounts, handlers })
+    Some(Config { server, mounts, answers, handlers })
 }
 
 fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
@@ -151,7 +154,7 @@ fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
 fn handler(section: Section<'_, '_>) -> HandlerConfig {
     let environment = section.section("environment");
     let config = HandlerConfig {
-        routes: section.list::<RouteConfig>("routes", "a route such as \"GET /items/{id}\""),
+        routes: route_list(&section),
         isolation: section.parse("isolation", "\"request\", \"reuse\" or \"shared\"", |text| match text {
             "request" => Ok(Isolation::Request),
             "reuse" => Ok(Isolation::Reuse),
@@ -167,6 +170,18 @@ fn handler(section: Section<'_, '_>) -> HandlerConfig {
     };
     section.finish();
     config
+}
+
+fn route_list(section: &Section<'_, '_>) -> Option<Vec<RouteConfig>> {
+    section.list_or_tables("routes", "a route such as \"GET /items/{id}\"", |section| {
+        let route = section.parse("route", "a route such as \"GET /items/{id}\"", str::parse::<RouteConfig>);
+        let name = section.string("name");
+        if !section.has("route") {
+            section.problem("a route needs `route`");
+        }
+        section.finish();
+        Some(RouteConfig { name, ..route? })
+    })
 }
 
 fn limits(section: Section<'_, '_>) -> Limits {

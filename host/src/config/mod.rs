@@ -4,6 +4,7 @@
 //! `handlers/` or `static/` in it. Out: a [`Config`] in which every value has its
 //! type and default, or *all* problems at once. Nothing else reads settings.
 
+mod answer;
 mod file;
 mod mount;
 mod reader;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 
+use crate::answers::Answer;
 pub use crate::compression::CompressionConfig;
 use crate::router::{MethodFilter, PatternError, RoutePattern, Slashes};
 pub use crate::static_files::{MemoryConfig, MountConfig};
@@ -28,6 +30,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Static mounts, in the order of the file.
     pub mounts: Vec<MountConfig>,
+    /// Redirects, then fixed responses, each in the order of the file.
+    pub answers: Vec<AnswerConfig>,
     /// Handlers by name. Dropped-in handlers need no entry.
     pub handlers: BTreeMap<String, HandlerConfig>,
 }
@@ -71,6 +75,17 @@ pub enum AccessLogFormat {
     Text,
     /// One JSON object a request.
     Json,
+}
+
+/// A route that the host answers itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerConfig {
+    /// What it answers.
+    pub route: RoutePattern,
+    /// Its name for URLs.
+    pub name: Option<String>,
+    /// With what.
+    pub answer: Answer,
 }
 
 /// A handler's routes, grants and limits.

@@ -198,6 +198,22 @@ impl<'a, 'i> Section<'a, 'i> {
     where
         T: FromStr<Err: Display>,
     {
+        self.list_or_tables(key, expected, |section| {
+            section.problem(format!("expected {expected}, found a table"));
+            None
+        })
+    }
+
+    /// Likewise; an item that is a table is for `read`, which reports what is wrong.
+    pub(super) fn list_or_tables<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        read: impl Fn(Section<'a, 'i>) -> Option<T>,
+    ) -> Option<Vec<T>>
+    where
+        T: FromStr<Err: Display>,
+    {
         if let Some(value) = self.overriding(key) {
             self.take(key);
             let items = value.split(',').map(str::trim);
@@ -211,10 +227,15 @@ impl<'a, 'i> Section<'a, 'i> {
         };
         let mut list = Vec::new();
         for item in items {
-            match item.get_ref().as_str().map(T::from_str) {
-                Some(Ok(parsed)) => list.push(parsed),
-                Some(Err(error)) => self.refuse(key, item, error),
-                None => self.mismatch(key, item, expected),
+            match item.get_ref() {
+                DeValue::String(text) => match text.parse() {
+                    Ok(parsed) => list.push(parsed),
+                    Err(error) => self.refuse(key, item, error),
+                },
+                DeValue::Table(table) => {
+                    list.extend(read(Section::new(self.problems, self.name(key), Some(table))))
+                }
+                _ => self.mismatch(key, item, expected),
             }
         }
         Some(list)

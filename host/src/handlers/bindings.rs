@@ -13,7 +13,7 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "patchboard:host/host",
-    imports: { default: store | trappable },
+    imports: { "patchboard:handler/routing.static-url": trappable, default: store | trappable },
     exports: { default: async | store },
     require_store_data_send: true,
 });

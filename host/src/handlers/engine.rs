@@ -10,6 +10,7 @@ use super::blocking;
 use super::limits::TICK;
 use super::state::State;
 use crate::config::{self, Isolation};
+use crate::site::Current;
 
 /// Core modules, and tables, of one component; componentised JavaScript and Python
 /// come in several.
@@ -25,6 +26,7 @@ pub struct Engine {
     notice: Option<String>,
     memory_bytes: u64,
     self_address: OnceLock<SocketAddr>,
+    site: OnceLock<Weak<Current>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -55,6 +57,7 @@ impl Engine {
             notice,
             memory_bytes,
             self_address: OnceLock::new(),
+            site: OnceLock::new(),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -92,6 +95,16 @@ impl Engine {
 
     pub(super) fn self_address(&self) -> Option<SocketAddr> {
         self.self_address.get().copied()
+    }
+
+    /// Sets the site whose URLs guests may ask for. Later calls change nothing.
+    pub fn set_site(&self, site: &Arc<Current>) {
+        // Weak, since the site has the handlers, and they have the engine.
+        self.site.set(Arc::downgrade(site)).ok();
+    }
+
+    pub(super) fn site(&self) -> Weak<Current> {
+        self.site.get().cloned().unwrap_or_default()
     }
 }
 

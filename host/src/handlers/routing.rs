@@ -1,23 +1,81 @@
 //! `patchboard:handler/routing`: the matched route, for components that are called
-//! through `wasi:http`.
+//! through `wasi:http`, and the URLs of routes and static files, for all.
 //!
 //! The current task is asked for at the import's entry, so the answer is right also
-//! where calls overlap in one instance.
+//! where calls overlap in one instance. URLs are those of the site of this moment.
 
+use std::sync::Arc;
+
+use http::uri::Authority;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, HasSelf};
 
-use super::bindings::routing::{Host, HostWithStore};
+use super::bindings::routing::{Host, HostWithStore, InvalidParameter, UrlError};
 use super::bindings::types;
+use super::instance::CallHead;
 use super::state::State;
+use crate::router;
+use crate::site::Current;
+
+/// Pairs of a name and a value.
+type Pairs = Vec<(String, String)>;
 
 impl types::Host for State {}
-impl Host for State {}
+
+impl Host for State {
+    fn static_url(&mut self, mount: String, path: String) -> wasmtime::Result<Result<String, UrlError>> {
+        let url = self.site.upgrade().and_then(|site| site.load().static_url(&mount, &path));
+        Ok(url.ok_or(UrlError::UnknownName(mount)))
+    }
+}
 
 impl HostWithStore<State> for HasSelf<State> {
     fn current_route(mut access: Access<'_, State, Self>) -> wasmtime::Result<Option<types::MatchedRoute>> {
-        let call = access.as_context_mut().async_call_stack()?.last();
-        let call = call.and_then(|task| access.get().calls.get(&task).cloned());
-        Ok(call.map(|call| (&call.head.route).into()))
+        Ok(current_call(&mut access)?.map(|call| (&call.route).into()))
     }
+
+    fn url_for(
+        mut access: Access<'_, State, Self>,
+        name: String,
+        parameters: Pairs,
+        query: Pairs,
+    ) -> wasmtime::Result<Result<String, UrlError>> {
+        let call = current_call(&mut access)?;
+        let state = access.get();
+        let Some(site) = state.site.upgrade() else { return Ok(Err(UrlError::UnknownName(name))) };
+        let url = url_for(&site, &state.handler, &name, &parameters);
+        Ok(url.map(|url| {
+            let authority = call.and_then(|call| call.authority.parse::<Authority>().ok());
+            let port = authority.and_then(|authority| authority.port_u16());
+            url.with_port(port).with_query(&borrowed(&query)).to_string()
+        }))
+    }
+}
+
+/// The call that the guest's task answers.
+fn current_call(access: &mut Access<'_, State, HasSelf<State>>) -> wasmtime::Result<Option<Arc<CallHead>>> {
+    let call = access.as_context_mut().async_call_stack()?.last();
+    Ok(call.and_then(|task| access.get().calls.get(&task).map(|call| call.head.clone())))
+}
+
+/// `name` is one of the handler's own routes, or else any.
+fn url_for(site: &Current, handler: &str, name: &str, parameters: &Pairs) -> Result<router::Url, UrlError> {
+    let (site, parameters) = (site.load(), borrowed(parameters));
+    let own = site.table().url_for(&format!("{handler}.{name}"), &parameters);
+    let url = match own {
+        Err(router::UrlError::NoRoute { .. }) => site.table().url_for(name, &parameters),
+        found => found,
+    };
+    url.map_err(|error| match error {
+        router::UrlError::NoRoute { name } => UrlError::UnknownName(name),
+        router::UrlError::Missing { name, .. } => UrlError::MissingParameter(name),
+        router::UrlError::Unknown { name, .. } => UrlError::UnknownParameter(name),
+        router::UrlError::Invalid { name, value, reason, .. } => {
+            UrlError::InvalidParameter(InvalidParameter { name, value, reason: reason.to_owned() })
+        }
+    })
+}
+
+fn borrowed(pairs: &Pairs) -> Vec<(&str, &str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -10,12 +10,14 @@ use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::engine::Engine;
 use super::instance::{Answer, CallHead};
 use super::limits::MemoryLimit;
 use super::load::Handler;
 use super::log::LogStream;
 use super::outbound::{Outbound, OutboundClient};
 use super::status::Status;
+use crate::site::Current;
 
 /// The data of a store.
 pub(super) struct State {
@@ -30,6 +32,10 @@ pub(super) struct State {
     /// The call that the last tick found on the stack.
     pub(super) interrupted: Option<GuestTaskId>,
     pub(super) status: Arc<Status>,
+    /// Whose instance it is.
+    pub(super) handler: Arc<str>,
+    /// Gone at the end of the process, and not there yet in a trial instance.
+    pub(super) site: Weak<Current>,
 }
 
 /// What is known of a call while it runs.
@@ -79,7 +85,12 @@ impl CallRecord {
 }
 
 impl State {
-    pub(super) fn new(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> Self {
+    pub(super) fn new(
+        handler: &Handler,
+        engine: &Engine,
+        client: &OutboundClient,
+        status: Arc<Status>,
+    ) -> Self {
         let stream = |name| LogStream::new(handler.shared_name(), name, handler.log_limit());
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(stream("stdout")).stderr(stream("stderr"));
@@ -95,6 +106,8 @@ impl State {
             calls: HashMap::new(),
             interrupted: None,
             status,
+            handler: handler.shared_name(),
+            site: engine.site(),
         }
     }
 }

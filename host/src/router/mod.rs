@@ -43,6 +43,7 @@ pub use pattern::{Pattern, PatternError};
 pub use redirect::Slashes;
 pub use route::{Miss, Route, RoutePattern};
 pub use table::{Conflict, Find, Match, Table, TieReason};
+pub(crate) use url::{QUERY, SEGMENT};
 pub use url::{Url, UrlError, query};
 
 use smallvec::SmallVec;

@@ -106,6 +106,11 @@ impl RoutePattern {
         self.host.parameter_names().chain(self.pattern.parameter_names())
     }
 
+    /// Whether this is the name of the path's tail.
+    pub fn is_tail(&self, name: &str) -> bool {
+        self.pattern.tail.as_deref() == Some(name)
+    }
+
     /// Whether host and path match, found without a table: what the parameters
     /// took, in the order of the search. This is the specification of the search.
     pub(super) fn matches<'p>(

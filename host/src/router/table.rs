@@ -135,7 +135,7 @@ impl<T> Table<T> {
     /// The route that `pattern`, under `name`, would tie with, if there is one.
     pub fn conflict(&self, pattern: &RoutePattern, name: Option<&str>) -> Option<Conflict<'_, T>> {
         if let Some(name) = name
-            && let Some(holder) = self.named.get(name).and_then(|&at| self.routes.get(at))
+            && let Some(holder) = self.named(name)
             && (holder.pattern.host != pattern.host || holder.pattern.pattern != pattern.pattern)
         {
             return Some(Conflict { holder, reason: TieReason::Name(name.to_owned()) });
@@ -282,10 +282,15 @@ impl<T> Table<T> {
     /// If there is no such route, or `parameters` are not exactly its own, each of
     /// its type.
     pub fn url_for(&self, name: &str, parameters: &[(&str, &str)]) -> Result<Url, UrlError> {
-        match self.named.get(name).and_then(|&at| self.routes.get(at)) {
+        match self.named(name) {
             Some(route) => Url::build(&route.pattern, parameters),
             None => Err(UrlError::NoRoute { name: name.to_owned() }),
         }
+    }
+
+    /// The route of this name; of several, the first.
+    pub fn named(&self, name: &str) -> Option<&Route<T>> {
+        self.named.get(name).and_then(|&at| self.routes.get(at))
     }
 
     /// All routes, in the order of precedence; where none precedes, by text.

@@ -16,7 +16,7 @@ use super::segment::Segment;
 use super::shape::{Part, Shape};
 
 /// What a segment may hold as it is (`pchar`).
-pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -36,7 +36,8 @@ pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// What is kept in names and values of a query, where `&`, `=` and `+` have a meaning.
-const QUERY: &AsciiSet = &SEGMENT.remove(b'/').remove(b'?').add(b'&').add(b'=').add(b'+').add(b';');
+pub(crate) const QUERY: &AsciiSet =
+    &SEGMENT.remove(b'/').remove(b'?').add(b'&').add(b'=').add(b'+').add(b';');
 
 /// The URL of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,13 @@ pub enum UrlError {
 }
 
 impl Url {
+    /// With this port after its host, where it has one.
+    #[must_use]
+    pub fn with_port(self, port: Option<u16>) -> Self {
+        let host = self.host.map(|host| port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")));
+        Self { host, ..self }
+    }
+
     /// With these names and values as its query; none without any.
     #[must_use]
     pub fn with_query(mut self, pairs: &[(&str, &str)]) -> Self {

@@ -46,7 +46,7 @@ pub(super) enum Piece {
 
 /// Reads a file whole. Short reads of [`Access::Cached`] are not gone on with.
 pub(super) fn whole(file: &File, length: u64, access: Access) -> Result<Bytes, ServeError> {
-    // The caller asks for at most `WHOLE_BYTES`, so the cast loses nothing.
+    // The caller asks for little, so the cast loses nothing.
     let mut bytes = vec![0; length as usize];
     let read = match access {
         Access::Blocking => read_full(file, &mut bytes, 0)?,

@@ -14,6 +14,8 @@
 //! 8. `media_type`, `config`, `version` and `head`: what is said of it
 //! 9. `content`: the bytes, whole or as a stream
 //!
+//! `representation` joins steps 3 and 5, `respond` steps 6 to 9.
+//!
 //! What finds nothing goes to `fallback`. The steps are first taken on the spot,
 //! where only what the kernel has in memory is asked for and nothing can wait;
 //! what is not in memory takes them again on a blocking thread. The text of
@@ -35,6 +37,7 @@ mod open;
 mod path;
 mod range;
 mod representation;
+mod respond;
 mod stamp;
 #[cfg(test)]
 mod tests;
@@ -42,9 +45,9 @@ mod version;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header::{ALLOW, CACHE_CONTROL, RANGE, VARY};
+use http::header::{ALLOW, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, request};
 
 pub use self::config::{CacheRule, MountConfig};
@@ -54,21 +57,15 @@ pub use self::error::MountError;
 pub use self::memory::{Memory, MemoryConfig};
 pub use self::path::{RelativePath, RelativePathError};
 
-use self::conditional::Verdict;
 use self::config::Policy;
-use self::content::{Piece, WHOLE_BYTES};
 use self::directory::Target;
 use self::error::ServeError;
 use self::method::ReadMethod;
 use self::open::{Access, Links, Root};
 use self::path::{FilePath, Hidden};
-use self::range::Selection;
-use self::representation::{Content, Finder, Representation};
+use self::representation::Finder;
 use crate::body::Body;
 use crate::compression;
-
-/// RFC 8246, for a year, which is as good as for ever.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A folder under a prefix, opened once at start.
 #[derive(Debug)]
@@ -85,6 +82,8 @@ struct Inner {
     policy: Policy,
     memory: Arc<Memory>,
     number: u32,
+    /// Whether a thread is reading a file for [`Mount::static_url`].
+    finds_version: AtomicBool,
 }
 
 impl Mount {
@@ -106,7 +105,17 @@ impl Mount {
         let hidden = config.hidden_names().map_err(globs)?;
         let policy = config.policy().map_err(globs)?;
         let (memory, number) = (Arc::clone(memory), memory.register());
-        Ok(Self { inner: Arc::new(Inner { config, root, hidden, policy, memory, number }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                root,
+                hidden,
+                policy,
+                memory,
+                number,
+                finds_version: AtomicBool::new(false),
+            }),
+        })
     }
 
     /// The URL prefix, empty for the root.
@@ -175,7 +184,10 @@ impl Mount {
 
     /// The URL of a file with its version, such as `/css/style.css?v=…`; without
     /// one where there is no such file, so that a page does not break.
-    pub async fn static_url(&self, path: &str) -> String {
+    ///
+    /// Never waits: while a large file, or one that the kernel has not in memory, is
+    /// read, the version is the one before, or none. Needs a tokio runtime.
+    pub fn static_url(&self, path: &str) -> String {
         let segments: Vec<_> = path.trim_start_matches('/').split('/').map(str::as_bytes).collect();
         let mut url = self.inner.config.prefix.clone();
         for segment in &segments {
@@ -183,20 +195,30 @@ impl Mount {
             url.extend(percent_encoding::percent_encode(segment, listing::LINK));
         }
         let Ok(path) = FilePath::parse(&segments, &self.inner.hidden) else { return url };
-        let inner = Arc::clone(&self.inner);
-        let version = match inner.finder(Access::Cached).version(&path) {
+        let finder = self.inner.finder(Access::Cached);
+        let version = match finder.version(&path) {
             Err(ServeError::WouldBlock) => {
-                let found =
-                    tokio::task::spawn_blocking(move || inner.finder(Access::Blocking).version(&path));
-                found.await.map_err(ServeError::from).and_then(|found| found)
+                let last = finder.last_version(&path);
+                self.find_version(path);
+                last
             }
-            found => found,
+            found => found.ok().flatten(),
         };
-        if let Ok(Some(version)) = version {
-            url.push_str("?v=");
-            url.push_str(version.as_str());
+        if let Some(version) = version {
+            url.extend(["?v=", version.as_str()]);
         }
         url
+    }
+
+    /// Lets the memory have the version of a file; one at a time.
+    fn find_version(&self, path: FilePath) {
+        let inner = Arc::clone(&self.inner);
+        if !inner.finds_version.swap(true, Ordering::Relaxed) {
+            tokio::task::spawn_blocking(move || {
+                inner.finder(Access::Blocking).version(&path).ok();
+                inner.finds_version.store(false, Ordering::Relaxed);
+            });
+        }
     }
 }
 
@@ -282,89 +304,6 @@ impl Inner {
                 Ok(response)
             }
         }
-    }
-
-    /// Steps 6 to 9. `path` is where a version is looked for.
-    fn send(
-        &self,
-        asked: &Asked<'_>,
-        finder: &Finder<'_>,
-        representation: Representation,
-        path: Option<&FilePath>,
-    ) -> Result<Response<Body>, ServeError> {
-        let Representation { facts, length, content } = representation;
-        let versioned = match (path, version::asked(asked.uri.query())) {
-            (Some(path), Some(version)) if self.config.versioned => {
-                finder.version(path)?.is_some_and(|ours| ours.as_str() == version)
-            }
-            _ => false,
-        };
-        let mut response = match conditional::evaluate(asked.headers, &facts.validators) {
-            Verdict::Failed => return Err(ServeError::Precondition),
-            Verdict::NotModified => {
-                let mut response = head::empty(StatusCode::NOT_MODIFIED);
-                head::put_metadata(response.headers_mut(), &facts);
-                response
-            }
-            Verdict::Proceed => {
-                let selection = match asked.method {
-                    // RFC 9110 section 14.2: a Range is for GET only.
-                    ReadMethod::Head => Selection::Whole,
-                    ReadMethod::Get if !asked.headers.contains_key(RANGE) => Selection::Whole,
-                    ReadMethod::Get
-                        if !conditional::range_applies(
-                            asked.headers,
-                            &facts.validators,
-                            SystemTime::now(),
-                        ) =>
-                    {
-                        Selection::Whole
-                    }
-                    ReadMethod::Get => match range::select(asked.headers, length) {
-                        // A boundary that the content cannot hold is made from the tag.
-                        Selection::Several(_) if facts.validators.etag.is_none() => Selection::Whole,
-                        selection => selection,
-                    },
-                };
-                let (status, media_type, pieces) = match &selection {
-                    Selection::Unsatisfiable => return head::unsatisfiable(length),
-                    Selection::Whole => {
-                        let all = range::Part { start: 0, end: length };
-                        (StatusCode::OK, facts.media_type.clone(), vec![Piece::File(all)])
-                    }
-                    Selection::One(part) => {
-                        (StatusCode::PARTIAL_CONTENT, facts.media_type.clone(), vec![Piece::File(*part)])
-                    }
-                    Selection::Several(parts) => {
-                        let (media_type, pieces) = head::multipart(&facts, parts, length)?;
-                        (StatusCode::PARTIAL_CONTENT, media_type, pieces)
-                    }
-                };
-                let sent = pieces.iter().map(Piece::length).sum();
-                let body = match (asked.method, content) {
-                    (ReadMethod::Head, _) => Body::empty(),
-                    (ReadMethod::Get, Content::Bytes(bytes)) => content::of_bytes(bytes, pieces),
-                    (ReadMethod::Get, Content::File(file)) if length <= WHOLE_BYTES => {
-                        content::of_bytes(content::whole(&file, length, finder.access)?, pieces)
-                    }
-                    (ReadMethod::Get, Content::File(file)) => content::stream(file, pieces),
-                };
-                let mut response = Response::new(body);
-                *response.status_mut() = status;
-                let headers = response.headers_mut();
-                headers.reserve(8);
-                head::put_entity(headers, media_type, sent);
-                head::put_representation(headers, &facts);
-                if let Selection::One(part) = selection {
-                    head::put_content_range(headers, part, length)?;
-                }
-                response
-            }
-        };
-        if versioned {
-            response.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
-        }
-        Ok(response)
     }
 
     /// The bare status of an error; the log has the details, once.

@@ -19,7 +19,7 @@ use super::memory::{Kept, Key, Memory};
 use super::open::{Access, Opened, RegularFile, Root};
 use super::path::FilePath;
 use super::stamp::Stamp;
-use super::version::{VERSIONED_BYTES, Version};
+use super::version::{PROMPT_BYTES, VERSIONED_BYTES, Version};
 
 /// Looks files up, in memory and beneath the root.
 #[derive(Clone, Copy, Debug)]
@@ -162,19 +162,29 @@ impl Finder<'_> {
         match self.memory.versions.get(&key) {
             Some(known) if known.0 == stamp => return Ok(Some(known.1.clone())),
             _ if stamp.size > VERSIONED_BYTES => return Ok(None),
-            _ if self.access == Access::Cached => return Err(ServeError::WouldBlock),
+            _ if self.access == Access::Cached && stamp.size > PROMPT_BYTES => {
+                return Err(ServeError::WouldBlock);
+            }
             _ => {}
         }
-        let Opened::File(RegularFile { mut file, metadata }) = self.root.open_beneath(path, self.access)?
-        else {
+        let Opened::File(RegularFile { file, metadata }) = self.root.open_beneath(path, self.access)? else {
             return Ok(None);
         };
         let (stamp, settled) = Stamp::settle(&file, &metadata, self.access)?;
-        let version = Version::of(&mut file)?;
+        let version = match self.access {
+            Access::Cached => Version::of(&*content::whole(&file, stamp.size, Access::Cached)?)?,
+            Access::Blocking => Version::of(&file)?,
+        };
         if settled && stamp.holds(&file)? {
             self.memory.versions.put(key, (stamp, version.clone()), 0);
         }
         Ok(Some(version))
+    }
+
+    /// The version that the file had when it was last read.
+    pub(super) fn last_version(&self, path: &FilePath) -> Option<Version> {
+        let known = self.memory.versions.get(&Key::new(self.mount, path, None))?;
+        Some(known.1.clone())
     }
 }
 

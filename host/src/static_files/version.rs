@@ -2,7 +2,6 @@
 //! the content. Such a response may be kept for ever, since other content has
 //! another URL. A digest is computed once for each state of a file.
 
-use std::fs::File;
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
@@ -12,16 +11,19 @@ use super::error::ServeError;
 /// Larger files have no version: their digest would take too long.
 pub(super) const VERSIONED_BYTES: u64 = 64 << 20;
 
+/// The digest of a smaller file is made on the spot, in a fraction of a millisecond.
+pub(super) const PROMPT_BYTES: u64 = 256 << 10;
+
 /// The first 64 bits of a SHA-256, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Version(String);
 
 impl Version {
-    /// Reads the file to its end. Blocks.
-    pub(super) fn of(file: &mut File) -> Result<Self, ServeError> {
+    /// Reads the content to its end.
+    pub(super) fn of(content: impl Read) -> Result<Self, ServeError> {
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 64 * 1024];
-        let mut limited = file.take(VERSIONED_BYTES);
+        let mut limited = content.take(VERSIONED_BYTES);
         loop {
             match limited.read(&mut buffer)? {
                 0 => break,

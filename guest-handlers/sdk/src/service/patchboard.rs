@@ -8,14 +8,16 @@ mod bindings;
 mod body;
 mod choose;
 mod fields;
-mod path;
+#[cfg(target_family = "wasm")]
+pub(crate) mod urls;
 
 use self::bindings::exports::patchboard::handler::handler::Guest;
 use self::bindings::patchboard::handler::types::{self as wit, Scheme};
 use self::body::{incoming, outgoing};
-use crate::call::{Rejected, RequestId, Route};
+use crate::call::{RequestId, Route};
 use crate::registry;
-use axum::extract::{DefaultBodyLimit, Request};
+use crate::service::run::run;
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::uri::{self, Authority, PathAndQuery};
@@ -51,31 +53,12 @@ async fn answer(request: wit::Request) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     };
 
-    let lacks_parameter = route.parameters.iter().any(|(_, value)| value.is_empty());
     let mut request = Request::new(incoming::into_axum(body));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = fields::unpack(headers);
-    *request.extensions_mut() = path::extensions(&route.pattern, &route.parameters);
-    request.extensions_mut().insert(RequestId::new(request_id));
-    request.extensions_mut().insert(Route::new(route.name, route.pattern, route.parameters));
-    // The host enforces the operator's limit; axum's own would come on top.
-    DefaultBodyLimit::disable().apply(&mut request);
-    let response = (entry.call)(request).await;
-    if lacks_parameter { without_parameter(response) } else { response }
-}
-
-/// The answer to a call with an empty parameter, a tail that matched nothing.
-///
-/// axum's router would not have matched it, and `Path` takes its lack for a
-/// mistake in the program. So where that made it answer 500, it becomes the 404
-/// that an axum server gives.
-fn without_parameter(response: Response) -> Response {
-    let blames_the_program = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
-    if blames_the_program && response.extensions().get::<Rejected>().is_some() {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    response
+    let route = Route::new(route.name, route.pattern, route.parameters);
+    run(entry, request, route, RequestId::new(request_id)).await
 }
 
 fn into_wit(response: Response) -> wit::Response {
@@ -121,18 +104,6 @@ fn parse_uri(scheme: Scheme, authority: String, path_with_query: String) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_an_extractor_can_miss_a_parameter() {
-        let rejected = |status: StatusCode| (axum::Extension(Rejected), status).into_response();
-        for (response, expected) in [
-            (rejected(StatusCode::INTERNAL_SERVER_ERROR), 404),
-            (StatusCode::INTERNAL_SERVER_ERROR.into_response(), 500),
-            (rejected(StatusCode::UNPROCESSABLE_ENTITY), 422),
-        ] {
-            assert_eq!(without_parameter(response).status(), expected);
-        }
-    }
 
     #[test]
     fn uris() {

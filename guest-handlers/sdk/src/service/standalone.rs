@@ -1,87 +1,51 @@
 //! Routing within the component, where no host has done it: under `wasi:http` and
 //! in the author's unit tests.
 //!
-//! axum's `Router` matches all patterns; its routes only say which entry of the
-//! table it is. The handler itself is called outside of it, since it need not be
-//! `Send` as the router would ask. 404 is the router's; 405 and `Allow`, and that
-//! HEAD follows GET, are done here, because methods of no standard, which axum
-//! cannot route, are allowed too.
+//! Of the routes that match the path ([`matching`]) the first for the method is
+//! called; HEAD follows GET. Where there is none it is 404, or 405 with `Allow`.
 
+use super::matching::{Candidate, matching};
+use super::run::run;
 use crate::call::{RequestId, Route};
-use crate::pattern;
 use crate::registry::{self, RouteEntry};
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts as _, OriginalUri, RawPathParams, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::any;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use std::convert::Infallible;
 use std::hash::{BuildHasher as _, RandomState};
-use tower_service::Service as _;
 
 /// Answers a request by the routes of this component.
 pub(crate) async fn answer(request: Request) -> Response {
+    let (route, parameters) = match choose(request.uri().path(), request.method()) {
+        Ok(chosen) => chosen,
+        Err(response) => return *response,
+    };
+    let id = request_id(request.headers());
+    let matched = Route::new(route.name.to_owned(), route.pattern.to_owned(), parameters);
+    run(route, request, matched, id).await
+}
+
+type Chosen = (&'static RouteEntry, Vec<(String, String)>);
+
+fn choose(path: &str, method: &Method) -> Result<Chosen, Box<Response>> {
     thread_local! {
-        static ROUTER: Router = router(registry::routes());
+        static CANDIDATES: Vec<Candidate> = registry::routes().map(Candidate::new).collect();
     }
-    let (mut parts, body) = request.into_parts();
-
-    let mut question = Request::new(axum::body::Body::empty());
-    *question.method_mut() = parts.method.clone();
-    *question.uri_mut() = parts.uri.clone();
-    let mut router = ROUTER.with(Router::clone);
-    let Ok::<_, Infallible>(mut reply) = router.call(question).await;
-    let Some(Chosen(entry)) = reply.extensions_mut().remove() else {
-        return reply;
-    };
-
-    parts.extensions.extend(std::mem::take(reply.extensions_mut()));
-    parts.extensions.remove::<OriginalUri>();
-    let parameters = match RawPathParams::from_request_parts(&mut parts, &()).await {
-        Ok(parameters) => {
-            parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    CANDIDATES.with(|candidates| {
+        let mut matching = matching(candidates, path);
+        let exact = matching.iter().position(|(candidate, _)| candidate.route.method == method.as_str());
+        let serves = || matching.iter().position(|(candidate, _)| candidate.route.serves(method));
+        match exact.or_else(serves) {
+            Some(at) => {
+                let (candidate, parameters) = matching.swap_remove(at);
+                Ok((candidate.route, parameters))
+            }
+            None if matching.is_empty() => Err(StatusCode::NOT_FOUND.into_response().into()),
+            None => {
+                let routes: Vec<_> = matching.iter().map(|(candidate, _)| candidate.route).collect();
+                Err(not_allowed(&routes, method).into())
+            }
         }
-        Err(rejection) => return rejection.into_response(),
-    };
-    parts.extensions.insert(Route::new(entry.name.to_owned(), entry.pattern.to_owned(), parameters));
-    parts.extensions.insert(request_id(&parts.headers));
-    let mut request = Request::from_parts(parts, body);
-    // The host enforces the operator's limit; axum's own would come on top.
-    DefaultBodyLimit::disable().apply(&mut request);
-    (entry.call)(request).await
-}
-
-/// The route that a request has matched, in the extensions of the router's reply.
-#[derive(Clone)]
-struct Chosen(&'static RouteEntry);
-
-fn router(routes: impl Iterator<Item = &'static RouteEntry>) -> Router {
-    let mut by_pattern: Vec<(String, Vec<&'static RouteEntry>)> = Vec::new();
-    for route in routes {
-        let pattern = pattern::router_pattern(route.pattern);
-        match by_pattern.iter_mut().find(|(known, _)| *known == pattern) {
-            Some((_, entries)) => entries.push(route),
-            None => by_pattern.push((pattern, vec![route])),
-        }
-    }
-    by_pattern.into_iter().fold(Router::new().without_v07_checks(), |router, (pattern, entries)| {
-        let choose = move |request: Request| std::future::ready(choose(&entries, request));
-        router.route(&pattern, any(choose))
     })
-}
-
-/// Chooses among the routes of one pattern by the method.
-fn choose(entries: &[&'static RouteEntry], request: Request) -> Response {
-    let method = request.method();
-    let exact = entries.iter().find(|entry| entry.method == method.as_str());
-    let Some(entry) = exact.or_else(|| entries.iter().find(|entry| entry.serves(method))) else {
-        return not_allowed(entries, method);
-    };
-    let (parts, _) = request.into_parts();
-    let mut reply = Response::default();
-    *reply.extensions_mut() = parts.extensions;
-    reply.extensions_mut().insert(Chosen(entry));
-    reply
 }
 
 /// RFC 9110, section 15.5.6: a 405 names the methods that are there. OPTIONS asks

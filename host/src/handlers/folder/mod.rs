@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use self::files::{Events, Stamp};
 use super::{Engine, Handler, Routes};
 use crate::config::{self, Config, HandlerConfig};
-use crate::site::{Current, Site};
+use crate::site::{Current, Site, Taken};
 use crate::static_files::Mount;
 
 /// A file that changed less than this ago may still be being written.
@@ -212,16 +212,22 @@ impl Folder {
         self.arrivals
     }
 
-    /// Who has which route: mounts and configured routes first, then the incumbents,
-    /// then by name.
+    /// Who has which route: the host's own answers, mounts and configured routes
+    /// first, then the incumbents, then by name.
     fn site(&self) -> (Site, Vec<Problem>) {
         let mut site = Site::new(self.config.server.slashes);
         let mut problems = Vec::new();
+        let mut refuse = |what: String, taken: Taken| {
+            let reason = format!("{what} {taken}");
+            problems.push(Problem { handler: String::new(), reason, configured: true });
+        };
+        // First, so that a redirect may stand at the prefix of a mount.
+        for answer in &self.config.answers {
+            site.answer(answer).unwrap_or_else(|taken| refuse(answer.answer.to_string(), taken));
+        }
         for mount in &self.mounts {
-            if let Err(taken) = site.mount(mount) {
-                let reason = format!("static mount `{}/` {taken}", mount.prefix());
-                problems.push(Problem { handler: String::new(), reason, configured: true });
-            }
+            let what = || format!("static mount `{}/`", mount.prefix());
+            site.mount(mount).unwrap_or_else(|taken| refuse(what(), taken));
         }
         let mut order: Vec<_> = self.entries.iter().collect();
         order.sort_by_key(|(name, entry)| (!self.has_configured_routes(name), entry.arrival, *name));

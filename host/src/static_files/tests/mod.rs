@@ -118,6 +118,20 @@ impl Site {
         self.get(target).await.status().as_u16()
     }
 
+    /// The URL of a file that is there, once its version is known.
+    async fn versioned_url(&self, path: &str) -> String {
+        let known = async {
+            loop {
+                let url = self.mount().static_url(path);
+                if url.contains("?v=") {
+                    return url;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), known).await.unwrap()
+    }
+
     async fn segments(&self, segments: &[&[u8]]) -> u16 {
         let (parts, ()) = Request::get("/files/x").body(()).unwrap().into_parts();
         self.mount().serve(&parts, segments, false).await.status().as_u16()

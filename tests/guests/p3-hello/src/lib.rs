@@ -2,7 +2,7 @@
 //!
 //! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
 //! `/fail` passes an error on, `/trap` panics, `/route…` tells the route that the
-//! host has matched; anything else says hello.
+//! host has matched, `/url-for/NAME` asks for a URL; anything else says hello.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -59,6 +59,7 @@ impl wasip3::exports::http::handler::Guest for Hello {
             "fail" => Err(ErrorCode::ConnectionRefused),
             "trap" => panic!("this panic is asked for"),
             "route-later" => route(&request, Duration::from_millis(50)).await,
+            name if path.contains("/url-for/") => url_for(name, request.uri().query().unwrap_or_default()),
             _ if path.contains("/route") => route(&request, Duration::ZERO).await,
             _ => text(format!(
                 "hello from 0.3: {} {} {}",
@@ -87,6 +88,19 @@ async fn route(request: &http::Request<IncomingRequestBody>, wait: Duration) -> 
         }
         None => text(format!("no route for {}", request.uri())),
     }
+}
+
+/// The URL of a route, with the query as its parameters.
+fn url_for(name: &str, query: &str) -> Result<Response, ErrorCode> {
+    use bindings::patchboard::handler::routing::{UrlError, url_for};
+
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    text(match url_for(name, &pairs, &[]) {
+        Ok(url) => url,
+        Err(UrlError::UnknownName(name)) => format!("unknown-name {name}"),
+        Err(error) => format!("{error:?}"),
+    })
 }
 
 type Parts = Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>;

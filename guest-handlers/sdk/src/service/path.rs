@@ -11,7 +11,7 @@
 //! router and is left out: a handler takes `Option<Path<…>>`, or reads
 //! `Route::parameters`; with a plain `Path` the answer is 404, as axum's own.
 
-use crate::pattern::{self, Segment};
+use crate::pattern::{self, Part, Segment};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
@@ -97,40 +97,71 @@ impl Matcher {
 
 /// The pattern to give to axum's router, and the pieces of a path that matches it.
 ///
-/// Where the host's pattern has parameters that axum's grammar lacks (several in
-/// a segment, say), the pattern is made of the parameters alone: `/{a}/{b}`.
+/// Where the pattern has segments that axum's grammar lacks (several parameters in
+/// one, say), it is made of the parameters alone: `/{a}/{b}`.
 fn plan(pattern: &str, parameters: &[Parameter]) -> (String, Vec<Piece>) {
     let known = |name: &str| parameters.iter().any(|(known, _)| known == name);
-    let mut kept: Vec<_> = pattern::segments(pattern)
-        .into_iter()
-        .filter(|segment| parameter(segment).is_none_or(known))
-        .collect();
-    let same_parameters =
-        kept.iter().filter_map(parameter).eq(parameters.iter().map(|(name, _)| name.as_str()));
-    if !same_parameters {
-        kept = parameters.iter().map(|(name, _)| Segment::Parameter(name)).collect();
+    let segments = pattern::segments(pattern);
+    let mut places: Option<Vec<_>> = segments.iter().map(Place::of).collect();
+    if let Some(places) = &mut places {
+        places.retain(|place| place.name().is_none_or(known));
     }
-    if kept.is_empty() {
-        kept.push(Segment::Literal(""));
+    let names = || parameters.iter().map(|(name, _)| name.as_str());
+    let mut places = places
+        .filter(|places| places.iter().filter_map(Place::name).eq(names()))
+        .unwrap_or_else(|| names().map(Place::Parameter).collect());
+    if places.is_empty() {
+        places.push(Place::Literal(""));
     }
 
     let mut written = String::new();
-    let mut path = Vec::with_capacity(kept.len());
-    for segment in kept {
+    let mut path = Vec::with_capacity(places.len());
+    for place in places {
         let start = written.len();
-        segment.write(&mut written);
-        path.push(match segment {
-            Segment::Literal(_) => Piece::Literal(written[start..].to_owned()),
-            Segment::Parameter(_) | Segment::Tail(_) => Piece::Value,
+        place.write(&mut written);
+        path.push(match place {
+            Place::Literal(_) => Piece::Literal(written[start..].to_owned()),
+            Place::Parameter(_) | Place::Tail(_) => Piece::Value,
         });
     }
     (written, path)
 }
 
-fn parameter<'a>(segment: &Segment<'a>) -> Option<&'a str> {
-    match segment {
-        Segment::Literal(_) => None,
-        Segment::Parameter(name) | Segment::Tail(name) => Some(name),
+/// A segment that axum's router has, too.
+enum Place<'a> {
+    Literal(&'a str),
+    Parameter(&'a str),
+    Tail(&'a str),
+}
+
+impl<'a> Place<'a> {
+    fn of(segment: &'a Segment<'a>) -> Option<Self> {
+        match segment {
+            Segment::Literal(text) => Some(Self::Literal(text)),
+            Segment::Parameter(name) => Some(Self::Parameter(name)),
+            Segment::Tail(name) => Some(Self::Tail(name)),
+            Segment::Shape(parts) => match parts.as_slice() {
+                [Part::Parameter(name)] => Some(Self::Parameter(name)),
+                _ => None,
+            },
+        }
+    }
+
+    fn name(&self) -> Option<&'a str> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Parameter(name) | Self::Tail(name) => Some(name),
+        }
+    }
+
+    /// A literal is percent-encoded, since axum matches paths as they were sent.
+    fn write(&self, pattern: &mut String) {
+        pattern.push('/');
+        match self {
+            Self::Literal(text) => pattern.extend(pattern::encode(text)),
+            Self::Parameter(name) => pattern.extend(["{", name, "}"]),
+            Self::Tail(name) => pattern.extend(["{*", name, "}"]),
+        }
     }
 }
 
