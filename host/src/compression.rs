@@ -40,7 +40,7 @@ pub struct CompressionConfig {
     /// 1 to 9.
     pub gzip_level: u32,
     /// 1 to 19.
-    pub zstd_level: i32,
+    pub zstd_level: u32,
 }
 
 impl Default for CompressionConfig {
@@ -143,7 +143,8 @@ impl Encoder {
     fn new(coding: Coding, config: &CompressionConfig) -> io::Result<Self> {
         match coding {
             Coding::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), config.zstd_level)?;
+                let mut encoder =
+                    zstd::stream::write::Encoder::new(Vec::new(), config.zstd_level.cast_signed())?;
                 encoder.window_log(ZSTD_WINDOW_LOG)?;
                 Ok(Self::Zstd(encoder))
             }

@@ -55,7 +55,7 @@ pub(super) fn compression(section: &Section<'_, '_>) -> Option<CompressionConfig
     let config = CompressionConfig {
         min_bytes: settings.bytes("min_bytes").unwrap_or(default.min_bytes),
         gzip_level: level("gzip_level", 9, default.gzip_level),
-        zstd_level: i32::try_from(level("zstd_level", 19, 3)).unwrap_or(default.zstd_level),
+        zstd_level: level("zstd_level", 19, default.zstd_level),
     };
     settings.finish();
     Some(config)

@@ -47,13 +47,14 @@ pub(super) struct CallRecord {
 }
 
 impl CallRecord {
-    pub(super) fn new(head: Arc<CallHead>, answer: oneshot::Sender<Answer>, state: &State) -> Self {
-        Self {
+    /// For the call's task, and for the store's list under that task.
+    pub(super) fn share(head: Arc<CallHead>, answer: oneshot::Sender<Answer>, state: &State) -> Arc<Self> {
+        Arc::new(Self {
             head,
             answer: Mutex::new(Some(answer)),
             cpu_nanoseconds: AtomicU64::new(0),
             outbound_before: state.outbound.requests(),
-        }
+        })
     }
 
     /// Answers the call, if nobody has yet.

@@ -6,22 +6,20 @@ mod pipe;
 mod proxy;
 mod service;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::HeaderValue;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p3::bindings::Service;
 
 use super::bindings::types;
-use super::instance::{Answer, CallHead, Job};
+use super::instance::{CallHead, Job};
 use super::request_body::Inbound;
-use super::state::{CallRecord, State};
+use super::state::State;
 use crate::body::Body;
 
 /// What an instance is called through.
@@ -41,11 +39,6 @@ pub(super) async fn run(accessor: &Accessor<State>, export: &Export, job: Job) -
     };
     head.done.store(true, Ordering::Relaxed);
     outcome
-}
-
-/// What is noted of the call; it goes into the store's list under its task.
-fn record(state: &State, head: Arc<CallHead>, answer: oneshot::Sender<Answer>) -> Arc<CallRecord> {
-    Arc::new(CallRecord::new(head, answer, state))
 }
 
 /// The request as wasi:http's own types take it, with the request id as a field.

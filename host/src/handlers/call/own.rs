@@ -30,7 +30,7 @@ pub(super) async fn run(
 ) -> wasmtime::Result<()> {
     let (call, task, record) = accessor.with(|mut access| {
         let request = request(&mut access, &job.head, job.body)?;
-        let record = super::record(access.get(), job.head, job.answer);
+        let record = CallRecord::share(job.head, job.answer, access.get());
         let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
         let task = call.task();
         access.get().calls.insert(task, record.clone());

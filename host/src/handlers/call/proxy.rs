@@ -15,7 +15,7 @@ pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> 
     let handle = proxy.wasi_http_incoming_handler().func_handle();
     let request = super::standard_request(&job.head, job.body);
     let (call, task, record) = accessor.with(|mut access| {
-        let record = super::record(access.get(), job.head, job.answer);
+        let record = CallRecord::share(job.head, job.answer, access.get());
         let respond = record.clone();
         let mut http = access.get().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;

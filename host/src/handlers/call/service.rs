@@ -16,7 +16,7 @@ pub(super) async fn run(accessor: &Accessor<State>, service: &Service, job: Job)
     let handle = service.wasi_http_handler().func_handle();
     let request = super::standard_request(&job.head, job.body);
     let (call, sent, task, record) = accessor.with(|mut access| {
-        let record = super::record(access.get(), job.head, job.answer);
+        let record = CallRecord::share(job.head, job.answer, access.get());
         let (request, sent) = Request::from_http(&mut access.get().outbound, request);
         let sent: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(sent);
         let request = access.get().http().table.push(request)?;
