@@ -1,5 +1,5 @@
 //! Asking apt about packages and downloading them, without installing any and
-//! without root.
+//! without root; and installing some, as root.
 //!
 //! [`Apt::system`] uses the package lists of the machine as they are;
 //! [`Apt::private`] downloads lists of its own into a folder, so that old or
@@ -10,10 +10,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::command;
+use crate::command::{self, say};
 
 /// apt with certain package lists.
 pub(crate) struct Apt {
@@ -81,6 +82,19 @@ impl Apt {
         let mut apt = self.command("apt-get");
         apt.args(["-q", "download"]).args(packages).current_dir(folder);
         command::run_aside(&mut apt)
+    }
+
+    /// Installs `packages`, and only what they need. Takes `limit` at most for the
+    /// lists, and again for the packages.
+    pub(crate) fn install(&self, packages: &[&str], limit: Duration) -> Result<()> {
+        // Lists that are old or missing may do all the same; if not, the next says so.
+        if let Err(error) = command::run_within(self.command("apt-get").args(["-qq", "update"]), limit) {
+            say(format!("going on with the package lists as they are: {error:#}"));
+        }
+        let mut apt = self.command("apt-get");
+        // Somebody else may be installing just now.
+        apt.args(["-o", "DPkg::Lock::Timeout=60", "-qq", "install", "-y", "--no-install-recommends"]);
+        command::run_within(apt.args(packages), limit)
     }
 
     fn command(&self, program: &str) -> Command {

@@ -9,7 +9,9 @@ mod command;
 mod debian;
 mod demo;
 mod guests;
+mod install;
 mod out_dir;
+mod python;
 mod test;
 mod toolchain;
 mod wit;
@@ -32,6 +34,7 @@ enum Command {
     Guests(guests::Arguments),
     Demo(demo::Arguments),
     Test(test::Arguments),
+    Python(python::Arguments),
     Wit(wit::Arguments),
 }
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Guests(arguments) => guests::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Python(arguments) => python::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Wit(arguments) => wit::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

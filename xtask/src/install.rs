@@ -1,0 +1,66 @@
+//! Programs of the machine that a step needs: there already, or installed from
+//! Debian's packages where this runs as root, or named with how to install them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::geteuid;
+
+use crate::apt::Apt;
+use crate::command::{self, say};
+
+/// How long apt may take for its lists, and for the packages.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Something that Debian's packages bring.
+pub(crate) struct Need {
+    /// What is needed, and what for: `Python 3 with its module venv, for the tests`.
+    pub(crate) what: &'static str,
+    /// The packages that bring it.
+    pub(crate) packages: &'static [&'static str],
+}
+
+impl Need {
+    /// What `find` finds, after the packages were installed if it found nothing.
+    pub(crate) fn or_install<T>(&self, find: impl Fn() -> Option<T>) -> Result<T> {
+        if let Some(found) = find() {
+            return Ok(found);
+        }
+        if !geteuid().is_root() || !command::exists("apt-get") {
+            bail!(self.remedy());
+        }
+        say(format!("installing {}: {}", self.packages.join(", "), self.what));
+        Apt::system().install(self.packages, LIMIT).with_context(|| self.remedy())?;
+        find().with_context(|| format!("{}, though apt-get has installed it", self.remedy()))
+    }
+
+    fn remedy(&self) -> String {
+        let packages = self.packages.join(" ");
+        format!(
+            "this machine lacks {}; install it, on Debian with `sudo apt-get install {packages}`",
+            self.what
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEED: Need = Need { what: "a frobnicator, for the tests", packages: &["frob", "frob-data"] };
+
+    #[test]
+    fn what_is_there_is_not_installed() -> Result<()> {
+        assert_eq!(NEED.or_install(|| Some("frob"))?, "frob");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_remedy() {
+        assert_eq!(
+            NEED.remedy(),
+            "this machine lacks a frobnicator, for the tests; install it, on Debian with \
+             `sudo apt-get install frob frob-data`"
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! `cargo xtask python`: the Python of the tests, with aiohttp, which the server is
+//! compared with.
+//!
+//! It is a virtual environment in `target/python`, with exactly what
+//! `tests/aiohttp/requirements.txt` pins. A copy of that file is written to it last:
+//! while the two are the same, and Python starts, the environment is as it should be.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::command::{self, say};
+use crate::install::Need;
+use crate::workspace::Workspace;
+
+const PYTHON: Need =
+    Need { what: "Python 3.11 or later with its module venv, for the tests", packages: &["python3-venv"] };
+
+/// Where it may be. That of PATH need not be Debian's, and so may lack the module
+/// also when Debian's has it.
+const PROGRAMS: [&str; 2] = ["python3", "/usr/bin/python3"];
+
+/// Fails where an environment cannot be made. Debian has `ensurepip`, which brings pip
+/// to an environment, in the package of `venv`. Before 3.11, `re` takes expressions that
+/// it refuses since, and so does aiohttp.
+const USABLE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+
+/// How long it may take to make an empty environment.
+const MAKING_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long pip may take to download and install a few megabytes.
+const INSTALLING_LIMIT: Duration = Duration::from_secs(300);
+
+/// Make the Python of the tests, with aiohttp, which the server is compared with
+///
+/// It goes to target/python, with what tests/aiohttp/requirements.txt pins, from PyPI
+/// or wherever pip is configured to look, and is made anew when that file changes.
+#[derive(Args)]
+pub(crate) struct Arguments {}
+
+/// Runs the command.
+pub(crate) fn run(_: &Arguments) -> Result<()> {
+    for_tests()
+}
+
+/// Makes the environment, unless it is as it should be.
+pub(crate) fn for_tests() -> Result<()> {
+    let root = Workspace::load()?.root;
+    let (folder, wanted) = (root.join("target/python"), root.join("tests/aiohttp/requirements.txt"));
+    let requirements = fs::read(&wanted).with_context(|| format!("could not read {}", wanted.display()))?;
+    let python = folder.join("bin/python");
+    let stamp = folder.join("requirements.txt");
+    if fs::read(&stamp).is_ok_and(|made| made == requirements) && works(&python, "import aiohttp") {
+        println!("{}: as it should be", folder.display());
+        return Ok(());
+    }
+    let base =
+        PYTHON.or_install(|| PROGRAMS.into_iter().find(|program| works(Path::new(program), USABLE)))?;
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("could not remove {}", folder.display()));
+        }
+        _ => say(format!("making the Python of the tests in {}", folder.display())),
+    }
+    // Isolated (-I): neither variables nor the user's own packages have a part in it.
+    let mut venv = Command::new(base);
+    venv.args(["-I", "-m", "venv"]).arg(&folder);
+    command::run_within(&mut venv, MAKING_LIMIT)?;
+    let mut pip = Command::new(&python);
+    // How often it tries, for how long, and where, is as pip is configured.
+    pip.args(["-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]);
+    pip.arg("--requirement").arg(&wanted);
+    command::run_within(&mut pip, INSTALLING_LIMIT)
+        .context("pip could not install aiohttp; it needs PyPI, or a mirror that pip is configured for")?;
+    fs::write(&stamp, requirements).with_context(|| format!("could not write {}", stamp.display()))?;
+    println!("{}: made", folder.display());
+    Ok(())
+}
+
+/// Whether `python` runs `program` to a good end.
+fn works(python: &Path, program: &str) -> bool {
+    let mut command = Command::new(python);
+    command.args(["-I", "-c", program]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
