@@ -5,6 +5,7 @@
 //! - [`Connection`]: bytes on a socket, exactly as the test says them.
 //! - [`Client`]: an HTTP client of the ordinary kind, which the server must please.
 //! - [`Upstream`]: a scripted server, for what handlers ask of others.
+//! - [`PythonServer`]: aiohttp, which ours is compared with.
 //!
 //! Nothing here sleeps for a guess: every wait is for a condition, with a deadline
 //! ([`PATIENCE`]) that only a failure reaches. Whatever goes wrong panics with what
@@ -16,6 +17,7 @@ mod built;
 mod client;
 mod connection;
 mod output;
+mod python;
 mod reply;
 mod server;
 mod shared;
@@ -27,6 +29,7 @@ pub use built::{demo_handler, test_guest, test_guests_in_workspace};
 pub use client::Client;
 pub use connection::{BodyEnd, Connection};
 pub use output::Output;
+pub use python::{PythonServer, aiohttp_file, python};
 pub use reply::Reply;
 pub use server::{Exited, Server, ServerBuilder};
 pub use shared::{Shared, SharedServer};

@@ -1,6 +1,7 @@
 //! The lines a process writes, collected in the background.
 
 use std::io::{BufRead as _, BufReader, Read};
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,8 +24,15 @@ struct State {
 }
 
 impl Output {
+    /// Collects standard output and standard error of `child`, which are pipes.
+    pub(crate) fn of(child: &mut Child) -> (Self, Self) {
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let stderr = child.stderr.take().expect("standard error is a pipe");
+        (Self::collect(stdout), Self::collect(stderr))
+    }
+
     /// Collects the lines of `stream` until it is closed.
-    pub(crate) fn collect(stream: impl Read + Send + 'static) -> Self {
+    fn collect(stream: impl Read + Send + 'static) -> Self {
         let output = Self(Arc::default());
         let collector = output.clone();
         std::thread::spawn(move || {

@@ -299,7 +299,7 @@ impl ServerBuilder {
     #[track_caller]
     pub fn start(self) -> Server {
         let (mut child, dir) = self.spawn("serve");
-        let (access_log, log) = outputs(&mut child);
+        let (access_log, log) = Output::of(&mut child);
         let Some(first) = log.first_line() else {
             panic!("the server did not start:\n{}", log.wait_closed().join("\n"));
         };
@@ -335,7 +335,7 @@ impl ServerBuilder {
     #[track_caller]
     fn run(self, command: &str) -> Exited {
         let (mut child, _dir) = self.spawn(command);
-        let (output, log) = outputs(&mut child);
+        let (output, log) = Output::of(&mut child);
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             match child.try_wait().expect("the server is our child") {
@@ -382,10 +382,4 @@ impl ServerBuilder {
         fs::copy(from, self.dir().join(to)).expect("the component can be copied");
         self
     }
-}
-
-fn outputs(child: &mut Child) -> (Output, Output) {
-    let stdout = child.stdout.take().expect("standard output is a pipe");
-    let stderr = child.stderr.take().expect("standard error is a pipe");
-    (Output::collect(stdout), Output::collect(stderr))
 }

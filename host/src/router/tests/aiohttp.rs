@@ -1,9 +1,9 @@
 //! Our router and aiohttp's UrlDispatcher, asked the same.
 //!
 //! In `tests/aiohttp/`, `table.json` has routes and requests; `aiohttp.json` is what
-//! aiohttp answered (`aiohttp_table.py`). A request on which the two differ says so:
-//! what ours answers, and why. A difference without a reason fails, and so does a
-//! reason without a difference.
+//! aiohttp answers (`aiohttp_table.py`), to which an end-to-end test holds it, as here
+//! is no Python. A request on which the two differ says so: what ours answers, and
+//! why. A difference without a reason fails, and so does a reason without a difference.
 
 use std::collections::BTreeMap;
 use std::path::Path;
