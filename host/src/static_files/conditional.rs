@@ -160,6 +160,11 @@ fn matches(list: &HeaderValue, etag: Option<&HeaderValue>, comparison: Compariso
         let (Some(b""), Some(tag), Some(after)) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
+        // RFC 9110 section 5.6.1: a comma or the end follows, else this was no tag.
+        let after = after.trim_ascii_start();
+        if !matches!(after, [] | [b',', ..]) {
+            return false;
+        }
         if ours == Some(tag) && (weak.is_none() || comparison == Comparison::Weak) {
             return true;
         }
@@ -319,6 +324,17 @@ mod tests {
         check("x\"1-2-3\"", false);
         check("", false);
         check("*, \"x\"", false);
+    }
+
+    #[test]
+    fn a_tag_ends_at_a_comma_or_with_the_list() {
+        for list in ["\"1-2-3\" , \"x\"", "\"1-2-3\"\t", "\"1-2-3\",", "\"x\",\"1-2-3\""] {
+            assert!(not_modified(&[("if-none-match", list)]), "{list}");
+        }
+        for list in ["\"1-2-3\"x", "\"1-2-3\" \"x\"", "\"1-2-3\"\"x\"", "\"1-2-3\";", "\"x\" \"1-2-3\""] {
+            assert!(!not_modified(&[("if-none-match", list)]), "{list}");
+            assert_eq!(verdict(&[("if-match", list)]), Verdict::Failed, "{list}");
+        }
     }
 
     #[test]
