@@ -5,7 +5,7 @@
 //! is no Python. A request on which the two differ says so: what ours answers, and
 //! why. A difference without a reason fails, and so does a reason without a difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -103,6 +103,7 @@ fn the_router_agrees_with_aiohttp_but_for_listed_reasons() {
     assert!(answers.aiohttp.starts_with("3.14."), "{}", answers.aiohttp);
     assert_eq!(file.groups.len(), answers.groups.len());
     let mut wrong = Vec::new();
+    let mut used = BTreeSet::new();
     for (group, theirs) in file.groups.iter().zip(&answers.groups) {
         assert_eq!(group.name, theirs.name, "run aiohttp_table.py again");
         assert_eq!(group.requests.len(), theirs.answers.len(), "run aiohttp_table.py again");
@@ -130,6 +131,7 @@ fn the_router_agrees_with_aiohttp_but_for_listed_reasons() {
                 RequestText::Differs { request, ours: expected, why } => {
                     let ours = ours(&table, request);
                     assert!(file.reasons.contains_key(why), "there is no reason `{why}`");
+                    used.insert(why);
                     if ours != *expected || ours == theirs {
                         wrong.push(format!(
                             "{}\t{request}\tours: {ours}, not {expected} ({why})\taiohttp: {theirs}",
@@ -140,5 +142,7 @@ fn the_router_agrees_with_aiohttp_but_for_listed_reasons() {
             }
         }
     }
+    let needless: Vec<_> = file.reasons.keys().filter(|reason| !used.contains(reason)).collect();
+    assert!(needless.is_empty(), "no difference has these reasons: {needless:?}");
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
