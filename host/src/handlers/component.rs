@@ -5,7 +5,6 @@ use std::fmt;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::engine::Engine;
 use super::state::State;
@@ -13,6 +12,8 @@ use crate::config::Isolation;
 
 /// The interface whose export makes a component a handler of our world.
 const OWN: &str = "patchboard:handler/handler@0.1.0";
+/// That of a `wasi:http` 0.3 component; later versions of it are found by this name, too.
+const SERVICE: &str = "wasi:http/handler@0.3.0";
 /// Packages whose interfaces are linked.
 const LINKED: [&str; 8] = [
     "patchboard:handler/",
@@ -38,7 +39,7 @@ pub enum Kind {
 /// A linked component.
 pub(super) enum Program {
     Own(InstancePre<State>, ComponentExportIndex),
-    Service(ServicePre<State>),
+    Service(InstancePre<State>, ComponentExportIndex),
     Proxy(ProxyPre<State>),
 }
 
@@ -142,13 +143,21 @@ pub(super) fn link(
     let pre = engine.linker(isolation).instantiate_pre(component)?;
     Ok(match kind {
         Kind::Own => {
-            let handle = component
-                .get_export_index(None, OWN)
-                .and_then(|interface| component.get_export_index(Some(&interface), "handle"))
-                .ok_or_else(|| wasmtime::format_err!("{OWN} has no function `handle`"))?;
+            let handle = handle(component, OWN)?;
             Program::Own(pre, handle)
         }
-        Kind::Service => Program::Service(ServicePre::new(pre)?),
+        Kind::Service => {
+            let handle = handle(component, SERVICE)?;
+            Program::Service(pre, handle)
+        }
         Kind::Proxy => Program::Proxy(ProxyPre::new(pre)?),
     })
+}
+
+/// The function `handle` of the exported `interface`.
+fn handle(component: &Component, interface: &str) -> wasmtime::Result<ComponentExportIndex> {
+    component
+        .get_export_index(None, interface)
+        .and_then(|interface| component.get_export_index(Some(&interface), "handle"))
+        .ok_or_else(|| wasmtime::format_err!("{interface} has no function `handle`"))
 }

@@ -166,6 +166,7 @@ fn link(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<Stat
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    super::call::link_response(&mut linker)?;
     if shared {
         // wasi:http 0.2 waits by blocking, so it is left out as well.
         blocking::add_to_linker(&mut linker)?;

@@ -86,7 +86,10 @@ pub(super) async fn start(
             let instance = pre.instantiate_async(&mut store).await?;
             Export::Own(instance.get_typed_func(&mut store, handle)?)
         }
-        Program::Service(pre) => Export::Service(pre.instantiate_async(&mut store).await?),
+        Program::Service(pre, handle) => {
+            let instance = pre.instantiate_async(&mut store).await?;
+            Export::Service(instance.get_typed_func(&mut store, handle)?)
+        }
         Program::Proxy(pre) => Export::Proxy(pre.instantiate_async(&mut store).await?),
     };
     Ok((store, export))

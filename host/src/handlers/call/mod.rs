@@ -4,6 +4,7 @@ mod fields;
 mod own;
 mod pipe;
 mod proxy;
+mod response;
 mod service;
 
 use std::sync::atomic::Ordering;
@@ -14,8 +15,9 @@ use http_body_util::BodyExt as _;
 use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::Proxy;
-use wasmtime_wasi_http::p3::bindings::Service;
 
+pub(super) use self::response::add_to_linker as link_response;
+pub(super) use self::service::Handle;
 use super::bindings::types;
 use super::instance::{CallHead, Job};
 use super::request_body::Inbound;
@@ -25,7 +27,7 @@ use crate::body::Body;
 /// What an instance is called through.
 pub(super) enum Export {
     Own(TypedFunc<(types::Request,), (types::Response,)>),
-    Service(Service),
+    Service(Handle),
     Proxy(Proxy),
 }
 
@@ -34,7 +36,7 @@ pub(super) async fn run(accessor: &Accessor<State>, export: &Export, job: Job) -
     let head = job.head.clone();
     let outcome = match export {
         Export::Own(handle) => own::run(accessor, *handle, job).await,
-        Export::Service(service) => service::run(accessor, service, job).await,
+        Export::Service(handle) => service::run(accessor, *handle, job).await,
         Export::Proxy(proxy) => proxy::run(accessor, proxy, job).await,
     };
     head.done.store(true, Ordering::Relaxed);

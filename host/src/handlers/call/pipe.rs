@@ -6,6 +6,7 @@
 //! been resolved, so a trap half-way is seen as one.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -20,6 +21,8 @@ use crate::body::BodyError;
 use crate::handlers::bindings::types::{BodyError as GuestError, Fields};
 use crate::handlers::state::State;
 
+/// How often a guest that has returned a head gets a turn to complete the body.
+const TURNS: u32 = 4;
 /// Bytes a pipe holds before the guest has to wait.
 const CAPACITY: usize = 64 << 10;
 
@@ -131,14 +134,23 @@ impl FutureConsumer<State> for Trailers {
     ) -> Poll<wasmtime::Result<()>> {
         let mut end = None;
         source.read(store, &mut end)?;
-        let mut pipe = self.0.lock();
-        pipe.end = end.map(|end| match end {
-            Ok(None) => Ok(None),
-            Ok(Some(trailers)) => fields::unpack(&trailers).map(Some),
-            Err(error) => Err(format!("the handler gave up: {error:?}")),
-        });
-        wake(&mut pipe.reader);
+        if let Some(end) = end {
+            self.resolve(match end {
+                Ok(None) => Ok(None),
+                Ok(Some(trailers)) => fields::unpack(&trailers).map(Some),
+                Err(error) => Err(format!("the handler gave up: {error:?}")),
+            });
+        }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Trailers {
+    /// Says how the body ended: with or without trailers, or early.
+    pub(super) fn resolve(&self, end: Result<Option<http::HeaderMap>, String>) {
+        let mut pipe = self.0.lock();
+        pipe.end = Some(end);
+        wake(&mut pipe.reader);
     }
 }
 
@@ -147,6 +159,53 @@ impl Drop for Trailers {
         let mut pipe = self.0.lock();
         pipe.trailers_dropped = true;
         wake(&mut pipe.reader);
+    }
+}
+
+impl PipeBody {
+    /// All of the body, where it is complete and has no trailers. Lets the guest have
+    /// a few more turns to complete it: most guests write it after they have returned
+    /// the head.
+    ///
+    /// # Errors
+    ///
+    /// If it is complete, but not of its announced length.
+    pub(super) async fn whole(&self) -> Option<Result<Bytes, String>> {
+        for _ in 0..TURNS {
+            if let Some(whole) = self.take_whole() {
+                return Some(whole);
+            }
+            // Not tokio's, which waits for I/O.
+            let mut woken = false;
+            poll_fn(|cx| match std::mem::replace(&mut woken, true) {
+                true => Poll::Ready(()),
+                false => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+        self.take_whole()
+    }
+
+    fn take_whole(&self) -> Option<Result<Bytes, String>> {
+        let mut pipe = self.pipe.lock();
+        if !pipe.content_ended || !matches!(pipe.end, Some(Ok(None))) {
+            return None;
+        }
+        if let Some(announced) = self.left.filter(|&announced| announced != pipe.buffered as u64) {
+            return Some(Err(format!(
+                "its content-length is {announced}, but its body has {} bytes",
+                pipe.buffered
+            )));
+        }
+        pipe.buffered = 0;
+        let mut chunks = std::mem::take(&mut pipe.chunks);
+        Some(Ok(match chunks.len() {
+            1 => chunks.pop_front().unwrap_or_default(),
+            _ => Vec::from(chunks).concat().into(),
+        }))
     }
 }
 

@@ -2,18 +2,24 @@
 
 use std::pin::Pin;
 
+use http::header::CONTENT_LENGTH;
 use wasmtime::AsContextMut as _;
-use wasmtime::component::Accessor;
+use wasmtime::component::{Accessor, Resource, TypedFunc};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p3::Request;
-use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 
+use super::response::{Made, Response};
+use crate::body::Body;
 use crate::handlers::CallError;
 use crate::handlers::instance::{Answer, Job};
 use crate::handlers::state::{CallRecord, State};
 
-pub(super) async fn run(accessor: &Accessor<State>, service: &Service, job: Job) -> wasmtime::Result<()> {
-    let handle = service.wasi_http_handler().func_handle();
+/// `handle` of `wasi:http/handler@0.3`.
+pub(in crate::handlers) type Handle =
+    TypedFunc<(Resource<Request>,), (Result<Resource<Response>, ErrorCode>,)>;
+
+pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
     let request = super::standard_request(&job.head, job.body);
     let (call, sent, task, record) = accessor.with(|mut access| {
         let record = CallRecord::share(job.head, job.answer, access.get());
@@ -26,18 +32,40 @@ pub(super) async fn run(accessor: &Accessor<State>, service: &Service, job: Job)
         wasmtime::error::Ok((call, sent, task, record))
     })?;
     let (outcome,) = handle.finish_call_concurrent(accessor, call).await?;
-    let answer = match outcome {
-        Err(error) => Answer::Failed(CallError::PassedOn(format!("{error:?}"))),
-        Ok(response) => accessor.with(|mut access| {
-            let response = access.get().http().table.delete(response)?;
+    let response = match outcome {
+        Ok(response) => accessor.with(|mut access| access.get().http().table.delete(response))?,
+        Err(error) => {
+            record.answer(Answer::Failed(CallError::PassedOn(format!("{error:?}"))));
+            CallRecord::forget(accessor, task);
+            return Ok(());
+        }
+    };
+    match response {
+        Response::Made(made) => {
+            let Made { status, headers, body, closed } = *made;
+            let mut response = http::Response::new(());
+            *response.status_mut() = status;
+            *response.headers_mut() = headers.into();
+            record.answer(match body.whole().await {
+                Some(Ok(whole)) => {
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                    Answer::Response(response.map(|()| Body::full(whole)))
+                }
+                Some(Err(reason)) => Answer::Failed(CallError::InvalidResponse(reason)),
+                None => Answer::Response(response.map(|()| Body::stream(body))),
+            });
+            closed.await;
+        }
+        // What came from elsewhere is passed on as it is.
+        Response::Received(received) => {
+            let response = accessor.with(|mut access| received.into_http(access.as_context_mut(), sent));
             // An invalid response is this call's failure, not the store's.
-            wasmtime::error::Ok(match response.into_http(access.as_context_mut(), sent) {
+            record.answer(match response {
                 Ok(response) => Answer::Response(super::standard_response(response)),
                 Err(error) => Answer::Failed(CallError::InvalidResponse(format!("{error:#}"))),
-            })
-        })?,
-    };
-    record.answer(answer);
+            });
+        }
+    }
     CallRecord::forget(accessor, task);
     Ok(())
 }
