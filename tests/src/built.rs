@@ -23,6 +23,11 @@ pub(crate) fn server_binary() -> PathBuf {
     existing(folder.join("patchboard"), "server binary")
 }
 
+/// Compiled code, shared by all servers of the tests.
+pub(crate) fn code_cache() -> PathBuf {
+    workspace().join("target/tmp/code-cache")
+}
+
 /// The component of a demo handler: `hello`, `demo1`, …
 #[track_caller]
 pub fn demo_handler(name: &str) -> PathBuf {

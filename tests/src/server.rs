@@ -368,6 +368,7 @@ impl ServerBuilder {
                 process.env_remove(name);
             }
         }
+        process.env("PATCHBOARD_CODE_CACHE", built::code_cache());
         process.arg(command).args(&self.arguments).envs(self.environment);
         if self.listen {
             process.args(["--listen", "127.0.0.1:0"]);

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use patchboard_tests::{Exited, Server};
 
@@ -155,6 +157,44 @@ fn a_mount_that_is_configured_twice_names_it() {
         .file("two/x", "")
         .start_in_vain();
     refused(&exited, &["`/a/`"]);
+}
+
+#[test]
+fn compiled_code_is_kept_where_only_this_user_may_write() {
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("kept");
+    let start =
+        || Server::builder().demo("hello").variable("PATCHBOARD_CODE_CACHE", folder.to_str().unwrap()).start();
+    let kept = || files(&folder);
+    start().get("/").expect(200, "Hello, world");
+    let first = kept();
+    assert!(!first.is_empty());
+    start().get("/").expect(200, "Hello, world");
+    assert_eq!(kept(), first);
+    // A file that is damaged is made anew.
+    first.iter().for_each(|file| fs::write(file, "damaged").unwrap());
+    start().get("/").expect(200, "Hello, world");
+    assert!(first.iter().any(|file| fs::read(file).unwrap() != b"damaged"));
+
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let server = start();
+    server.log.wait_for("chmod go-w");
+    server.get("/").expect(200, "Hello, world");
+}
+
+/// The compiled code in a cache.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(self::files(&path)),
+            // Beside them are statistics and locks, with an ending.
+            false => files.extend(path.extension().is_none().then_some(path)),
+        }
+    }
+    files.sort();
+    files
 }
 
 #[test]

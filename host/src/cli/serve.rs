@@ -59,9 +59,7 @@ impl Serve {
             for address in addresses {
                 eprintln!("listening on http://{address}");
             }
-            if let Some(notice) = loaded.engine.notice() {
-                tracing::warn!("{notice}");
-            }
+            loaded.engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
             loaded.folder.handlers().for_each(|handler| log_loaded(handler));
             for problem in &loaded.tolerable {
                 tracing::error!("{problem}; its routes answer 503");

@@ -95,7 +95,7 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
         }
     };
     let root = Section::new(problems, "", Some(parsed.get_ref()));
-    let server = server(root.section("server").with_environment(lookup), folder);
+    let server = server(root.section("server").with_environment(lookup), folder, lookup);
     let mounts = root.sections("static").into_iter().filter_map(|s| mount(s, folder)).collect();
     let redirects = root.sections("redirect").into_iter().filter_map(redirect);
     let answers = redirects.chain(root.sections("response").into_iter().filter_map(response)).collect();
@@ -107,7 +107,7 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     Some(Config { server, mounts, answers, handlers })
 }
 
-fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
+fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -> ServerConfig {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let memory = MemoryConfig::default();
     let config = ServerConfig {
@@ -121,6 +121,11 @@ fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
         connections: section.count("connections").unwrap_or(4096),
         head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
         instances: section.count("instances").unwrap_or(1000),
+        code_cache: match section.string("code_cache") {
+            None => default_code_cache(lookup),
+            Some(off) if off == "off" => None,
+            Some(dir) => Some(folder.join(dir)),
+        },
         slashes: section
             .parse("slashes", "\"strict\" or \"redirect\"", |text| match text {
                 "strict" => Ok(Slashes::Strict),
@@ -149,6 +154,14 @@ fn server(section: Section<'_, '_>, folder: &Path) -> ServerConfig {
     }
     section.finish();
     config
+}
+
+/// systemd's folder for it, or the user's.
+fn default_code_cache(lookup: &Lookup) -> Option<PathBuf> {
+    let folder = |name: &str| lookup(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    folder("CACHE_DIRECTORY")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|folder| folder.join("patchboard")))
+        .or_else(|| folder("HOME").map(|folder| folder.join(".cache/patchboard")))
 }
 
 fn handler(section: Section<'_, '_>) -> HandlerConfig {

@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub head_bytes: u64,
     /// Live instances of all handlers together: the size of the pool.
     pub instances: u32,
+    /// Where compiled code is kept; none without a cache.
+    pub code_cache: Option<PathBuf>,
     /// Whether paths that differ in slashes from a route are redirected to it.
     pub slashes: Slashes,
     /// What static mounts may keep in memory.

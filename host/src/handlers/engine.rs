@@ -1,12 +1,14 @@
 //! wasmtime's engine, its settings, and the linkers: one of each for the process.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::blocking;
+use super::code_cache;
 use super::limits::TICK;
 use super::state::State;
 use crate::config::{self, Isolation};
@@ -23,10 +25,21 @@ pub struct Engine {
     wasm: wasmtime::Engine,
     shared: Linker<State>,
     single: Linker<State>,
-    notice: Option<String>,
+    notices: Vec<String>,
     memory_bytes: u64,
     self_address: OnceLock<SocketAddr>,
     site: OnceLock<Weak<Current>>,
+    instances: u32,
+    live: Arc<AtomicU32>,
+}
+
+/// A live instance; counts until it is dropped.
+pub(super) struct Live(Arc<AtomicU32>);
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -49,15 +62,19 @@ impl Engine {
             .chain([config::Limits::default().memory_bytes])
             .max()
             .unwrap_or_default();
-        let (wasm, notice) = build(config.server.instances, memory_bytes)?;
+        let (cache, no_cache) = code_cache::open(config.server.code_cache.as_deref());
+        let (wasm, no_pool) = build(config.server.instances, memory_bytes, cache)?;
+        let notices = no_cache.into_iter().chain(no_pool).collect();
         let engine = Arc::new(Self {
             shared: link(&wasm, true)?,
             single: link(&wasm, false)?,
             wasm,
-            notice,
+            notices,
             memory_bytes,
             self_address: OnceLock::new(),
             site: OnceLock::new(),
+            instances: config.server.instances,
+            live: Arc::default(),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -65,8 +82,8 @@ impl Engine {
     }
 
     /// What the operator should know of this machine, for the log.
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     pub(super) fn wasm(&self) -> &wasmtime::Engine {
@@ -103,6 +120,18 @@ impl Engine {
         self.site.set(Arc::downgrade(site)).ok();
     }
 
+    /// Notes that there is one more instance.
+    pub(super) fn count_instance(&self) -> Live {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        Live(self.live.clone())
+    }
+
+    /// Whether the pool has room for instances that nobody waits for: half of it is
+    /// left to calls.
+    pub(super) fn has_room(&self) -> bool {
+        self.live.load(Ordering::Relaxed) < self.instances / 2
+    }
+
     pub(super) fn site(&self) -> Weak<Current> {
         self.site.get().cloned().unwrap_or_default()
     }
@@ -120,8 +149,13 @@ fn tick(engine: &Weak<Engine>) {
 }
 
 /// The engine, and what the operator should know of it.
-fn build(instances: u32, memory_bytes: u64) -> anyhow::Result<(wasmtime::Engine, Option<String>)> {
+fn build(
+    instances: u32,
+    memory_bytes: u64,
+    cache: Option<Cache>,
+) -> anyhow::Result<(wasmtime::Engine, Option<String>)> {
     let mut config = Config::new();
+    config.cache(cache);
     config.cranelift_opt_level(OptLevel::Speed);
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);

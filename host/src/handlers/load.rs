@@ -197,6 +197,10 @@ impl Handler {
         self.superseded.send_replace(true);
     }
 
+    pub(super) fn is_superseded(&self) -> bool {
+        *self.superseded.borrow()
+    }
+
     pub(super) fn watch_superseded(&self) -> watch::Receiver<bool> {
         self.superseded.subscribe()
     }

@@ -8,6 +8,7 @@
 mod bindings;
 mod blocking;
 mod call;
+mod code_cache;
 mod component;
 mod engine;
 mod error;

@@ -32,6 +32,9 @@ use crate::config::{Isolation, Limits};
 
 /// Calls at once in one shared instance; further ones go to another.
 const CALLS_PER_SHARED: u32 = 256;
+/// Instances of a handler that a core starts ahead of calls, where each takes one at a
+/// time; they are kept as long as any idle instance.
+const SPARES: usize = 4;
 /// How often a call is moved to another instance, because calls before it in one
 /// compute or trap.
 const ATTEMPTS: u32 = 16;
@@ -145,6 +148,7 @@ impl Core {
                         // Nobody reads the body.
                         ticket.end();
                     }
+                    self.replenish(handler);
                     return Ok(response.map(|body| hold(body, ticket, permit, limits, deadline)));
                 }
                 Ok(Answer::Again(again)) => {
@@ -188,6 +192,23 @@ impl Core {
         (receiver, ticket)
     }
 
+    /// Starts the instances that the next calls will take, off the path of this one.
+    fn replenish(self: &Rc<Self>, handler: &Arc<Handler>) {
+        if handler.isolation() == Isolation::Shared || handler.is_superseded() {
+            return;
+        }
+        let spares = {
+            let instances = self.instances.borrow();
+            let idle = |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() == 0;
+            instances.get(&handler.id()).into_iter().flatten().filter(idle).take(SPARES).count()
+        };
+        for _ in spares..SPARES {
+            if self.engine.has_room() {
+                self.spawn(handler);
+            }
+        }
+    }
+
     fn spawn(self: &Rc<Self>, handler: &Arc<Handler>) -> Rc<Instance> {
         let client = self.client.get_or_init(|| OutboundClient::new(self.engine.self_address())).clone();
         let inbox = Rc::new(Inbox::default());
@@ -196,10 +217,12 @@ impl Core {
         let instance = Rc::new(Instance { inbox: inbox.clone(), status: status.clone(), left });
         self.instances.borrow_mut().entry(handler.id()).or_default().push(instance.clone());
         let (core, handler) = (self.clone(), handler.clone());
+        let live = self.engine.count_instance();
         tokio::task::spawn_local(async move {
             let id = handler.id();
             instance::run(handler, core.engine.clone(), client, status.clone(), inbox).await;
             core.remove(id, &status);
+            drop(live);
         });
         instance
     }
