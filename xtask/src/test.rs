@@ -13,9 +13,14 @@ use crate::{demo, guests, python, wit};
 ///
 /// Each group is a build of its own, since cargo unifies the features of what is built
 /// together: with all in one, wasmtime would be compiled a second time for features
-/// that only the test client needs.
-const GROUPS: [&[&str]; 4] =
-    [&["patchboard"], &["patchboard-tests"], &["patchboard-sdk", "patchboard-macros"], &["xtask"]];
+/// that only the test client needs. The fuzz targets add none, which is why they are
+/// with the server.
+const GROUPS: [&[&str]; 4] = [
+    &["patchboard", "patchboard-fuzz"],
+    &["patchboard-tests"],
+    &["patchboard-sdk", "patchboard-macros"],
+    &["xtask"],
+];
 
 /// Check wit/deps, build the guests and the server, make the Python of the tests, and run all tests
 #[derive(Args)]

@@ -1,0 +1,28 @@
+//! Fuzz targets: what the parsers of requests and routes must hold to for any input.
+//!
+//! A target is a file with `pub fn run(data: &[u8])`, which panics where a property
+//! is broken, and a folder of `corpus/`, the inputs that reach all of its code and
+//! those that once failed. Inputs are text wherever what is parsed is, so that they
+//! can be read and written by hand. [`TARGETS`] lists them all.
+//!
+//! `cargo test -p patchboard-fuzz` runs the corpus; `cargo xtask fuzz` looks for new
+//! inputs, by libFuzzer (`libfuzzer.rs`, behind a feature, since it takes C++).
+
+pub mod conditional;
+pub mod file_path;
+mod folder;
+pub mod path;
+pub mod pattern;
+pub mod range;
+
+/// A target's name, which is that of its folder in `corpus/`, and its `run`.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets, by name.
+pub const TARGETS: &[Target] = &[
+    ("conditional", conditional::run),
+    ("file_path", file_path::run),
+    ("path", path::run),
+    ("pattern", pattern::run),
+    ("range", range::run),
+];
