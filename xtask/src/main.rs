@@ -1,13 +1,15 @@
 //! `cargo xtask`: everything about this repository that cargo alone cannot do.
 //!
 //! Building guests to components, running the demo and the tests with what they
-//! need, and vendoring WASI's WIT. Each command is a file of this folder; none
+//! need, fuzzing, and vendoring WASI's WIT. Each command is a file of this folder; none
 //! of them is part of what is shipped.
 
 mod apt;
 mod command;
+mod coverage;
 mod debian;
 mod demo;
+mod fuzz;
 mod guests;
 mod install;
 mod out_dir;
@@ -35,15 +37,20 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Python(python::Arguments),
+    Fuzz(fuzz::Arguments),
     Wit(wit::Arguments),
 }
 
 fn main() -> ExitCode {
+    if let Some(done) = coverage::as_compiler() {
+        return done;
+    }
     let done = match Arguments::parse().command {
         Command::Guests(arguments) => guests::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Python(arguments) => python::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(arguments) => fuzz::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Wit(arguments) => wit::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
