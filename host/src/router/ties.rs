@@ -141,6 +141,8 @@ impl<L> Tree<L> {
             let leaf = self.tail.as_ref()?;
             let length = example.len();
             example.extend(segments.iter().map(sample));
+            // The slash that its own tail needs.
+            example.extend(tail.then(|| Some(String::new())));
             let found = visit(leaf, example);
             example.truncate(length);
             found

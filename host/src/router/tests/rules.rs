@@ -222,6 +222,7 @@ fn routes_that_nothing_orders_are_refused_with_an_example() {
         ("/{a:x+}/b", "/{a:x|y}/{*t}", Some("/x/b")),
         ("/{a:x+}", "/{a:x|y}/{*t}", None),
         ("/{a:x+}/{*t}", "/{a:x|y}/{*t}", Some("/x/")),
+        ("/{a:x+}/{*t}", "/{a:x|y}/z/{*t}", Some("/x/z/")),
         ("/p/{a:x+}", "/p/{a:y+}", None),
         (r"/{a:\d+}", r"/{a:\d{4}}", None),
         ("{a:x+}.y/{p}", "{b:x|z}.y/q", Some("x.y/q")),
