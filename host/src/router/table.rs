@@ -11,12 +11,12 @@ use http::Method;
 use smallvec::SmallVec;
 
 use super::Captures;
-use super::host::RequestHost;
+use super::host::{HostPattern, RequestHost};
 use super::method::{Allow, Methods};
 use super::path::RequestPath;
 use super::redirect::{Slashes, alternatives};
 use super::route::{Route, RoutePattern};
-use super::ties::Rival;
+use super::ties::{Rival, sample};
 use super::tree::Tree;
 use super::url::{Url, UrlError};
 
@@ -50,6 +50,16 @@ pub enum TieReason {
     Name(String),
     /// There are too many different shapes at one place already.
     Full,
+}
+
+impl TieReason {
+    /// The reason among paths, with an example of the host they are under.
+    fn under(self, host: &HostPattern) -> Self {
+        let Self::Overlap(Some(path)) = self else { return self };
+        let tail = host.tail.iter().map(|_| Some(String::new()));
+        let labels: Vec<_> = host.labels.iter().map(sample).chain(tail).collect();
+        Self::Overlap(host_of(&labels).map(|host| host + &path))
+    }
 }
 
 impl fmt::Display for TieReason {
@@ -160,7 +170,9 @@ impl<T> Table<T> {
             false => self
                 .hosts
                 .rivals(&host.labels, host.tail.is_some(), &mut |paths, rival| match rival {
-                    Rival::Same => in_tree(paths).or_else(|| full(paths)),
+                    Rival::Same => {
+                        in_tree(paths).map(|(at, reason)| (at, reason.under(host))).or_else(|| full(paths))
+                    }
                     // Either host may be asked first, and it then answers 405 itself.
                     Rival::Tie(labels) => paths.overlapping(segments, tail, &mut |leaf, example| {
                         let both = host_of(labels).zip(path_of(example)).map(|(host, path)| host + &path);
@@ -310,8 +322,13 @@ fn path_of(texts: &[Option<String>]) -> Option<String> {
         .try_fold(String::new(), |path, text| Some(path + "/" + &super::url::segment(text.as_deref()?)))
 }
 
-/// The host of these labels, which come from the right.
+/// The host of these labels, which come from the right. What a tail takes may be
+/// nothing in a path, but is a label in a host.
 fn host_of(labels: &[Option<String>]) -> Option<String> {
-    let labels: Option<Vec<&str>> = labels.iter().rev().map(Option::as_deref).collect();
+    let label = |label: &Option<String>| match label.as_deref() {
+        Some("") => Some("x".to_owned()),
+        label => label.map(str::to_owned),
+    };
+    let labels: Option<Vec<String>> = labels.iter().rev().map(label).collect();
     labels.map(|labels| labels.join("."))
 }

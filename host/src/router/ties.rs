@@ -189,7 +189,7 @@ impl<L> Tree<L> {
 }
 
 /// A text that the segment matches.
-fn sample(segment: &Segment) -> Option<String> {
+pub(super) fn sample(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Literal(text) => Some(text.to_string()),
         Segment::Plain(_) => Some("x".to_owned()),

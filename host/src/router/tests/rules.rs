@@ -228,6 +228,9 @@ fn routes_that_nothing_orders_are_refused_with_an_example() {
         ("{a:x+}.y/{p}", "{b:x|z}.y/q", Some("x.y/q")),
         ("GET {a:x+}.y/{p}", "POST {b:x|z}.y/q", Some("x.y/q")),
         ("{a:x+}.y/p", "{b:x|z}.y/q", None),
+        ("y.z/{a:x+}", "y.z/{a:x|y}", Some("y.z/x")),
+        ("{*h}.{t}.z/{a:x+}", "{*h}.{u}.z/{a:x|y}", Some("x.x.z/x")),
+        ("{*h}.{a:x+}.z/", "{*h}.{a:x|y}.z/", Some("x.x.z/")),
     ] {
         for (first, second) in [(first, second), (second, first)] {
             let table = table(&[first]);
