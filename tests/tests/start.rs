@@ -163,8 +163,9 @@ fn a_mount_that_is_configured_twice_names_it() {
 fn compiled_code_is_kept_where_only_this_user_may_write() {
     let cache = tempfile::tempdir().unwrap();
     let folder = cache.path().join("kept");
-    let start =
-        || Server::builder().demo("hello").variable("PATCHBOARD_CODE_CACHE", folder.to_str().unwrap()).start();
+    let start = || {
+        Server::builder().demo("hello").variable("PATCHBOARD_CODE_CACHE", folder.to_str().unwrap()).start()
+    };
     let kept = || files(&folder);
     start().get("/").expect(200, "Hello, world");
     let first = kept();

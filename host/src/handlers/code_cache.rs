@@ -17,7 +17,10 @@ pub(super) fn open(folder: Option<&Path>) -> (Option<Cache>, Option<String>) {
         Ok(cache) => (Some(cache), None),
         Err(reason) => {
             let folder = folder.display();
-            (None, Some(format!("no code cache in {folder}, so each start compiles: {reason}; see code_cache")))
+            (
+                None,
+                Some(format!("no code cache in {folder}, so each start compiles: {reason}; see code_cache")),
+            )
         }
     }
 }
