@@ -43,8 +43,8 @@ pub struct Dispatch {
 /// What is noted of a request on its way, for the access log.
 #[derive(Debug, Default)]
 struct Notes {
-    handler: Option<String>,
-    route: Option<String>,
+    handler: Option<Arc<str>>,
+    route: Option<Arc<str>>,
     detail: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Dispatch {
         let start = Instant::now();
         let request_id = self.request_id();
         let method = request.method().clone();
-        let target = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let target = request.uri().clone();
         let accept = request.headers().get(http::header::ACCEPT).cloned();
 
         let mut notes = Notes::default();
@@ -89,7 +89,7 @@ impl Dispatch {
             let detail = notes.detail.as_deref().filter(|_| self.dev);
             error::fill(&mut response, &headers, &request_id, detail);
         }
-        if let Ok(id) = HeaderValue::try_from(&request_id) {
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         let record = self.access_log.is_on().then(|| AccessRecord {
@@ -112,7 +112,7 @@ impl Dispatch {
         &self,
         core: &Rc<Core>,
         request: Request<Incoming>,
-        request_id: &str,
+        request_id: &Arc<str>,
         notes: &mut Notes,
     ) -> Response<Body> {
         let authority = match check_head(&request) {
@@ -155,7 +155,7 @@ impl Dispatch {
                 return with_allow(code, &allow);
             }
         };
-        notes.route = Some(found.route.pattern.pattern.as_str().to_owned());
+        notes.route = Some(found.route.pattern.pattern.shared());
         match found.target() {
             Target::Mount(mount) => {
                 let (parts, _) = request.into_parts();
@@ -164,17 +164,17 @@ impl Dispatch {
             }
             Target::Answer(answer) => answer.response(found.values(), uri.query()),
             Target::Unavailable { handler } => {
-                notes.handler = Some(handler.clone());
+                notes.handler = Some(handler.as_str().into());
                 notes.detail = Some(format!("handler {handler} is not loaded; see the log"));
                 status(StatusCode::SERVICE_UNAVAILABLE)
             }
             Target::Handler { handler, name } => {
-                notes.handler = Some(handler.name().to_owned());
+                notes.handler = Some(handler.shared_name());
                 let call = Call {
                     request,
                     authority: authority.clone(),
                     route: Target::matched_route(name, &found),
-                    request_id: request_id.to_owned(),
+                    request_id: request_id.clone(),
                 };
                 let accepted = handler.compression().map(|_| call.request.headers().clone());
                 match core.call(handler, call).await {
@@ -205,16 +205,16 @@ impl Dispatch {
     }
 
     /// Unique; looks random because the counter is mixed (splitmix64).
-    fn request_id(&self) -> String {
+    fn request_id(&self) -> Arc<str> {
         let mut id = self.next_id.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        format!("{:016x}", id ^ (id >> 31))
+        format!("{:016x}", id ^ (id >> 31)).into()
     }
 }
 
 /// What must hold of the head before it is routed; gives the authority.
-fn check_head(request: &Request<Incoming>) -> Result<String, &'static str> {
+fn check_head(request: &Request<Incoming>) -> Result<Arc<str>, &'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| "the Host field is not ASCII")?),
@@ -231,11 +231,11 @@ fn check_head(request: &Request<Incoming>) -> Result<String, &'static str> {
     }
     // The authority of an absolute target wins over Host (RFC 9112, section 3.2.2).
     match (request.uri().authority(), host) {
-        (Some(authority), _) => Ok(authority.as_str().to_owned()),
-        (None, Some("")) | (None, None) => Ok(String::new()),
+        (Some(authority), _) => Ok(authority.as_str().into()),
+        (None, Some("")) | (None, None) => Ok(Arc::default()),
         (None, Some(host)) => match host.parse::<Authority>() {
             Ok(authority) if !host.contains('@') && has_good_port(&authority) => {
-                Ok(authority.as_str().to_owned())
+                Ok(authority.as_str().into())
             }
             _ => Err("the Host field is not a host and port"),
         },

@@ -28,7 +28,7 @@ pub enum Target {
         /// Its version.
         handler: Arc<Handler>,
         /// The name the handler knows the route by.
-        name: String,
+        name: Arc<str>,
     },
     /// A static mount.
     Mount(Arc<Mount>),
@@ -68,12 +68,12 @@ impl Target {
     }
 
     /// The route as the handler is told of it.
-    pub fn matched_route(name: &str, found: &crate::router::Match<'_, '_, Self>) -> MatchedRoute {
-        MatchedRoute {
-            name: name.to_owned(),
-            pattern: found.route.pattern.pattern.as_str().to_owned(),
+    pub fn matched_route(name: &Arc<str>, found: &crate::router::Match<'_, '_, Self>) -> Arc<MatchedRoute> {
+        Arc::new(MatchedRoute {
+            name: name.clone(),
+            pattern: found.route.pattern.pattern.shared(),
             parameters: found.parameters(),
-        }
+        })
     }
 }
 

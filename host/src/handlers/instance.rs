@@ -49,9 +49,9 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct CallHead {
     pub(super) parts: Parts,
-    pub(super) authority: String,
-    pub(super) route: MatchedRoute,
-    pub(super) request_id: String,
+    pub(super) authority: Arc<str>,
+    pub(super) route: Arc<MatchedRoute>,
+    pub(super) request_id: Arc<str>,
     pub(super) has_body: bool,
     /// Set when the guest has done with the call.
     pub(super) done: AtomicBool,

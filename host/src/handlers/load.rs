@@ -134,7 +134,8 @@ impl Handler {
         &self.name
     }
 
-    pub(super) fn shared_name(&self) -> Arc<str> {
+    /// Likewise, to keep.
+    pub fn shared_name(&self) -> Arc<str> {
         self.name.clone()
     }
 
@@ -218,7 +219,7 @@ fn digest(bytes: &[u8]) -> String {
 /// The routes, first found wins: configured, the component's own, `/NAME` and below.
 fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, LoadError> {
     let of_config = |routes: &[RouteConfig]| {
-        let claim = |route: &RouteConfig| Claim { name: route.name().to_owned(), route: route.route.clone() };
+        let claim = |route: &RouteConfig| Claim { name: route.name().into(), route: route.route.clone() };
         routes.iter().map(claim).collect()
     };
     if let Some(routes) = &config.routes {

@@ -26,8 +26,11 @@ mod section;
 mod state;
 mod status;
 
+use std::sync::Arc;
+
 use http::Request;
 use hyper::body::Incoming;
+use wasmtime::component::{ComponentType, Lower};
 
 pub use component::Kind;
 pub use engine::Engine;
@@ -44,18 +47,19 @@ pub type Routes = Vec<Claim>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The name the handler knows it by.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its method and pattern.
     pub route: RoutePattern,
 }
 
-/// The route that matched a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The route that matched a request; `matched-route` of `patchboard:handler/types`.
+#[derive(Debug, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
 pub struct MatchedRoute {
     /// The name the handler knows it by.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its pattern.
-    pub pattern: String,
+    pub pattern: Arc<str>,
     /// Each parameter's name and decoded value, in order.
     pub parameters: Vec<(String, String)>,
 }
@@ -66,9 +70,9 @@ pub struct Call {
     /// Head and body as they came.
     pub request: Request<Incoming>,
     /// The authority the client asked for.
-    pub authority: String,
+    pub authority: Arc<str>,
     /// The route that matched.
-    pub route: MatchedRoute,
+    pub route: Arc<MatchedRoute>,
     /// Names the request.
-    pub request_id: String,
+    pub request_id: Arc<str>,
 }

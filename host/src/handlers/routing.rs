@@ -10,6 +10,7 @@ use http::uri::Authority;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, HasSelf};
 
+use super::MatchedRoute;
 use super::bindings::routing::{Host, HostWithStore, InvalidParameter, UrlError};
 use super::bindings::types;
 use super::instance::CallHead;
@@ -31,7 +32,7 @@ impl Host for State {
 
 impl HostWithStore<State> for HasSelf<State> {
     fn current_route(mut access: Access<'_, State, Self>) -> wasmtime::Result<Option<types::MatchedRoute>> {
-        Ok(current_call(&mut access)?.map(|call| (&call.route).into()))
+        Ok(current_call(&mut access)?.map(|call| lifted(&call.route)))
     }
 
     fn url_for(
@@ -74,6 +75,15 @@ fn url_for(site: &Current, handler: &str, name: &str, parameters: &Pairs) -> Res
             UrlError::InvalidParameter(InvalidParameter { name, value, reason: reason.to_owned() })
         }
     })
+}
+
+fn lifted(route: &MatchedRoute) -> types::MatchedRoute {
+    let MatchedRoute { name, pattern, parameters } = route;
+    types::MatchedRoute {
+        name: name.to_string(),
+        pattern: pattern.to_string(),
+        parameters: parameters.clone(),
+    }
 }
 
 fn borrowed(pairs: &Pairs) -> Vec<(&str, &str)> {

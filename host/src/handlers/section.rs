@@ -52,7 +52,7 @@ fn parse(section: &[u8], routes: &mut Routes) -> Result<(), String> {
         let method = MethodFilter::parse(&line.method)
             .ok_or_else(|| fail(format!("`{}` is not a method", line.method)))?;
         let pattern = Pattern::parse(&line.pattern).map_err(|error| fail(error.to_string()))?;
-        routes.push(Claim { name: line.name, route: RoutePattern::new(method, pattern) });
+        routes.push(Claim { name: line.name.into(), route: RoutePattern::new(method, pattern) });
     }
     Ok(())
 }

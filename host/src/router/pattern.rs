@@ -4,6 +4,8 @@
 //! one), at the end perhaps a tail `{*rest}`, which takes everything that is left,
 //! also nothing, but needs its slash. Literal text is written decoded (`/café`).
 
+use std::sync::Arc;
+
 use super::segment::{Parsed, Segment, parse, split};
 
 /// The most a pattern may have of places; bounds the depth of the tree.
@@ -14,7 +16,7 @@ const LONGEST: usize = 2048;
 /// A parsed pattern.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    source: String,
+    source: Arc<str>,
     pub(super) segments: Vec<Segment>,
     pub(super) tail: Option<String>,
     names: Box<[String]>,
@@ -61,7 +63,7 @@ impl Pattern {
             return Err(format!("a pattern has at most {MOST_PLACES} segments"));
         }
         let mut pattern =
-            Self { source: source.to_owned(), segments: Vec::new(), tail: None, names: Box::default() };
+            Self { source: source.into(), segments: Vec::new(), tail: None, names: Box::default() };
         for (at, text) in places.iter().enumerate() {
             let is_last = at + 1 == places.len();
             match parse(text)? {
@@ -82,7 +84,7 @@ impl Pattern {
     /// `/`.
     pub(super) fn root() -> Self {
         Self {
-            source: "/".to_owned(),
+            source: "/".into(),
             segments: vec![Segment::Literal("".into())],
             tail: None,
             names: Box::default(),
@@ -93,7 +95,7 @@ impl Pattern {
     pub(crate) fn below(prefix: &str) -> Self {
         let literal = |segment: &str| Segment::Literal(segment.into());
         Self {
-            source: format!("{}/{{*path}}", prefix.replace('{', "{{").replace('}', "}}")),
+            source: format!("{}/{{*path}}", prefix.replace('{', "{{").replace('}', "}}")).into(),
             segments: prefix.split('/').skip(1).map(literal).collect(),
             tail: Some("path".to_owned()),
             names: ["path".to_owned()].into(),
@@ -103,6 +105,11 @@ impl Pattern {
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.source
+    }
+
+    /// Likewise, to keep.
+    pub fn shared(&self) -> Arc<str> {
+        self.source.clone()
     }
 
     /// The names of the parameters, in order, the tail last.

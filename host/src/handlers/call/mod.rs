@@ -2,6 +2,7 @@
 
 mod fields;
 mod own;
+mod own_request;
 mod pipe;
 mod proxy;
 mod response;
@@ -12,13 +13,11 @@ use std::sync::atomic::Ordering;
 use http::HeaderValue;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use wasmtime::component::{Accessor, TypedFunc};
+use wasmtime::component::Accessor;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 
 pub(super) use self::response::add_to_linker as link_response;
-pub(super) use self::service::Handle;
-use super::bindings::types;
 use super::instance::{CallHead, Job};
 use super::request_body::Inbound;
 use super::state::State;
@@ -26,8 +25,8 @@ use crate::body::Body;
 
 /// What an instance is called through.
 pub(super) enum Export {
-    Own(TypedFunc<(types::Request,), (types::Response,)>),
-    Service(Handle),
+    Own(own::Handle),
+    Service(service::Handle),
     Proxy(Proxy),
 }
 
@@ -56,7 +55,7 @@ fn standard_request(head: &CallHead, body: Inbound) -> http::Request<WasiBody> {
         *request.uri_mut() = uri;
     }
     // A client's own is not believed.
-    if let Ok(id) = HeaderValue::try_from(&head.request_id) {
+    if let Ok(id) = HeaderValue::from_str(&head.request_id) {
         request.headers_mut().insert("x-request-id", id);
     }
     request

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use tokio::sync::oneshot;
 use wasmtime::component::{
     Access, Accessor, Destination, FutureReader, StreamProducer, StreamReader, StreamResult, TypedFunc,
@@ -13,23 +13,28 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut as _, StoreContextMut};
 
 use super::fields;
+use super::own_request::{self, Request};
 use super::pipe::{Closed, pipe};
 use crate::body::Body;
+use crate::handlers::CallError;
 use crate::handlers::bindings::types;
-use crate::handlers::instance::{Answer, CallHead, Job};
+use crate::handlers::instance::{Answer, Job};
 use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
 use crate::handlers::state::{CallRecord, State};
-use crate::handlers::{CallError, MatchedRoute};
+
+/// `handle` of our world.
+pub(in crate::handlers) type Handle = TypedFunc<(Request,), (types::Response,)>;
 
 type End = Result<Option<types::Fields>, types::BodyError>;
 
-pub(super) async fn run(
-    accessor: &Accessor<State>,
-    handle: TypedFunc<(types::Request,), (types::Response,)>,
-    job: Job,
-) -> wasmtime::Result<()> {
+pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
     let (call, task, record) = accessor.with(|mut access| {
-        let request = request(&mut access, &job.head, job.body)?;
+        let body = match job.body {
+            Inbound::Empty => own_request::Body::Empty,
+            Inbound::Full(bytes) => own_request::Body::Full(bytes),
+            Inbound::Streaming(body) => own_request::Body::Streaming(streaming(&mut access, body)?),
+        };
+        let request = Request::new(&job.head, body);
         let record = CallRecord::share(job.head, job.answer, access.get());
         let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
         let task = call.task();
@@ -44,53 +49,6 @@ pub(super) async fn run(
     }
     CallRecord::forget(accessor, task);
     Ok(())
-}
-
-fn request(
-    access: &mut Access<'_, State>,
-    head: &CallHead,
-    body: Inbound,
-) -> wasmtime::Result<types::Request> {
-    let parts = &head.parts;
-    Ok(types::Request {
-        method: method(&parts.method),
-        scheme: types::Scheme::Http,
-        authority: head.authority.clone(),
-        path_with_query: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-        headers: fields::pack(&parts.headers),
-        route: (&head.route).into(),
-        request_id: head.request_id.clone(),
-        body: match body {
-            Inbound::Empty => types::Body::Empty,
-            Inbound::Full(bytes) => types::Body::Full(bytes.into()),
-            Inbound::Streaming(body) => types::Body::Streaming(streaming(access, body)?),
-        },
-    })
-}
-
-impl From<&MatchedRoute> for types::MatchedRoute {
-    fn from(route: &MatchedRoute) -> Self {
-        Self {
-            name: route.name.clone(),
-            pattern: route.pattern.clone(),
-            parameters: route.parameters.clone(),
-        }
-    }
-}
-
-fn method(method: &Method) -> types::Method {
-    match *method {
-        Method::GET => types::Method::Get,
-        Method::HEAD => types::Method::Head,
-        Method::POST => types::Method::Post,
-        Method::PUT => types::Method::Put,
-        Method::DELETE => types::Method::Delete,
-        Method::CONNECT => types::Method::Connect,
-        Method::OPTIONS => types::Method::Options,
-        Method::TRACE => types::Method::Trace,
-        Method::PATCH => types::Method::Patch,
-        ref other => types::Method::Other(other.as_str().to_owned()),
-    }
 }
 
 fn streaming(access: &mut Access<'_, State>, body: RequestBody) -> wasmtime::Result<types::BodyStream> {

@@ -1,0 +1,75 @@
+//! The request of our own world, as it is lowered into the guest's memory.
+//!
+//! The generated types would have each string copied once more on its way; these
+//! share what the host has anyway. Their shape is that of `wit/handler.wit`, which
+//! wasmtime checks when a component is loaded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use wasmtime::component::{ComponentType, Lower};
+
+use super::fields;
+use crate::handlers::MatchedRoute;
+use crate::handlers::bindings::types;
+use crate::handlers::instance::CallHead;
+
+/// `request` of `patchboard:handler/types`.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(in crate::handlers) struct Request {
+    method: types::Method,
+    scheme: types::Scheme,
+    authority: Arc<str>,
+    #[component(name = "path-with-query")]
+    path_with_query: String,
+    headers: types::Fields,
+    route: Arc<MatchedRoute>,
+    #[component(name = "request-id")]
+    request_id: Arc<str>,
+    body: Body,
+}
+
+/// `body` of `patchboard:handler/types`.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+pub(in crate::handlers) enum Body {
+    #[component(name = "empty")]
+    Empty,
+    #[component(name = "full")]
+    Full(Bytes),
+    #[component(name = "streaming")]
+    Streaming(types::BodyStream),
+}
+
+impl Request {
+    pub(super) fn new(head: &CallHead, body: Body) -> Self {
+        let parts = &head.parts;
+        Self {
+            method: method(&parts.method),
+            scheme: types::Scheme::Http,
+            authority: head.authority.clone(),
+            path_with_query: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            headers: fields::pack(&parts.headers),
+            route: head.route.clone(),
+            request_id: head.request_id.clone(),
+            body,
+        }
+    }
+}
+
+fn method(method: &Method) -> types::Method {
+    match *method {
+        Method::GET => types::Method::Get,
+        Method::HEAD => types::Method::Head,
+        Method::POST => types::Method::Post,
+        Method::PUT => types::Method::Put,
+        Method::DELETE => types::Method::Delete,
+        Method::CONNECT => types::Method::Connect,
+        Method::OPTIONS => types::Method::Options,
+        Method::TRACE => types::Method::Trace,
+        Method::PATCH => types::Method::Patch,
+        ref other => types::Method::Other(other.as_str().to_owned()),
+    }
+}
