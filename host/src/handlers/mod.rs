@@ -9,6 +9,7 @@ mod bindings;
 mod blocking;
 mod call;
 mod code_cache;
+mod collapse;
 mod component;
 mod engine;
 mod error;

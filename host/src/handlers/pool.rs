@@ -19,6 +19,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Sleep;
 
+use super::collapse::collapse;
+use super::component::Kind;
 use super::engine::Engine;
 use super::inbox::Inbox;
 use super::instance::{self, Answer, CallHead, Job};
@@ -143,7 +145,10 @@ impl Core {
                 Err(_) => return Err(CallError::CallTimeout(limits.call_timeout)),
             };
             let failure = match answer {
-                Ok(Answer::Response(response)) => {
+                Ok(Answer::Response(mut response)) => {
+                    if handler.kind() == Kind::Proxy {
+                        response = collapse(response).await;
+                    }
                     if head.parts.method == Method::HEAD {
                         // Nobody reads the body.
                         ticket.end();

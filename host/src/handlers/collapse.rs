@@ -1,0 +1,151 @@
+//! Bodies that are complete as soon as their head is, though they come as a stream.
+//!
+//! A `wasi:http` 0.2 guest hands its response over before it writes the body, and
+//! mostly writes it at once. So the body gets a few of the guest's turns to be
+//! complete; it then leaves in one write with its head, and with its length.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_LENGTH;
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::body::{Body, BodyError};
+
+/// Turns that the guest gets.
+const TURNS: usize = 3;
+/// A longer body streams.
+const WHOLE_BYTES: usize = 64 << 10;
+
+/// Waits for at most a few turns of the guest, never for time or for I/O.
+pub(super) async fn collapse(response: Response<Body>) -> Response<Body> {
+    if !response.body().is_streaming() {
+        return response;
+    }
+    let (mut head, mut rest) = response.into_parts();
+    let mut frames = VecDeque::new();
+    let mut length = 0;
+    for _ in 0..TURNS {
+        loop {
+            let next = poll_fn(|cx| Poll::Ready(Pin::new(&mut rest).poll_frame(cx))).await;
+            match next {
+                Poll::Pending => break,
+                Poll::Ready(None) => {
+                    head.headers.remove(CONTENT_LENGTH);
+                    return Response::from_parts(head, whole(&frames, length));
+                }
+                Poll::Ready(Some(frame)) => {
+                    let data = frame.as_ref().ok().and_then(Frame::data_ref);
+                    length += data.map_or(0, Bytes::len);
+                    // Trailers and errors have to come in their place.
+                    let ends = data.is_none() || length > WHOLE_BYTES;
+                    frames.push_back(frame);
+                    if ends {
+                        return Response::from_parts(head, Body::stream(Begun { frames, rest }));
+                    }
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    Response::from_parts(head, Body::stream(Begun { frames, rest }))
+}
+
+/// `frames` hold nothing but data.
+fn whole(frames: &VecDeque<Result<Frame<Bytes>, BodyError>>, length: usize) -> Body {
+    let mut chunks = frames.iter().filter_map(|frame| frame.as_ref().ok().and_then(Frame::data_ref));
+    match frames.len() {
+        1 => chunks.next().map_or_else(Body::empty, |only| Body::full(only.clone())),
+        _ => Body::full(chunks.fold(Vec::with_capacity(length), |mut bytes, chunk| {
+            bytes.extend_from_slice(chunk);
+            bytes
+        })),
+    }
+}
+
+/// A body whose beginning was read already.
+struct Begun {
+    frames: VecDeque<Result<Frame<Bytes>, BodyError>>,
+    rest: Body,
+}
+
+impl http_body::Body for Begun {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.frames.pop_front() {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // Where the guest has announced a length, hyper takes it from the head.
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    /// A body that yields these pieces; an empty one stands for another turn.
+    fn body(pieces: &[&'static str]) -> Body {
+        let pieces: Vec<_> = pieces.to_vec();
+        let frames = futures_util::stream::unfold(pieces.into_iter(), |mut pieces| async move {
+            loop {
+                match pieces.next()? {
+                    "" => tokio::task::yield_now().await,
+                    "error" => return Some((Err("error".into()), pieces)),
+                    "trailers" => return Some((Ok(Frame::trailers(http::HeaderMap::new())), pieces)),
+                    piece => return Some((Ok(Frame::data(Bytes::from(piece))), pieces)),
+                }
+            }
+        });
+        Body::stream(StreamBody::new(frames))
+    }
+
+    async fn collapsed(pieces: &[&'static str]) -> (bool, String) {
+        let response = collapse(Response::new(body(pieces))).await;
+        let streams = response.body().is_streaming();
+        let text = match response.into_body().collect().await {
+            Ok(body) => String::from_utf8(body.to_bytes().into()).unwrap(),
+            Err(error) => error.to_string(),
+        };
+        (streams, text)
+    }
+
+    #[tokio::test]
+    async fn what_is_complete_within_a_few_turns_is_whole() {
+        for (pieces, streams, text) in [
+            (&[][..], false, ""),
+            (&["a"], false, "a"),
+            (&["a", "b", "", "c"], false, "abc"),
+            (&["", "", "a"], false, "a"),
+            (&["a", "", "", "", "", "b"], true, "ab"),
+            (&["a", "trailers"], true, "a"),
+            (&["a", "error"], true, "error"),
+        ] {
+            assert_eq!(collapsed(pieces).await, (streams, text.to_owned()), "{pieces:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_body_streams() {
+        let long: &'static str = "x".repeat(WHOLE_BYTES + 1).leak();
+        assert_eq!(collapsed(&[long]).await, (true, long.to_owned()));
+    }
+}
