@@ -136,11 +136,11 @@ fn a_slow_copy_ends_well() {
     let bytes = hello("Hello, again");
     let mut file = fs::File::create(server.handler_file("hello")).unwrap();
     for part in bytes.chunks(bytes.len() / 10) {
+        server.get("/").expect(200, "Hello, world");
         file.write_all(part).unwrap();
         file.flush().unwrap();
         // As long as a slow disk or network takes; not waited for anything.
         thread::sleep(std::time::Duration::from_millis(80));
-        server.get("/").expect(200, "Hello, world");
     }
     drop(file);
     wait_for_answer(&server, "/", 200, "Hello, again");

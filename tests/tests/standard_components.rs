@@ -58,6 +58,33 @@ fn they_stream() {
 }
 
 #[test]
+fn a_small_body_leaves_with_its_length() {
+    let server = STANDARD.get();
+    for path in BOTH {
+        // How a guest's turns fall differs from call to call.
+        for round in 0..50 {
+            let reply = server.get(path);
+            let length = reply.body.len().to_string();
+            assert_eq!(reply.header("content-length"), Some(length.as_str()), "{path}, round {round}");
+            assert_eq!(reply.header("transfer-encoding"), None);
+        }
+        let head = server.client().head(&server.url(path));
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert!(head.header("content-length").is_some(), "{path}: {head:?}");
+    }
+}
+
+#[test]
+fn a_body_of_another_length_than_was_announced_is_502() {
+    STANDARD.get().get("/p3-hello/short").expect_error(502);
+}
+
+#[test]
+fn a_response_that_a_guest_reads_itself_is_whole() {
+    STANDARD.get().get("/p3-hello/own").expect(200, "made and read");
+}
+
+#[test]
 fn they_echo_a_mebibyte() {
     let server = STANDARD.get();
     let body: Vec<u8> = (0..1 << 20).map(|i: u32| (i.wrapping_mul(31) >> 3) as u8).collect();

@@ -6,7 +6,6 @@
 //! been resolved, so a trap half-way is seen as one.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -19,6 +18,7 @@ use wasmtime::component::{FutureConsumer, Source, StreamConsumer, StreamResult};
 use super::fields;
 use crate::body::BodyError;
 use crate::handlers::bindings::types::{BodyError as GuestError, Fields};
+use crate::handlers::collapse::turn;
 use crate::handlers::state::State;
 
 /// How often a guest that has returned a head gets a turn to complete the body.
@@ -175,16 +175,7 @@ impl PipeBody {
             if let Some(whole) = self.take_whole() {
                 return Some(whole);
             }
-            // Not tokio's, which waits for I/O.
-            let mut woken = false;
-            poll_fn(|cx| match std::mem::replace(&mut woken, true) {
-                true => Poll::Ready(()),
-                false => {
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                }
-            })
-            .await;
+            turn().await;
         }
         self.take_whole()
     }

@@ -2,7 +2,8 @@
 //!
 //! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
 //! `/fail` passes an error on, `/trap` panics, `/route…` tells the route that the
-//! host has matched, `/url-for/NAME` asks for a URL; anything else says hello.
+//! host has matched, `/url-for/NAME` asks for a URL, `/short` announces more than it
+//! sends, `/own` reads a response of its own; anything else says hello.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,10 +12,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body::{Body, Frame};
-use http_body_util::{Full, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use wasip3::clocks::monotonic_clock;
 use wasip3::http::types::{ErrorCode, Request, Response};
-use wasip3::http_compat::{IncomingRequestBody, http_from_wasi_request, http_into_wasi_response};
+use wasip3::http_compat::{
+    IncomingRequestBody, http_from_wasi_request, http_from_wasi_response, http_into_wasi_response,
+};
 
 mod bindings {
     #![allow(
@@ -57,6 +60,8 @@ impl wasip3::exports::http::handler::Guest for Hello {
             "stream" => http_into_wasi_response(http::Response::new(parts())),
             "echo" => http_into_wasi_response(http::Response::new(request.into_body())),
             "fail" => Err(ErrorCode::ConnectionRefused),
+            "short" => short(),
+            "own" => own().await,
             "trap" => panic!("this panic is asked for"),
             "route-later" => route(&request, Duration::from_millis(50)).await,
             name if path.contains("/url-for/") => url_for(name, request.uri().query().unwrap_or_default()),
@@ -88,6 +93,21 @@ async fn route(request: &http::Request<IncomingRequestBody>, wait: Duration) -> 
         }
         None => text(format!("no route for {}", request.uri())),
     }
+}
+
+/// A response whose body is shorter than it says.
+fn short() -> Result<Response, ErrorCode> {
+    let mut response = http::Response::new(Full::new(Bytes::from("short")));
+    response.headers_mut().insert("content-length", 10.into());
+    http_into_wasi_response(response)
+}
+
+/// A response that is made, read and sent on.
+async fn own() -> Result<Response, ErrorCode> {
+    let made = http_into_wasi_response(http::Response::new(Full::new(Bytes::from("made and read"))))?;
+    let read = http_from_wasi_response(made)?;
+    let body = read.into_body().collect().await?.to_bytes();
+    http_into_wasi_response(http::Response::new(Full::new(body)))
 }
 
 /// The URL of a route, with the query as its parameters.
