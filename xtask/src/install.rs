@@ -13,14 +13,14 @@ use crate::command::{self, say};
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Something that Debian's packages bring.
-pub(crate) struct Need {
+pub(crate) struct Need<'a> {
     /// What is needed, and what for: `Python 3 with its module venv, for the tests`.
-    pub(crate) what: &'static str,
+    pub(crate) what: &'a str,
     /// The packages that bring it.
-    pub(crate) packages: &'static [&'static str],
+    pub(crate) packages: &'a [&'a str],
 }
 
-impl Need {
+impl Need<'_> {
     /// What `find` finds, after the packages were installed if it found nothing.
     pub(crate) fn or_install<T>(&self, find: impl Fn() -> Option<T>) -> Result<T> {
         if let Some(found) = find() {
@@ -47,7 +47,7 @@ impl Need {
 mod tests {
     use super::*;
 
-    const NEED: Need = Need { what: "a frobnicator, for the tests", packages: &["frob", "frob-data"] };
+    const NEED: Need<'_> = Need { what: "a frobnicator, for the tests", packages: &["frob", "frob-data"] };
 
     #[test]
     fn what_is_there_is_not_installed() -> Result<()> {

@@ -1,10 +1,11 @@
 //! `cargo xtask`: everything about this repository that cargo alone cannot do.
 //!
-//! Building guests to components, running the demo and the tests with what they
-//! need, fuzzing, and vendoring WASI's WIT. Each command is a file of this folder; none
-//! of them is part of what is shipped.
+//! Building guests to components, running the demo, the tests and the benchmark with
+//! what they need, fuzzing, and vendoring WASI's WIT. Each command is a file of this
+//! folder; none of them is part of what is shipped.
 
 mod apt;
+mod bench;
 mod command;
 mod coverage;
 mod debian;
@@ -38,6 +39,7 @@ enum Command {
     Test(test::Arguments),
     Python(python::Arguments),
     Fuzz(fuzz::Arguments),
+    Bench(bench::Arguments),
     Wit(wit::Arguments),
 }
 
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Python(arguments) => python::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Fuzz(arguments) => fuzz::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Wit(arguments) => wit::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

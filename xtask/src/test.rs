@@ -19,7 +19,7 @@ const GROUPS: [&[&str]; 4] = [
     &["patchboard", "patchboard-fuzz"],
     &["patchboard-tests"],
     &["patchboard-sdk", "patchboard-macros"],
-    &["xtask"],
+    &["xtask", "patchboard-bench"],
 ];
 
 /// Check wit/deps, build the guests and the server, make the Python of the tests, and run all tests

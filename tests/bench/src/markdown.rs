@@ -1,0 +1,108 @@
+//! What is printed, and put between marks into a document: tables in Markdown.
+//!
+//! A block lies between `<!-- bench NAME -->` and `<!-- end -->`. A run of some
+//! scenarios replaces their blocks and leaves the others.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::aim::FEWEST_PAIRS;
+use crate::compare::{AgainstPeer, Comparison};
+use crate::options::Options;
+use crate::scenarios::{Scenario, Served};
+
+/// A text and the name of the marks it belongs between.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+}
+
+/// A scenario with a load: a table for each peer.
+pub(crate) fn served(
+    scenario: &Scenario,
+    served: &Served,
+    comparison: &Comparison,
+    options: &Options,
+    seconds: u32,
+) -> String {
+    let mut text = format!(
+        "**{}**: {}; {} connections, {seconds} s a run, access logs {}.\n",
+        scenario.name,
+        scenario.about,
+        served.connections,
+        options.access_log.choose("on", "off"),
+    );
+    for peer in &comparison.peers {
+        text.push_str(&table(served.ours.name, peer));
+    }
+    text
+}
+
+fn table(ours: &str, against: &AgainstPeer) -> String {
+    let AgainstPeer { peer, rounds, calm, measures, aims } = against;
+    // Writing to a String cannot fail.
+    let mut text = format!("\n| {calm} calm pairs of {rounds} | {ours} | {peer} | ratio | middle half |\n");
+    text.push_str("|---|--:|--:|--:|--:|\n");
+    for compared in measures {
+        let (measure, ratio) = (compared.measure, compared.ratio);
+        writeln!(
+            text,
+            "| {} | {} | {} | **{:.2}** | {:.2} to {:.2} |",
+            measure.name(),
+            measure.show(compared.ours.median),
+            measure.show(compared.theirs.median),
+            ratio.median,
+            ratio.low,
+            ratio.high,
+        )
+        .ok();
+    }
+    if *calm < FEWEST_PAIRS {
+        writeln!(text, "\nInconclusive: the machine was calm for {calm} pairs only.").ok();
+    }
+    for (aim, verdict) in aims {
+        writeln!(text, "\nAim: {} {} × that of {peer}: {verdict}.", aim.measure.name(), aim.bound).ok();
+    }
+    text
+}
+
+/// Replaces the blocks in `file`, and nothing else of it.
+pub(crate) fn update(file: &Path, blocks: &[Block]) -> Result<()> {
+    let mut text = fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
+    for block in blocks {
+        text = replace(&text, block).with_context(|| format!("could not update {}", file.display()))?;
+    }
+    fs::write(file, text).with_context(|| format!("could not write {}", file.display()))
+}
+
+fn replace(text: &str, block: &Block) -> Result<String> {
+    let begin = format!("<!-- bench {} -->\n", block.name);
+    let Some((before, rest)) = text.split_once(&begin) else {
+        bail!("it has no line {}", begin.trim());
+    };
+    let Some((_, after)) = rest.split_once("<!-- end -->") else {
+        bail!("{} has no <!-- end --> after it", begin.trim());
+    };
+    Ok(format!("{before}{begin}{}<!-- end -->{after}", block.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_replaced_and_the_rest_stays() {
+        let text = "a\n<!-- bench x -->\nold\n<!-- end -->\nb\n<!-- bench y -->\n<!-- end -->\n";
+        let block = |name| Block { name, text: "new\n".to_owned() };
+        let once = replace(text, &block("x")).unwrap();
+        assert_eq!(once, text.replace("old", "new"));
+        assert_eq!(replace(&once, &block("x")).unwrap(), once);
+        assert!(replace(text, &block("y")).unwrap().ends_with("<!-- bench y -->\nnew\n<!-- end -->\n"));
+        assert!(replace(text, &block("z")).unwrap_err().to_string().contains("bench z"));
+        assert!(replace("<!-- bench x -->\n", &block("x")).is_err());
+    }
+}

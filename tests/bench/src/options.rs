@@ -1,0 +1,55 @@
+//! The command line of `cargo xtask bench`.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+
+use crate::scenarios;
+
+/// What to measure, for how long, and where to write it.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Run this scenario only; any number of times [default: all]
+    #[arg(long = "scenario", value_name = "NAME", value_parser = PossibleValuesParser::new(scenarios::names()))]
+    pub(crate) scenarios: Vec<String>,
+    /// Write every run to this file, also those that the machine disturbed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Put the tables between the `<!-- bench NAME -->` marks of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Stop once there are so many calm pairs with each peer; fewer than five are inconclusive
+    #[arg(long, value_name = "N", default_value_t = 9)]
+    pub(crate) pairs: usize,
+    /// Give up after so many rounds
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) rounds: u32,
+    /// Discard a run in which other programs took more per cent of all CPU time. The kernel counts
+    /// this in ticks, so a run of seconds may be off by a few per cent
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    pub(crate) others: f64,
+    /// Seconds of load in each run [default: the scenario's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: Option<u32>,
+    /// Whether the subjects write access logs, all of them to /dev/null
+    #[arg(long, value_enum, value_name = "STATE", default_value = "off")]
+    pub(crate) access_log: AccessLog,
+}
+
+/// Whether the subjects write access logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccessLog {
+    On,
+    Off,
+}
+
+impl AccessLog {
+    /// One of two words, as configurations have it.
+    pub(crate) fn choose<T>(self, on: T, off: T) -> T {
+        match self {
+            Self::On => on,
+            Self::Off => off,
+        }
+    }
+}

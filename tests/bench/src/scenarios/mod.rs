@@ -1,0 +1,99 @@
+//! Scenarios: a file each, or one for some that differ in a number only. A new one
+//! is added to [`ALL`].
+
+mod route_match;
+mod static_files;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::aim::{Aim, Bound};
+use crate::subjects::Subject;
+use crate::tool::Package;
+use crate::wrk::WRK;
+
+/// In the order they are run in.
+pub(crate) static ALL: [&Scenario; 4] = [
+    &static_files::STATIC_1K,
+    &static_files::STATIC_100K,
+    &static_files::STATIC_100M,
+    &route_match::ROUTE_MATCH,
+];
+
+/// Something to measure.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// In a few words.
+    pub(crate) about: &'static str,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Served(Served),
+    Criterion(Bench),
+}
+
+/// Servers under the same load.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) ours: &'static Subject,
+    pub(crate) peers: &'static [&'static Subject],
+    /// Makes the files they serve, in a folder for all scenarios, and gives where.
+    pub(crate) site: fn(&Path) -> Result<PathBuf>,
+    /// What is asked for.
+    pub(crate) path: &'static str,
+    /// How long the answer's body is.
+    pub(crate) bytes: u64,
+    pub(crate) connections: u32,
+    /// Of a run.
+    pub(crate) seconds: u32,
+    pub(crate) aims: &'static [Aim],
+}
+
+/// A benchmark of a crate, in criterion's own harness.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) package: &'static str,
+    pub(crate) bench: &'static str,
+    /// Nanoseconds that the median of a benchmark shall take, by its id.
+    pub(crate) aim: (&'static str, Bound),
+}
+
+impl Scenario {
+    pub(crate) fn packages(&self) -> Vec<Package> {
+        match &self.kind {
+            Kind::Criterion(_) => Vec::new(),
+            Kind::Served(served) => {
+                let subjects = [served.ours].into_iter().chain(served.peers.iter().copied());
+                subjects.flat_map(|subject| subject.packages).copied().chain([WRK]).collect()
+            }
+        }
+    }
+}
+
+/// What `--scenario` takes.
+pub(crate) fn names() -> [&'static str; ALL.len()] {
+    ALL.map(|scenario| scenario.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_and_aims_are_of_peers() {
+        let mut names = names().to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        for scenario in ALL {
+            let Kind::Served(served) = &scenario.kind else { continue };
+            for aim in served.aims {
+                assert!(served.peers.iter().any(|peer| peer.name == aim.peer), "{}", scenario.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The router by itself, without a server: `host/benches/router.rs`.
+
+use super::{Bench, Kind, Scenario};
+use crate::aim::Bound;
+
+pub(crate) static ROUTE_MATCH: Scenario = Scenario {
+    name: "route-match",
+    about: "the router's own benchmark",
+    kind: Kind::Criterion(Bench {
+        package: "patchboard",
+        bench: "router",
+        aim: ("parse and find/1000", Bound::AtMost(300.0)),
+    }),
+};

@@ -1,0 +1,119 @@
+//! Servers that take part, a file each. A subject says what it needs installed, and
+//! starts on a free port, with as many threads or workers as the others.
+
+pub(crate) mod nginx;
+pub(crate) mod patchboard;
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::options::AccessLog;
+use crate::tool::Package;
+
+/// Threads or workers that each subject has.
+pub(crate) const WORKERS: usize = 2;
+
+/// How long a subject may take to listen, to answer, and to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server that can be started.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) packages: &'static [Package],
+    pub(crate) start: fn(&Setting<'_>) -> Result<Running>,
+}
+
+/// What a subject is started with.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    /// Our own server.
+    pub(crate) server: &'a Path,
+    /// A folder for the subject's own files.
+    pub(crate) folder: PathBuf,
+    /// The folder it serves.
+    pub(crate) site: PathBuf,
+    pub(crate) access_log: AccessLog,
+}
+
+/// A server that runs until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Running {
+    /// Starts `command`, which will listen on `address`, and waits until it does.
+    pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).spawn().context("could not start the program")?;
+        let mut running = Self { child, address };
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = running.child.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            if Instant::now() > deadline {
+                bail!("it does not listen on {address}");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(running)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The process that all others of the subject come from.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether `path` is answered with 200 and a body of so many bytes, so that all
+    /// subjects are known to do the same work.
+    pub(crate) fn expect(&self, path: &str, bytes: u64) -> Result<()> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)?;
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response)?;
+        let end = response.windows(4).position(|four| four == b"\r\n\r\n").context("it sent no head")?;
+        let body = (response.len() - end - 4) as u64;
+        if !response.starts_with(b"HTTP/1.1 200 ") || body != bytes {
+            let head = String::from_utf8_lossy(response.get(..end).unwrap_or_default());
+            bail!("GET {path} was to give {bytes} bytes, but gave {body} with this head:\n{head}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where nobody can be told of a failure; at the worst it is killed.
+        kill_process(Pid::from_child(&self.child), Signal::TERM).ok();
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                self.child.kill().ok();
+                self.child.wait().ok();
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// An address for servers that cannot take port 0 and say which they got. Somebody
+/// else might take it meanwhile; the subject then fails to start.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("could not find a free port")?;
+    Ok(listener.local_addr()?)
+}
