@@ -104,7 +104,7 @@ impl Dispatch {
             route: notes.route,
             complete: false,
         });
-        let log = record.map(|record| (self.access_log.clone(), record));
+        let log = record.map(|record| Box::new((self.access_log.clone(), record)));
         Ok(response.map(|body| LoggedBody { body, log, start }))
     }
 
@@ -177,7 +177,9 @@ impl Dispatch {
                     request_id: request_id.clone(),
                 };
                 let accepted = handler.compression().map(|_| call.request.headers().clone());
-                match core.call(handler, call).await {
+                // Boxed, so that requests for files, whose future is small without
+                // it, do not copy the room for it about.
+                match Box::pin(core.call(handler, call)).await {
                     Ok(response) => match (handler.compression(), accepted) {
                         (Some(config), Some(accepted)) => compress(&accepted, response, config),
                         _ => response,
@@ -209,7 +211,10 @@ impl Dispatch {
         let mut id = self.next_id.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        format!("{:016x}", id ^ (id >> 31)).into()
+        id ^= id >> 31;
+        let mut text = String::with_capacity(16);
+        text.extend((0..16).rev().filter_map(|digit| char::from_digit((id >> (4 * digit)) as u32 & 15, 16)));
+        text.into()
     }
 }
 
@@ -276,7 +281,7 @@ fn with_allow(code: StatusCode, methods: &[Method]) -> Response<Body> {
 #[derive(Debug)]
 pub struct LoggedBody {
     body: Body,
-    log: Option<(AccessLog, AccessRecord)>,
+    log: Option<Box<(AccessLog, AccessRecord)>>,
     start: Instant,
 }
 
@@ -290,7 +295,7 @@ impl http_body::Body for LoggedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         let ended = self.body.is_end_stream();
-        if let Some((_, record)) = &mut self.log {
+        if let Some((_, record)) = self.log.as_deref_mut() {
             match &frame {
                 Some(Ok(frame)) => {
                     record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -317,7 +322,7 @@ impl http_body::Body for LoggedBody {
 
 impl Drop for LoggedBody {
     fn drop(&mut self) {
-        if let Some((log, mut record)) = self.log.take() {
+        if let Some((log, mut record)) = self.log.take().map(|log| *log) {
             // hyper does not read a body that is empty or that answers HEAD.
             record.complete |= self.body.is_end_stream() || record.method == Method::HEAD;
             record.duration = self.start.elapsed();

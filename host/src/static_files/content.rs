@@ -20,6 +20,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use rustix::io::{Errno, retry_on_intr};
+use smallvec::SmallVec;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::ServeError;
@@ -43,6 +44,9 @@ pub(super) enum Piece {
     Bytes(Bytes),
     File(Part),
 }
+
+/// A whole file or a range of it is one piece, and takes no allocation.
+pub(super) type Pieces = SmallVec<[Piece; 1]>;
 
 /// Reads a file whole. Short reads of [`Access::Cached`] are not gone on with.
 pub(super) fn whole(file: &File, length: u64, access: Access) -> Result<Bytes, ServeError> {

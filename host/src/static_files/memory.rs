@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use super::encoding::Coding;
 use super::path::FilePath;
@@ -67,11 +69,11 @@ pub(super) struct Kept {
 
 /// What a file is kept under.
 #[derive(Debug)]
-pub(super) struct Key(Vec<u8>);
+pub(super) struct Key(SmallVec<[u8; 64]>);
 
 impl Key {
     pub(super) fn new(mount: u32, path: &FilePath, coding: Option<Coding>) -> Self {
-        let mut key = Vec::with_capacity(path.as_bytes().len() + 5);
+        let mut key = SmallVec::with_capacity(path.as_bytes().len() + 5);
         key.extend_from_slice(&mount.to_le_bytes());
         key.push(coding.map_or(0, |coding| coding as u8 + 1));
         key.extend_from_slice(path.as_bytes());
@@ -128,7 +130,6 @@ type Map<V> = HashMap<Arc<[u8]>, Arc<Item<V>>>;
 #[derive(Debug)]
 pub(super) struct Shelf<V> {
     shards: Box<[Shard<V>]>,
-    hasher: RandomState,
     /// Limits of a shard.
     items: usize,
     bytes: u64,
@@ -154,14 +155,15 @@ impl<V> Shelf<V> {
         let shard = || Shard { map: ArcSwap::default(), writer: Mutex::new(()), age: AtomicU64::new(0) };
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
             items: items.div_ceil(SHARDS),
             bytes: bytes / SHARDS as u64,
         }
     }
 
     fn shard(&self, key: &Key) -> Option<&Shard<V>> {
-        self.shards.get(self.hasher.hash_one(&key.0) as usize % SHARDS)
+        // Who could choose names of files that all fall to one shard gains nothing
+        // but less room for them; the maps hash with a secret.
+        self.shards.get((FxBuildHasher.hash_one(&key.0) >> 32) as usize % SHARDS)
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<Arc<V>> {
@@ -191,7 +193,7 @@ impl<V> Shelf<V> {
             bytes -= map.remove(&oldest).map_or(0, |item| item.weight);
         }
         let used = AtomicU64::new(shard.age.fetch_add(1, Ordering::Relaxed) + 1);
-        map.insert(key.0.into(), Arc::new(Item { value: Arc::new(value), weight, used }));
+        map.insert(key.0.as_slice().into(), Arc::new(Item { value: Arc::new(value), weight, used }));
         shard.map.store(Arc::new(map));
     }
 
@@ -218,7 +220,7 @@ mod tests {
     use super::*;
 
     fn key(n: usize) -> Key {
-        Key(n.to_le_bytes().to_vec())
+        Key(SmallVec::from_slice(&n.to_le_bytes()))
     }
 
     #[test]

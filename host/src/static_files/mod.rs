@@ -158,7 +158,8 @@ impl Mount {
             Asked { method, path: path.ok(), trailing_slash, uri: &request.uri, headers: &request.headers };
         let response = match self.inner.answer(&asked, Access::Cached) {
             Ok(response) => response,
-            Err(ServeError::WouldBlock) => self.serve_blocking(&asked).await,
+            // Boxed, for it is rare, and the room for it would be copied about.
+            Err(ServeError::WouldBlock) => Box::pin(self.serve_blocking(&asked)).await,
             Err(error) => self.inner.refuse(&request.uri, &error),
         };
         match &self.inner.config.compression {

@@ -128,7 +128,7 @@ impl Root {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         #[cfg(not(target_os = "linux"))]
         let flags = READ;
-        Ok(Stamp::of(&File::from(self.look_up(path, flags, access)?).metadata()?))
+        Ok(Stamp::of_stat(&rustix::fs::fstat(self.look_up(path, flags, access)?)?))
     }
 
     fn look_up(&self, path: &FilePath, flags: OFlags, access: Access) -> Result<OwnedFd, ServeError> {

@@ -63,8 +63,10 @@ impl Hidden {
 impl FilePath {
     /// Refuses what cannot be, or must not be asked for as, a file name.
     pub(super) fn parse<S: AsRef<[u8]>>(segments: &[S], hidden: &Hidden) -> Result<Self, ServeError> {
-        let mut joined =
-            Vec::with_capacity(segments.iter().map(|segment| segment.as_ref().len() + 1).sum::<usize>() + 1);
+        // With a slash or the final NUL after each, exactly: a C string has no room to
+        // spare, and would be moved.
+        let length: usize = segments.iter().map(|segment| segment.as_ref().len() + 1).sum();
+        let mut joined = Vec::with_capacity(length.max(2));
         for segment in segments.iter().map(AsRef::as_ref) {
             if matches!(segment, b"" | b"." | b"..") || segment.contains(&b'/') || hidden.hides(segment) {
                 return Err(ServeError::NotFound);

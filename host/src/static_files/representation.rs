@@ -101,11 +101,14 @@ impl Finder<'_> {
         path: &FilePath,
         request: &HeaderMap,
     ) -> Result<Representation, ServeError> {
-        let media_type = match &source {
-            Source::Memory(kept) => kept.facts.media_type.clone(),
-            Source::Disk(_) => media_type::of(path.extension()),
+        let (media_type, varies) = match &source {
+            Source::Memory(kept) => (kept.facts.media_type.clone(), kept.facts.varies),
+            Source::Disk(_) => {
+                let media_type = media_type::of(path.extension());
+                let varies = !self.siblings.is_empty() && !media_type::is_compressed(&media_type);
+                (media_type, varies)
+            }
         };
-        let varies = !self.siblings.is_empty() && !media_type::is_compressed(&media_type);
         if varies {
             let original = source.stamp();
             for coding in encoding::accepted(request, self.siblings) {

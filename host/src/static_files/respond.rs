@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use http::header::{CACHE_CONTROL, RANGE};
 use http::{HeaderValue, Response, StatusCode};
+use smallvec::smallvec;
 
 use super::conditional::{self, Verdict};
-use super::content::{self, Piece, WHOLE_BYTES};
+use super::content::{self, Piece, Pieces, WHOLE_BYTES};
 use super::error::ServeError;
 use super::method::ReadMethod;
 use super::open::Access;
@@ -62,14 +63,14 @@ fn send_content(
         Selection::Unsatisfiable => return head::unsatisfiable(length),
         Selection::Whole => {
             let all = range::Part { start: 0, end: length };
-            (StatusCode::OK, facts.media_type.clone(), vec![Piece::File(all)])
+            (StatusCode::OK, facts.media_type.clone(), smallvec![Piece::File(all)])
         }
         Selection::One(part) => {
-            (StatusCode::PARTIAL_CONTENT, facts.media_type.clone(), vec![Piece::File(*part)])
+            (StatusCode::PARTIAL_CONTENT, facts.media_type.clone(), smallvec![Piece::File(*part)])
         }
         Selection::Several(parts) => {
             let (media_type, pieces) = head::multipart(&facts, parts, length)?;
-            (StatusCode::PARTIAL_CONTENT, media_type, pieces)
+            (StatusCode::PARTIAL_CONTENT, media_type, Pieces::from(pieces))
         }
     };
     let sent = pieces.iter().map(Piece::length).sum();
