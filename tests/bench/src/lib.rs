@@ -45,6 +45,10 @@ use self::scenarios::{Kind, Scenario};
 pub struct Tools<'a> {
     /// The server, a release build.
     pub server: PathBuf,
+    /// `patchboard-native`, likewise.
+    pub native: PathBuf,
+    /// The folders that the components are in.
+    pub components: Vec<PathBuf>,
     /// Where the benchmark may put its files.
     pub folder: PathBuf,
     /// A cargo for this workspace.

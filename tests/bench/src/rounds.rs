@@ -70,7 +70,14 @@ fn start(served: &Served, options: &Options, tools: &Tools<'_>) -> Result<Vec<Co
         let folder = tools.folder.join(subject.name);
         fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
         let site = (served.site)(&tools.folder)?;
-        let setting = Setting { server: &tools.server, folder, site, access_log: options.access_log };
+        let setting = Setting {
+            server: &tools.server,
+            native: &tools.native,
+            components: &tools.components,
+            folder,
+            site,
+            access_log: options.access_log,
+        };
         let running =
             (subject.start)(&setting).with_context(|| format!("could not start {}", subject.name))?;
         let url = format!("http://{}{}", running.address(), served.path);

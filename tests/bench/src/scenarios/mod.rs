@@ -1,6 +1,7 @@
 //! Scenarios: a file each, or one for some that differ in a number only. A new one
 //! is added to [`ALL`].
 
+mod hello;
 mod route_match;
 mod static_files;
 
@@ -14,7 +15,10 @@ use crate::tool::Package;
 use crate::wrk::WRK;
 
 /// In the order they are run in.
-pub(crate) static ALL: [&Scenario; 4] = [
+pub(crate) static ALL: [&Scenario; 7] = [
+    &hello::HELLO,
+    &hello::HELLO_FRESH,
+    &hello::HELLO_0_3,
     &static_files::STATIC_1K,
     &static_files::STATIC_100K,
     &static_files::STATIC_100M,

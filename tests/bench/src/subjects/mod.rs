@@ -1,6 +1,7 @@
 //! Servers that take part, a file each. A subject says what it needs installed, and
 //! starts on a free port, with as many threads or workers as the others.
 
+pub(crate) mod native;
 pub(crate) mod nginx;
 pub(crate) mod patchboard;
 
@@ -36,6 +37,10 @@ pub(crate) struct Subject {
 pub(crate) struct Setting<'a> {
     /// Our own server.
     pub(crate) server: &'a Path,
+    /// `patchboard-native`.
+    pub(crate) native: &'a Path,
+    /// The folders that the components are in.
+    pub(crate) components: &'a [PathBuf],
     /// A folder for the subject's own files.
     pub(crate) folder: PathBuf,
     /// The folder it serves.

@@ -8,9 +8,43 @@ use anyhow::{Context, Result};
 use super::{Running, Setting, Subject, WORKERS, free_address};
 
 /// With one static mount, and its defaults otherwise.
-pub(crate) const STATIC: Subject = Subject { name: "patchboard", packages: &[], start };
+pub(crate) const STATIC: Subject = Subject { name: "patchboard", packages: &[], start: serve_files };
 
-fn start(setting: &Setting<'_>) -> Result<Running> {
+/// `hello` in our own world, all calls in one instance a core: the default.
+pub(crate) const HELLO: Subject =
+    Subject { name: "patchboard", packages: &[], start: |setting| serve_hello(setting, "hello", "shared") };
+
+/// Likewise, with a fresh instance for every call.
+pub(crate) const HELLO_FRESH: Subject =
+    Subject { name: "patchboard", packages: &[], start: |setting| serve_hello(setting, "hello", "request") };
+
+/// The same source for `wasi:http/service@0.3`, as it is by default.
+pub(crate) const HELLO_0_3: Subject = Subject {
+    name: "patchboard",
+    packages: &[],
+    start: |setting| serve_hello(setting, "hello-wasi-http", "shared"),
+};
+
+fn serve_files(setting: &Setting<'_>) -> Result<Running> {
+    let site = &setting.site;
+    serve(setting, &format!("[[static]]\nprefix = \"/\"\ndir = {site:?}\n"))
+}
+
+/// Serves one component at `/`.
+fn serve_hello(setting: &Setting<'_>, component: &str, isolation: &str) -> Result<Running> {
+    let handlers = setting.folder.join("handlers");
+    fs::create_dir_all(&handlers).context("could not create a folder")?;
+    for old in fs::read_dir(&handlers)? {
+        fs::remove_file(old?.path())?;
+    }
+    let mut built = setting.components.iter().map(|folder| folder.join(format!("{component}.wasm")));
+    let from = built.find(|file| file.is_file()).with_context(|| format!("{component} is not built"))?;
+    fs::copy(&from, handlers.join("hello.wasm"))
+        .with_context(|| format!("could not copy {}", from.display()))?;
+    serve(setting, &format!("[handlers.hello]\nroutes = [\"GET /\"]\nisolation = \"{isolation}\"\n"))
+}
+
+fn serve(setting: &Setting<'_>, tables: &str) -> Result<Running> {
     let handlers = setting.folder.join("handlers");
     fs::create_dir_all(&handlers).context("could not create a folder")?;
     let file = setting.folder.join("patchboard.toml");
@@ -20,11 +54,8 @@ fn start(setting: &Setting<'_>) -> Result<Running> {
          access_log = \"{log}\"\n\
          handlers = {handlers:?}\n\
          \n\
-         [[static]]\n\
-         prefix = \"/\"\n\
-         dir = {site:?}\n",
+         {tables}",
         log = setting.access_log.choose("text", "off"),
-        site = setting.site,
     );
     fs::write(&file, config).with_context(|| format!("could not write {}", file.display()))?;
     let address = free_address()?;
