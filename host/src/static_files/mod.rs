@@ -17,9 +17,10 @@
 //! `representation` joins steps 3 and 5, `respond` steps 6 to 9.
 //!
 //! What finds nothing goes to `fallback`. The steps are first taken on the spot,
-//! where only what the kernel has in memory is asked for and nothing can wait;
-//! what is not in memory takes them again on a blocking thread. The text of
-//! error bodies without a page of their own is left to `dispatch`.
+//! where only what the kernel has in memory is asked for and nothing can wait (but
+//! for `Root::surely_holds`, hardly ever); what is not in memory takes them again
+//! on a blocking thread. The text of error bodies without a page of their own is
+//! left to `dispatch`.
 
 mod conditional;
 mod config;

@@ -118,6 +118,11 @@ impl FilePath {
         self.0.to_bytes() == b"."
     }
 
+    /// Whether this is one name in the root.
+    pub(super) fn is_name(&self) -> bool {
+        !self.is_root() && !self.0.to_bytes().contains(&b'/')
+    }
+
     /// The whole path, `.` for the root.
     pub(super) fn as_c_str(&self) -> &CStr {
         &self.0

@@ -78,6 +78,9 @@ impl Finder<'_> {
     pub(super) fn find(&self, path: &FilePath, coding: Option<Coding>) -> Result<Found, ServeError> {
         let key = Key::new(self.mount, path, coding);
         if let Some(kept) = self.memory.get(&key) {
+            if self.root.surely_holds(path, &kept.stamp) {
+                return Ok(Found::File(Source::Memory(kept)));
+            }
             match self.root.stamp(path, self.access) {
                 Ok(stamp) if stamp == kept.stamp => return Ok(Found::File(Source::Memory(kept))),
                 Ok(_) => {}

@@ -58,6 +58,21 @@ async fn a_file_that_was_replaced_moved_or_removed_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_link_in_place_of_a_hot_file_is_not_followed() {
+    for site in Site::each() {
+        site.write("a.txt", "a");
+        for _ in 0..4 {
+            assert_eq!(body(&site, "/files/a.txt").await, "a");
+        }
+        // To the very same file, whose stamp only a look at the link itself tells apart.
+        fs::rename(site.path("a.txt"), site.path("b.txt")).unwrap();
+        symlink("b.txt", site.path("a.txt")).unwrap();
+        assert_eq!(site.status("/files/a.txt").await, 404, "{:?}", site.resolver);
+        assert_eq!(body(&site, "/files/b.txt").await, "a");
+    }
+}
+
+#[tokio::test]
 async fn a_time_that_is_set_back_does_not_hide_an_edit() {
     let site = Site::new();
     site.write("a.txt", "old");
