@@ -184,6 +184,7 @@ fn compiled_code_is_kept_where_only_this_user_may_write() {
 }
 
 /// The compiled code in a cache.
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
