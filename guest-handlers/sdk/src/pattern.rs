@@ -43,7 +43,20 @@ pub(crate) enum Segment<'a> {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Part<'a> {
     Text(String),
+    /// `{name}`.
     Parameter(&'a str),
+    /// With a type or a regex.
+    Typed(&'a str),
+}
+
+impl<'a> Part<'a> {
+    /// The name of a parameter.
+    pub(crate) fn name(&self) -> Option<&'a str> {
+        match self {
+            Self::Text(_) => None,
+            Self::Parameter(name) | Self::Typed(name) => Some(name),
+        }
+    }
 }
 
 /// The segments of a pattern.
@@ -52,8 +65,6 @@ pub(crate) fn segments(pattern: &str) -> Vec<Segment<'_>> {
     let mut segments = Vec::new();
     let mut parts = Vec::new();
     let mut text = String::new();
-    // Whether a parameter of the segment has more than a name.
-    let mut is_typed = false;
     while let Some(c) = rest.chars().next() {
         let (after, inside) = match c {
             '{' | '}' if rest[1..].starts_with(c) => (&rest[2..], None),
@@ -64,19 +75,21 @@ pub(crate) fn segments(pattern: &str) -> Vec<Segment<'_>> {
             _ => (&rest[c.len_utf8()..], None),
         };
         match (c, inside) {
-            ('/', _) => segments.push(segment(&mut parts, &mut text, &mut is_typed)),
+            ('/', _) => segments.push(segment(&mut parts, &mut text)),
             (_, Some(inside)) => {
                 if !text.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut text)));
                 }
-                is_typed |= inside.contains(':');
-                parts.push(Part::Parameter(inside.split_once(':').map_or(inside, |(name, _)| name)));
+                parts.push(match inside.split_once(':') {
+                    Some((name, _)) => Part::Typed(name),
+                    None => Part::Parameter(inside),
+                });
             }
             (c, None) => text.push(c),
         }
         rest = after;
     }
-    segments.push(segment(&mut parts, &mut text, &mut is_typed));
+    segments.push(segment(&mut parts, &mut text));
     segments
 }
 
@@ -97,9 +110,8 @@ fn closing(text: &str) -> Option<usize> {
     })
 }
 
-fn segment<'a>(parts: &mut Vec<Part<'a>>, text: &mut String, is_typed: &mut bool) -> Segment<'a> {
+fn segment<'a>(parts: &mut Vec<Part<'a>>, text: &mut String) -> Segment<'a> {
     let (mut parts, text) = (std::mem::take(parts), std::mem::take(text));
-    let is_typed = std::mem::take(is_typed);
     if parts.is_empty() {
         return Segment::Literal(text);
     }
@@ -108,7 +120,7 @@ fn segment<'a>(parts: &mut Vec<Part<'a>>, text: &mut String, is_typed: &mut bool
     }
     match parts.as_slice() {
         [Part::Parameter(name)] if name.starts_with('*') => Segment::Tail(&name[1..]),
-        [Part::Parameter(name)] if !is_typed => Segment::Parameter(name),
+        [Part::Parameter(name)] => Segment::Parameter(name),
         _ => Segment::Shape(parts),
     }
 }
@@ -131,7 +143,8 @@ mod tests {
                 .iter()
                 .map(|part| match part {
                     Part::Text(text) => text.clone(),
-                    Part::Parameter(name) => format!("<{name}:>"),
+                    Part::Parameter(name) => format!("<{name}>"),
+                    Part::Typed(name) => format!("<{name}:>"),
                 })
                 .collect(),
         }
@@ -145,9 +158,9 @@ mod tests {
             ("/demo1/{name}", &["demo1", "<name>"]),
             ("/s p/\u{fc}/{*rest}", &["s p", "\u{fc}", "<*rest>"]),
             ("/{id:int}/{y:[0-9]{4}/x}", &["<id:>", "<y:>"]),
-            ("/{y}-{m}/p-{n}.png", &["<y:>-<m:>", "p-<n:>.png"]),
+            ("/{y}-{m:int}/p-{n}.png", &["<y>-<m:>", "p-<n>.png"]),
             (r"/{a:\{+}/b", &["<a:>", "b"]),
-            ("/{{a}}/{{{b}}}", &["{a}", "{<b:>}"]),
+            ("/{{a}}/{{{b}}}", &["{a}", "{<b>}"]),
             ("/{a", &["{a"]),
         ] {
             assert_eq!(segments(pattern).iter().map(text).collect::<Vec<_>>(), expected, "{pattern}");

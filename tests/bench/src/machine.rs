@@ -11,7 +11,8 @@ use crate::wrk::WRK;
 pub(crate) fn describe() -> String {
     let mut lines = vec![format!("- {}", cpu())];
     if let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") {
-        lines.push(format!("- Linux {}", release.trim()));
+        // What follows the version is the distributor's.
+        lines.push(format!("- Linux {}", release.trim().split('-').next().unwrap_or_default()));
     }
     let versions = [
         version(Command::new("rustc").arg("--version")),

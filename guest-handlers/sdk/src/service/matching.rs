@@ -68,25 +68,26 @@ pub(super) fn matching<'c>(candidates: &'c [Candidate], path: &str) -> Vec<(&'c 
     matching
 }
 
-/// Shares `text` among `parts`, as much as can be to the first.
+/// Shares `text` among `parts`: as much as can be to the first, but as little as can be
+/// to one with a type or regex, since that hardly takes what follows it.
 fn split(parts: &[Part<'static>], text: &str, parameters: &mut Vec<Parameter>) -> bool {
-    match parts {
-        [] => text.is_empty(),
-        [Part::Text(literal), rest @ ..] => {
+    let Some((part, rest)) = parts.split_first() else { return text.is_empty() };
+    let ends = || text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let mut take = |name: &str, end: usize| {
+        let before = parameters.len();
+        parameters.push((name.to_owned(), text[..end].to_owned()));
+        let fits = split(rest, &text[end..], parameters);
+        if !fits {
+            parameters.truncate(before);
+        }
+        fits
+    };
+    match part {
+        Part::Text(literal) => {
             text.strip_prefix(literal.as_str()).is_some_and(|text| split(rest, text, parameters))
         }
-        [Part::Parameter(name), rest @ ..] => {
-            let before = parameters.len();
-            let ends = text.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
-            for end in ends {
-                parameters.push(((*name).to_owned(), text[..end].to_owned()));
-                if split(rest, &text[end..], parameters) {
-                    return true;
-                }
-                parameters.truncate(before);
-            }
-            false
-        }
+        Part::Parameter(name) => ends().rev().any(|end| take(name, end)),
+        Part::Typed(name) => ends().any(|end| take(name, end)),
     }
 }
 
@@ -107,13 +108,22 @@ mod tests {
 
     #[test]
     fn the_more_specific_goes_first() {
-        let candidates =
-            candidates(&["/{*all}", "/a/{x}", "/a/{n:int}", "/a/b", "/{y}-{m}.png", "/{{a}}", "/a/"]);
+        let candidates = candidates(&[
+            "/{*all}",
+            "/a/{x}",
+            "/a/{n:int}",
+            "/a/b",
+            "/{y}-{m}.png",
+            "/{y:int}-{t}.html",
+            "/{{a}}",
+            "/a/",
+        ]);
         for (path, expected) in [
             ("/a/b", &["/a/b []", "/a/{n:int} [n=b]", "/a/{x} [x=b]", "/{*all} [all=a/b]"][..]),
             ("/a/", &["/a/ []", "/{*all} [all=a/]"]),
             ("/a%2Fb", &["/{*all} [all=a/b]"]),
             ("/1-2-3.png", &["/{y}-{m}.png [y=1-2 m=3]", "/{*all} [all=1-2-3.png]"]),
+            ("/1-2-3.html", &["/{y:int}-{t}.html [y=1 t=2-3]", "/{*all} [all=1-2-3.html]"]),
             ("/-2.png", &["/{*all} [all=-2.png]"]),
             ("/%7Ba%7D", &["/{{a}} []", "/{*all} [all={a}]"]),
             ("/", &["/{*all} [all=]"]),

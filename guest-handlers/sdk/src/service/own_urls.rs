@@ -41,7 +41,7 @@ pub(crate) fn url_for(
                 for part in parts {
                     match part {
                         Part::Text(text) => url.extend(encode(text)),
-                        Part::Parameter(name) => url.extend(encode(filled(name)?)),
+                        Part::Parameter(name) | Part::Typed(name) => url.extend(encode(filled(name)?)),
                     }
                 }
             }
@@ -69,6 +69,6 @@ fn has(segment: &Segment<'_>, name: &str) -> bool {
     match segment {
         Segment::Literal(_) => false,
         Segment::Parameter(known) | Segment::Tail(known) => *known == name,
-        Segment::Shape(parts) => parts.contains(&Part::Parameter(name)),
+        Segment::Shape(parts) => parts.iter().any(|part| part.name() == Some(name)),
     }
 }

@@ -11,7 +11,7 @@
 //! router and is left out: a handler takes `Option<Path<…>>`, or reads
 //! `Route::parameters`; with a plain `Path` the answer is 404, as axum's own.
 
-use crate::pattern::{self, Part, Segment};
+use crate::pattern::{self, Segment};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
@@ -141,7 +141,7 @@ impl<'a> Place<'a> {
             Segment::Parameter(name) => Some(Self::Parameter(name)),
             Segment::Tail(name) => Some(Self::Tail(name)),
             Segment::Shape(parts) => match parts.as_slice() {
-                [Part::Parameter(name)] => Some(Self::Parameter(name)),
+                [part] => part.name().map(Self::Parameter),
                 _ => None,
             },
         }
