@@ -27,7 +27,7 @@ pub struct Options {
     pub(crate) rounds: u32,
     /// Discard a run in which other programs took more per cent of all CPU time. The kernel counts
     /// this in ticks, so a run of seconds may be off by a few per cent
-    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
     pub(crate) others: f64,
     /// Seconds of load in each run [default: the scenario's own]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

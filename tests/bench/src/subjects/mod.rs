@@ -116,6 +116,16 @@ impl Drop for Running {
     }
 }
 
+/// `program` as a process that ends with this one, however this one ends; where
+/// util-linux has no `setpriv`, only if it ends in an orderly way.
+pub(crate) fn command(program: &Path) -> Command {
+    const SETPRIV: Package = Package { name: "util-linux", program: "setpriv" };
+    let Some(setpriv) = SETPRIV.find() else { return Command::new(program) };
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+    command
+}
+
 /// An address for servers that cannot take port 0 and say which they got. Somebody
 /// else might take it meanwhile; the subject then fails to start.
 pub(crate) fn free_address() -> Result<SocketAddr> {

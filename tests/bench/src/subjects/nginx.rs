@@ -2,11 +2,11 @@
 //! Debian configures it.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result};
 
-use super::{Running, Setting, Subject, WORKERS, free_address};
+use super::{Running, Setting, Subject, WORKERS, command, free_address};
 use crate::tool::Package;
 
 pub(crate) const NGINX: Package = Package { name: "nginx", program: "nginx" };
@@ -31,7 +31,7 @@ fn start(setting: &Setting<'_>, sendfile: &str) -> Result<Running> {
         .replace("{site}", &setting.site.to_string_lossy());
     let file = setting.folder.join("nginx.conf");
     fs::write(&file, config).with_context(|| format!("could not write {}", file.display()))?;
-    let mut command = Command::new(NGINX.path()?);
+    let mut command = command(&NGINX.path()?);
     // The file for what happens before the configuration is read: with the default
     // one, which belongs to root, nginx warns of it.
     command.arg("-p").arg(&setting.folder).arg("-c").arg(file).args(["-e", "stderr"]);

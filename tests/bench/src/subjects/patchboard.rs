@@ -1,11 +1,11 @@
 //! Patchboard itself, as `patchboard serve` of a release build.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result};
 
-use super::{Running, Setting, Subject, WORKERS, free_address};
+use super::{Running, Setting, Subject, WORKERS, command, free_address};
 
 /// With one static mount, and its defaults otherwise.
 pub(crate) const STATIC: Subject = Subject { name: "patchboard", packages: &[], start: serve_files };
@@ -59,7 +59,7 @@ fn serve(setting: &Setting<'_>, tables: &str) -> Result<Running> {
     );
     fs::write(&file, config).with_context(|| format!("could not write {}", file.display()))?;
     let address = free_address()?;
-    let mut command = Command::new(setting.server);
+    let mut command = command(setting.server);
     command.args(["serve", "--log", "warn", "--listen", &address.to_string(), "--config"]).arg(file);
     // Variables of whoever runs the benchmark would win over the file.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PATCHBOARD_"))
