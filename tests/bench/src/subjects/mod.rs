@@ -58,6 +58,9 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `command`, which will listen on `address`, and waits until it does.
     pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Result<Self> {
+        // Whoever runs the benchmark may have asked for backtraces, which servers in
+        // production capture for no error.
+        command.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
         let child = command.stdin(Stdio::null()).spawn().context("could not start the program")?;
         let mut running = Self { child, address };
         let deadline = Instant::now() + PATIENCE;
