@@ -22,6 +22,7 @@ use wasmtime::component::Accessor;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
 
 use super::call::{self, Export};
+use super::collapse::turn;
 use super::component::Program;
 use super::engine::Engine;
 use super::inbox::Inbox;
@@ -218,7 +219,10 @@ async fn ended(handler: &Handler, status: &Status, inbox: &Inbox) {
         } else if status.is_retiring() || *superseded.borrow_and_update() {
             status.retire();
             inbox.close();
-            // What the guest still does after its last response.
+            // Most guests have done with their last response; to set a timer for them
+            // would wake the core's driver, at the price of a system call.
+            turn().await;
+            // What the others still do.
             tokio::time::sleep(GRACE).await;
             return;
         } else {
