@@ -66,6 +66,15 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
             #[unsafe(link_section = "patchboard:routes")]
             static RECORD: [u8; #record_len] = *#record;
 
+            fn wants() -> ::patchboard::__private::Wants {
+                #[allow(unused_imports, unused_mut)]
+                use ::patchboard::__private::{Known as _, Unknown as _};
+
+                let mut wants = ::patchboard::__private::Wants::Nothing;
+                #(wants = wants.max((&::patchboard::__private::Argument::<#arguments>::new()).wants());)*
+                wants
+            }
+
             fn call(request: ::patchboard::extract::Request) -> ::patchboard::__private::HandlerFuture {
                 ::std::boxed::Box::pin(async move { #body })
             }
@@ -75,6 +84,7 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
                     method: #method,
                     pattern: #pattern,
                     name: #name,
+                    wants,
                     call,
                 }
             }

@@ -74,6 +74,7 @@ mod service;
 pub mod testing;
 pub mod time;
 mod url;
+mod wants;
 
 pub use call::{RequestId, Route};
 pub use patchboard_macros::{delete, get, head, options, patch, post, put, route};
@@ -90,5 +91,6 @@ pub use http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri
 pub mod __private {
     pub use crate::call::reject;
     pub use crate::registry::{HandlerFuture, RouteEntry};
+    pub use crate::wants::{Argument, Known, Unknown, Wants};
     pub use inventory;
 }

@@ -4,6 +4,7 @@
 //! (`inventory`), so that no author has to list functions a second time. A
 //! component's `_initialize` runs them on wasm32-wasip2.
 
+use crate::wants::Wants;
 use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
@@ -21,6 +22,8 @@ pub struct RouteEntry {
     pub pattern: &'static str,
     /// The name, unique within the component.
     pub name: &'static str,
+    /// What its arguments want.
+    pub wants: fn() -> Wants,
     /// Runs the extractors, the handler, and the conversion of its answer.
     pub call: fn(Request) -> HandlerFuture,
 }

@@ -127,6 +127,16 @@ pub enum Isolation {
     Shared,
 }
 
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "request",
+            Self::Reuse => "reuse",
+            Self::Shared => "shared",
+        })
+    }
+}
+
 /// What a handler's calls may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

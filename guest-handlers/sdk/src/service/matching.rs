@@ -101,6 +101,7 @@ mod tests {
             method: "GET",
             pattern,
             name: "",
+            wants: || crate::wants::Wants::Nothing,
             call: |_| Box::pin(async { Response::default() }),
         };
         patterns.iter().map(|pattern| Candidate::new(Box::leak(Box::new(entry(pattern))))).collect()

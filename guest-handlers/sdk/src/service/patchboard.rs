@@ -17,6 +17,7 @@ use self::body::{incoming, outgoing};
 use crate::call::{RequestId, Route};
 use crate::registry;
 use crate::service::run::run;
+use crate::wants::Wants;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -45,14 +46,17 @@ async fn answer(request: wit::Request) -> Response {
     let Some(method) = parse_method(method) else {
         return StatusCode::NOT_IMPLEMENTED.into_response();
     };
-    let Some(uri) = parse_uri(scheme, authority, path_with_query) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
     let Some(entry) = choose::choose(registry::routes(), &route.name, &route.pattern, &method) else {
         eprintln!("no route {:?} for {method} {:?} in this component", route.name, route.pattern);
         return StatusCode::NOT_FOUND.into_response();
     };
+    if (entry.wants)() == Wants::Nothing {
+        return (entry.call)(Request::default()).await;
+    }
 
+    let Some(uri) = parse_uri(scheme, authority, path_with_query) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let mut request = Request::new(incoming::into_axum(body));
     *request.method_mut() = method;
     *request.uri_mut() = uri;

@@ -3,15 +3,22 @@
 use super::path;
 use crate::call::{Rejected, RequestId, Route};
 use crate::registry::RouteEntry;
+use crate::wants::Wants;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
 /// Calls the handler of `entry` for a request that has matched `route`.
 pub(super) async fn run(entry: &RouteEntry, mut request: Request, route: Route, id: RequestId) -> Response {
+    let wants = (entry.wants)();
+    if wants == Wants::Nothing {
+        return (entry.call)(Request::default()).await;
+    }
     let lacks_parameter = route.parameters().iter().any(|(_, value)| value.is_empty());
     let extensions = request.extensions_mut();
-    extensions.extend(path::extensions(route.pattern(), route.parameters()));
+    if wants == Wants::Path {
+        extensions.extend(path::extensions(route.pattern(), route.parameters()));
+    }
     extensions.insert(id);
     extensions.insert(route);
     // The host enforces the operator's limit; axum's own would come on top.

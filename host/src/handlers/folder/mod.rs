@@ -358,7 +358,7 @@ pub fn log_loaded(handler: &Handler) {
         handler = handler.name(),
         digest = handler.digest(),
         kind = %handler.kind(),
-        isolation = ?handler.isolation(),
+        isolation = %handler.isolation(),
         routes,
         "loaded"
     );

@@ -28,10 +28,17 @@ pub(super) fn choose<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wants::Wants;
     use axum::response::Response;
 
     fn entry(method: &'static str, pattern: &'static str, name: &'static str) -> RouteEntry {
-        RouteEntry { method, pattern, name, call: |_| Box::pin(async { Response::default() }) }
+        RouteEntry {
+            method,
+            pattern,
+            name,
+            wants: || Wants::Nothing,
+            call: |_| Box::pin(async { Response::default() }),
+        }
     }
 
     #[test]
