@@ -26,7 +26,8 @@ pub(crate) async fn answer(request: Request) -> Response {
 
 type Chosen = (&'static RouteEntry, Vec<(String, String)>);
 
-fn choose(path: &str, method: &Method) -> Result<Chosen, Box<Response>> {
+/// The route for a path, and its parameters; else the answer.
+pub(super) fn choose(path: &str, method: &Method) -> Result<Chosen, Box<Response>> {
     thread_local! {
         static CANDIDATES: Vec<Candidate> = registry::routes().map(Candidate::new).collect();
     }
