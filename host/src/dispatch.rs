@@ -212,9 +212,11 @@ impl Dispatch {
         id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         id ^= id >> 31;
-        let mut text = String::with_capacity(16);
-        text.extend((0..16).rev().filter_map(|digit| char::from_digit((id >> (4 * digit)) as u32 & 15, 16)));
-        text.into()
+        let digits: [u8; 16] = std::array::from_fn(|digit| {
+            let value = (id >> (60 - 4 * digit)) as usize & 15;
+            b"0123456789abcdef".get(value).copied().unwrap_or_default()
+        });
+        std::str::from_utf8(&digits).unwrap_or_default().into()
     }
 }
 

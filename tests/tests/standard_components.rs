@@ -34,8 +34,8 @@ fn they_answer_at_their_name_and_below() {
 #[test]
 fn their_kind_and_isolation_are_in_the_log() {
     let server = STANDARD.get();
-    server.log.wait_for_all(&["handler=\"p2-hello\"", "kind=wasi:http 0.2", "isolation=Request"]);
-    server.log.wait_for_all(&["handler=\"p3-hello\"", "kind=wasi:http 0.3", "isolation=Shared"]);
+    server.log.wait_for_all(&["handler=\"p2-hello\"", "kind=wasi:http 0.2", "isolation=request"]);
+    server.log.wait_for_all(&["handler=\"p3-hello\"", "kind=wasi:http 0.3", "isolation=shared"]);
 }
 
 #[test]

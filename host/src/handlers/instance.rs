@@ -36,8 +36,6 @@ use crate::body::Body;
 
 /// How long an instance that nobody uses any more may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long an idle instance is kept.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// A call as it goes to an instance.
 pub(super) struct Job {
@@ -150,7 +148,7 @@ pub(super) async fn run(
     let outcome = {
         let running = store.run_concurrent(async |accessor| serve(accessor, &export, &inbox).await);
         let mut running = pin!(running);
-        let mut ended = pin!(ended(&handler, &status, &inbox));
+        let mut ended = pin!(ended(&status, &inbox));
         poll_fn(|cx| {
             // Outside the event loop, which cannot be reached while a guest computes.
             if ended.as_mut().poll(cx).is_ready() {
@@ -204,8 +202,7 @@ async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wa
 }
 
 /// Resolves when the instance is of no use any more.
-async fn ended(handler: &Handler, status: &Status, inbox: &Inbox) {
-    let mut superseded = handler.watch_superseded();
+async fn ended(status: &Status, inbox: &Inbox) {
     loop {
         if status.has_abandoned() {
             // A call whose client has gone away mostly ends by itself, when it finds its
@@ -214,10 +211,7 @@ async fn ended(handler: &Handler, status: &Status, inbox: &Inbox) {
             if status.take_stuck() {
                 status.retire();
             }
-        } else if status.calls() > 0 {
-            status.changed().await;
-        } else if status.is_retiring() || *superseded.borrow_and_update() {
-            status.retire();
+        } else if status.is_retiring() && status.calls() == 0 {
             inbox.close();
             // Most guests have done with their last response; to set a timer for them
             // would wake the core's driver, at the price of a system call.
@@ -226,11 +220,7 @@ async fn ended(handler: &Handler, status: &Status, inbox: &Inbox) {
             tokio::time::sleep(GRACE).await;
             return;
         } else {
-            tokio::select! {
-                () = status.changed() => {}
-                _ = superseded.changed() => {}
-                () = tokio::time::sleep(IDLE) => status.retire(),
-            }
+            status.changed().await;
         }
     }
 }

@@ -2,19 +2,19 @@
 //! check, link, try.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::watch;
 
+use super::admission::Admission;
 use super::component::{self, Kind, Program};
 use super::engine::Engine;
 use super::instance;
 use super::log::LogLimit;
 use super::outbound::OutboundClient;
-use super::pool::Admission;
+
 use super::status::Status;
 use super::{Claim, Routes, section};
 use crate::config::{CompressionConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
@@ -37,7 +37,7 @@ pub struct Handler {
     outbound: Arc<[OriginPattern]>,
     log_limit: Arc<LogLimit>,
     admission: Admission,
-    superseded: watch::Sender<bool>,
+    superseded: AtomicBool,
 }
 
 /// Why a component cannot be loaded, and the routes it would have had.
@@ -100,7 +100,7 @@ impl Handler {
             outbound: config.outbound.clone().into(),
             log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
             admission: Admission::new(&limits),
-            superseded: watch::Sender::new(false),
+            superseded: AtomicBool::new(false),
             limits,
         });
         handler.trial(engine).map_err(|reason| fail(format!("does not start: {reason}")))?;
@@ -195,15 +195,11 @@ impl Handler {
 
     /// Tells the instances that another version, or none, took this one's place.
     pub(super) fn supersede(&self) {
-        self.superseded.send_replace(true);
+        self.superseded.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_superseded(&self) -> bool {
-        *self.superseded.borrow()
-    }
-
-    pub(super) fn watch_superseded(&self) -> watch::Receiver<bool> {
-        self.superseded.subscribe()
+        self.superseded.load(Ordering::Relaxed)
     }
 }
 

@@ -5,12 +5,14 @@
 //! core ([`pool`]); run calls in them ([`instance`], [`call`]) within the limits.
 //! Out: a response, or a [`CallError`]. The only module that names wasmtime.
 
+mod admission;
 mod bindings;
 mod blocking;
 mod call;
 mod code_cache;
 mod collapse;
 mod component;
+mod deadlines;
 mod engine;
 mod error;
 pub mod folder;

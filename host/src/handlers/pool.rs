@@ -4,23 +4,24 @@
 //! instance that takes calls (or a new one), the wait for its answer within
 //! `call_timeout`. Out: a response that holds permit and place until its body ends.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Response};
 use http_body::{Body as _, Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use rustc_hash::FxHashMap;
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio::time::Sleep;
 
 use super::collapse::collapse;
 use super::component::Kind;
+use super::deadlines::Deadlines;
 use super::engine::Engine;
 use super::inbox::Inbox;
 use super::instance::{self, Answer, CallHead, Job};
@@ -41,73 +42,70 @@ const SPARES: usize = 4;
 /// compute or trap.
 const ATTEMPTS: u32 = 16;
 
+/// How long an idle instance is kept.
+const IDLE: Duration = Duration::from_secs(30);
+/// How often instances are looked at, whether they are of use.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// A core's instances. Lives on the core's thread.
 #[derive(Debug)]
 pub struct Core {
     engine: Arc<Engine>,
     client: OnceCell<OutboundClient>,
-    instances: RefCell<HashMap<u64, Vec<Rc<Instance>>>>,
+    instances: RefCell<FxHashMap<u64, Vec<Rc<Instance>>>>,
+    deadlines: Deadlines,
+    spawned: Notify,
 }
 
 #[derive(Debug)]
 struct Instance {
+    handler: Arc<Handler>,
     inbox: Rc<Inbox>,
     status: Arc<Status>,
-    left: std::cell::Cell<u32>,
-}
-
-/// How many calls of a handler run and wait, on all cores together.
-#[derive(Debug)]
-pub(super) struct Admission {
-    permits: Arc<Semaphore>,
-    waiting: AtomicU32,
-}
-
-impl Admission {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let permits = Arc::new(Semaphore::new(limits.calls as usize));
-        Self { permits, waiting: AtomicU32::new(0) }
-    }
-
-    async fn admit(&self, limits: &Limits) -> Result<OwnedSemaphorePermit, CallError> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        let waiting = Waiting::new(&self.waiting);
-        if waiting.before >= limits.queue {
-            return Err(CallError::QueueFull);
-        }
-        let permit = self.permits.clone().acquire_owned();
-        match tokio::time::timeout(limits.queue_timeout, permit).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(CallError::Stopping),
-            Err(_) => Err(CallError::QueueTimeout(limits.queue_timeout)),
-        }
-    }
-}
-
-/// Counts a waiting call, also where it gives up.
-struct Waiting<'a> {
-    count: &'a AtomicU32,
-    before: u32,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicU32) -> Self {
-        Self { count, before: count.fetch_add(1, Ordering::Relaxed) }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// Calls it may still take.
+    left: Cell<u32>,
+    /// The calls that were left when it was last seen in use, and when that was.
+    used: Cell<(u32, Instant)>,
 }
 
 impl Core {
     /// A core without instances yet.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, client: OnceCell::new(), instances: RefCell::default() }
+        Self {
+            engine,
+            client: OnceCell::new(),
+            instances: RefCell::default(),
+            deadlines: Deadlines::default(),
+            spawned: Notify::new(),
+        }
+    }
+
+    /// Ends what takes too long, and instances that are of no use any more. To be run
+    /// beside the core's calls; never returns.
+    pub async fn watch(&self) {
+        let sweeps = async {
+            loop {
+                let idle = self.instances.borrow().is_empty();
+                if idle {
+                    self.spawned.notified().await;
+                }
+                tokio::time::sleep(SWEEP).await;
+                self.sweep(Instant::now());
+            }
+        };
+        tokio::join!(self.deadlines.watch(), sweeps);
+    }
+
+    fn sweep(&self, now: Instant) {
+        for instance in self.instances.borrow().values().flatten() {
+            let left = instance.left.get();
+            let (left_before, since) = instance.used.get();
+            if instance.status.calls() > 0 || left != left_before {
+                instance.used.set((left, now));
+            } else if instance.handler.is_superseded() || now.duration_since(since) >= IDLE {
+                instance.status.retire();
+            }
+        }
     }
 
     /// Calls `handler` on this core.
@@ -140,9 +138,8 @@ impl Core {
         let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
         for _ in 0..ATTEMPTS {
             let (answer, mut ticket) = self.send(handler, head.clone(), inbound);
-            let answer = match tokio::time::timeout_at(deadline, answer).await {
-                Ok(answer) => answer,
-                Err(_) => return Err(CallError::CallTimeout(limits.call_timeout)),
+            let Some(answer) = self.deadlines.within(deadline, answer).await else {
+                return Err(CallError::CallTimeout(limits.call_timeout));
             };
             let failure = match answer {
                 Ok(Answer::Response(mut response)) => {
@@ -218,8 +215,15 @@ impl Core {
         let client = self.client.get_or_init(|| OutboundClient::new(self.engine.self_address())).clone();
         let inbox = Rc::new(Inbox::default());
         let status = Arc::new(Status::new());
-        let left = std::cell::Cell::new(handler.limits().calls_per_instance);
-        let instance = Rc::new(Instance { inbox: inbox.clone(), status: status.clone(), left });
+        let left = handler.limits().calls_per_instance;
+        let instance = Rc::new(Instance {
+            handler: handler.clone(),
+            inbox: inbox.clone(),
+            status: status.clone(),
+            left: Cell::new(left),
+            used: Cell::new((left, Instant::now())),
+        });
+        self.spawned.notify_one();
         self.instances.borrow_mut().entry(handler.id()).or_default().push(instance.clone());
         let (core, handler) = (self.clone(), handler.clone());
         let live = self.engine.count_instance();

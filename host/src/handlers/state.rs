@@ -1,10 +1,10 @@
 //! What a store holds: the guest's WASI context, its limits, and its calls.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -28,7 +28,7 @@ pub(super) struct State {
     pub(super) memory: MemoryLimit,
     /// The calls whose guest task has started, by that task. Task ids are used
     /// again, so an entry goes with its call.
-    pub(super) calls: HashMap<GuestTaskId, Arc<CallRecord>>,
+    pub(super) calls: FxHashMap<GuestTaskId, Arc<CallRecord>>,
     /// The call that the last tick found on the stack.
     pub(super) interrupted: Option<GuestTaskId>,
     pub(super) status: Arc<Status>,
@@ -104,7 +104,7 @@ impl State {
             table: ResourceTable::new(),
             outbound: Outbound::new(handler.shared_name(), handler.outbound(), client.clone()),
             memory: MemoryLimit::new(handler.limits().memory_bytes),
-            calls: HashMap::new(),
+            calls: FxHashMap::default(),
             interrupted: None,
             status,
             handler: handler.shared_name(),

@@ -95,7 +95,8 @@ impl Status {
         self.busy.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until a call has begun or ended, or the instance is to retire.
+    /// Waits until a call has been abandoned, or the instance is to retire, or its last
+    /// call has ended since.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -141,10 +142,13 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.ended && !self.head.done.load(Ordering::Relaxed) {
+        let abandoned = !self.ended && !self.head.done.load(Ordering::Relaxed);
+        if abandoned {
             lock(&self.status.abandoned).push(self.head.clone());
         }
-        self.status.calls.fetch_sub(1, Ordering::Relaxed);
-        self.status.changed.notify_one();
+        let last = self.status.calls.fetch_sub(1, Ordering::Relaxed) == 1;
+        if abandoned || (last && self.status.is_retiring()) {
+            self.status.changed.notify_one();
+        }
     }
 }

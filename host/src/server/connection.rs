@@ -50,6 +50,7 @@ pub(super) async fn serve(
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
         draining = phases.wait_for(|phase| *phase != Phase::Serving) => {
             drop(draining);

@@ -99,6 +99,8 @@ async fn serve(
     dispatch: Arc<Dispatch>,
 ) {
     let core = Rc::new(handlers::Core::new(engine));
+    let watched = core.clone();
+    tokio::task::spawn_local(async move { watched.watch().await });
     let of_connections = phases.clone();
     loop {
         tokio::select! {
