@@ -9,6 +9,7 @@ use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, Poo
 
 use super::blocking;
 use super::code_cache;
+use super::compilers;
 use super::limits::TICK;
 use super::state::State;
 use crate::config::{self, Isolation};
@@ -62,6 +63,7 @@ impl Engine {
             .chain([config::Limits::default().memory_bytes])
             .max()
             .unwrap_or_default();
+        compilers::prepare();
         let (cache, no_cache) = code_cache::open(config.server.code_cache.as_deref());
         let (wasm, no_pool) = build(config.server.instances, memory_bytes, cache)?;
         let notices = no_cache.into_iter().chain(no_pool).collect();

@@ -11,6 +11,7 @@ mod blocking;
 mod call;
 mod code_cache;
 mod collapse;
+mod compilers;
 mod component;
 mod deadlines;
 mod engine;

@@ -7,12 +7,15 @@
 mod files;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
 use self::files::{Events, Stamp};
-use super::{Engine, Handler, Routes};
+use super::{Engine, Handler, Routes, compilers};
 use crate::config::{self, Config, HandlerConfig};
 use crate::site::{Current, Site, Taken};
 use crate::static_files::Mount;
@@ -113,8 +116,7 @@ impl Folder {
     }
 
     fn run(mut self, events: &Events, current: &Current) {
-        // Compiling must not take the cores from requests.
-        rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
+        compilers::step_back();
         let mut wait = POLL;
         loop {
             events.wait(wait);
@@ -292,18 +294,18 @@ impl Folder {
         files
     }
 
-    /// Loads several at once, since a compiler is slow to start on each alone.
+    /// As many at once as there are threads that compile.
     fn load_all(&self, files: &BTreeMap<String, Stamp>) -> Vec<Result<Arc<Handler>, Failure>> {
-        std::thread::scope(|scope| {
-            let loading: Vec<_> = files.keys().map(|name| scope.spawn(|| self.load_one(name))).collect();
-            loading
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|_| Err(Failure::panicked())))
-                .collect()
-        })
+        let names: Vec<&String> = files.keys().collect();
+        names.into_par_iter().map(|name| self.load_one(name)).collect()
     }
 
     fn load_one(&self, name: &str) -> Result<Arc<Handler>, Failure> {
+        // A bug that one component finds in the compiler is no reason to lose the others.
+        catch_unwind(AssertUnwindSafe(|| self.try_load(name))).unwrap_or_else(|_| Err(Failure::panicked()))
+    }
+
+    fn try_load(&self, name: &str) -> Result<Arc<Handler>, Failure> {
         let path = self.path(name);
         let fail = |reason: String| Failure { reason, claims: Routes::new() };
         let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
