@@ -48,3 +48,50 @@ fn connections_beyond_the_limit_wait_for_a_place() {
     third.reply().expect(200, "Hello, world");
     second.get("/").expect(200, "Hello, world");
 }
+
+#[test]
+fn eight_connections_that_stay_are_shared_evenly_by_the_cores() {
+    let server = Server::builder().server("cores = 2").demo("hello").start();
+    let mut connections: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for connection in &mut connections {
+        connection.get("/").expect(200, "Hello, world");
+    }
+    // Wherever they went: those that are left may well be one core's, and those that
+    // come next have to make up for it.
+    for place in [0, 2, 4] {
+        connections[place].send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        connections[place].rest();
+        connections[place] = server.connect();
+        connections[place].get("/").expect(200, "Hello, world");
+    }
+    let before = core_times(&server);
+    std::thread::scope(|scope| {
+        for connection in &mut connections {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    connection.get("/").expect(200, "Hello, world");
+                }
+            });
+        }
+    });
+    let used: Vec<_> = core_times(&server).iter().zip(before).map(|(after, before)| after - before).collect();
+    let [one, other] = used[..] else { panic!("two cores, but {used:?}") };
+    assert!(one.max(other) < 3 * one.min(other), "{used:?} ns of CPU time");
+}
+
+/// The CPU time of each core so far, in nanoseconds, as the kernel's scheduler has it.
+fn core_times(server: &Server) -> Vec<u64> {
+    let tasks = format!("/proc/{}/task", server.pid());
+    let mut times: Vec<_> = std::fs::read_dir(tasks)
+        .unwrap()
+        .map(|task| task.unwrap().path())
+        .filter_map(|task| {
+            let name = std::fs::read_to_string(task.join("comm")).ok()?;
+            let times = std::fs::read_to_string(task.join("schedstat")).ok()?;
+            let time = times.split(' ').next()?.parse().ok()?;
+            name.starts_with("core-").then_some((name, time))
+        })
+        .collect();
+    times.sort();
+    times.into_iter().map(|(_, time)| time).collect()
+}
