@@ -1,7 +1,8 @@
 //! A component of `wasi:http/proxy@0.2`, as others make them: no SDK, no routes.
 //!
 //! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
-//! `/trap` panics, `/silent` never sets a response; anything else says hello.
+//! `/trap` panics, `/silent` never sets a response, `/plain` says no more than any other
+//! hello of the benchmark; anything else says hello.
 
 use std::io::Write as _;
 
@@ -30,6 +31,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hello {
             "echo" => echo(&request, out),
             "trap" => panic!("this panic is asked for"),
             "silent" => Ok(()),
+            "plain" => plain(out),
             _ => hello(&request, out),
         };
         if let Err(error) = outcome {
@@ -53,6 +55,16 @@ fn hello(request: &IncomingRequest, out: ResponseOutparam) -> Outcome {
     let id = String::from_utf8(ids.pop().unwrap_or_default())?;
     let mut content = body.write().map_err(|()| "the body was taken")?;
     write!(content, "hello from 0.2: {:?} {authority} {path} {id}", request.method())?;
+    content.flush()?;
+    drop(content);
+    OutgoingBody::finish(body, None)?;
+    Ok(())
+}
+
+fn plain(out: ResponseOutparam) -> Outcome {
+    let body = respond(out)?;
+    let mut content = body.write().map_err(|()| "the body was taken")?;
+    content.write_all(b"Hello, world")?;
     content.flush()?;
     drop(content);
     OutgoingBody::finish(body, None)?;
