@@ -17,6 +17,7 @@ mod out_dir;
 mod python;
 mod test;
 mod toolchain;
+mod wasmtime;
 mod wit;
 mod workspace;
 

@@ -1,13 +1,13 @@
 //! `cargo xtask python`: the Python of the tests, with aiohttp, which the server is
-//! compared with.
+//! compared with; and that of the benchmark, which has uvloop too.
 //!
-//! It is a virtual environment in `target/python`, with exactly what
-//! `tests/aiohttp/requirements.txt` pins. A copy of that file is written to it last:
-//! while the two are the same, and Python starts, the environment is as it should be.
+//! Each is a virtual environment below `target`, with exactly what a committed file of
+//! requirements pins. A copy of that file is written to it last: while the two are the
+//! same, and Python starts, the environment is as it should be.
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,8 +18,32 @@ use crate::command::{self, say};
 use crate::install::Need;
 use crate::workspace::Workspace;
 
-const PYTHON: Need =
-    Need { what: "Python 3.11 or later with its module venv, for the tests", packages: &["python3-venv"] };
+const PYTHON: Need = Need { what: "Python 3.11 or later with its module venv", packages: &["python3-venv"] };
+
+/// A virtual environment.
+struct Environment {
+    /// Whose it is.
+    of: &'static str,
+    /// Where it is made.
+    folder: &'static str,
+    requirements: &'static str,
+    /// Fails where what was installed is gone.
+    check: &'static str,
+}
+
+const TESTS: Environment = Environment {
+    of: "the tests",
+    folder: "target/python",
+    requirements: "tests/aiohttp/requirements.txt",
+    check: "import aiohttp",
+};
+
+const BENCHMARK: Environment = Environment {
+    of: "the benchmark",
+    folder: "target/bench-tools/python",
+    requirements: "tests/bench/requirements.txt",
+    check: "import aiohttp, uvloop",
+};
 
 /// Where it may be. That of PATH need not be Debian's, and so may lack the module
 /// also when Debian's has it.
@@ -48,38 +72,51 @@ pub(crate) fn run(_: &Arguments) -> Result<()> {
     for_tests()
 }
 
-/// Makes the environment, unless it is as it should be.
+/// Makes the environment of the tests, unless it is as it should be.
 pub(crate) fn for_tests() -> Result<()> {
-    let root = Workspace::load()?.root;
-    let (folder, wanted) = (root.join("target/python"), root.join("tests/aiohttp/requirements.txt"));
-    let requirements = fs::read(&wanted).with_context(|| format!("could not read {}", wanted.display()))?;
-    let python = folder.join("bin/python");
-    let stamp = folder.join("requirements.txt");
-    if fs::read(&stamp).is_ok_and(|made| made == requirements) && works(&python, "import aiohttp") {
-        println!("{}: as it should be", folder.display());
-        return Ok(());
-    }
-    let base =
-        PYTHON.or_install(|| PROGRAMS.into_iter().find(|program| works(Path::new(program), USABLE)))?;
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("could not remove {}", folder.display()));
+    TESTS.make(&Workspace::load()?.root).map(drop)
+}
+
+/// Makes that of the benchmark, likewise. Gives its Python.
+pub(crate) fn for_benchmark() -> Result<PathBuf> {
+    BENCHMARK.make(&Workspace::load()?.root)
+}
+
+impl Environment {
+    fn make(&self, root: &Path) -> Result<PathBuf> {
+        let (folder, wanted) = (root.join(self.folder), root.join(self.requirements));
+        let requirements =
+            fs::read(&wanted).with_context(|| format!("could not read {}", wanted.display()))?;
+        let python = folder.join("bin/python");
+        let stamp = folder.join("requirements.txt");
+        if fs::read(&stamp).is_ok_and(|made| made == requirements) && works(&python, self.check) {
+            println!("{}: as it should be", folder.display());
+            return Ok(python);
         }
-        _ => say(format!("making the Python of the tests in {}", folder.display())),
+        let base =
+            PYTHON.or_install(|| PROGRAMS.into_iter().find(|program| works(Path::new(program), USABLE)))?;
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("could not remove {}", folder.display()));
+            }
+            _ => say(format!("making the Python of {} in {}", self.of, folder.display())),
+        }
+        // Isolated (-I): neither variables nor the user's own packages have a part in it.
+        let mut venv = Command::new(base);
+        venv.args(["-I", "-m", "venv"]).arg(&folder);
+        command::run_within(&mut venv, MAKING_LIMIT)?;
+        let mut pip = Command::new(&python);
+        // How often it tries, for how long, and where, is as pip is configured.
+        pip.args(["-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]);
+        pip.arg("--requirement").arg(&wanted);
+        command::run_within(&mut pip, INSTALLING_LIMIT).with_context(|| {
+            let file = self.requirements;
+            format!("pip could not install {file}; it needs PyPI, or a mirror that pip is configured for")
+        })?;
+        fs::write(&stamp, requirements).with_context(|| format!("could not write {}", stamp.display()))?;
+        println!("{}: made", folder.display());
+        Ok(python)
     }
-    // Isolated (-I): neither variables nor the user's own packages have a part in it.
-    let mut venv = Command::new(base);
-    venv.args(["-I", "-m", "venv"]).arg(&folder);
-    command::run_within(&mut venv, MAKING_LIMIT)?;
-    let mut pip = Command::new(&python);
-    // How often it tries, for how long, and where, is as pip is configured.
-    pip.args(["-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]);
-    pip.arg("--requirement").arg(&wanted);
-    command::run_within(&mut pip, INSTALLING_LIMIT)
-        .context("pip could not install aiohttp; it needs PyPI, or a mirror that pip is configured for")?;
-    fs::write(&stamp, requirements).with_context(|| format!("could not write {}", stamp.display()))?;
-    println!("{}: made", folder.display());
-    Ok(())
 }
 
 /// Whether `python` runs `program` to a good end.

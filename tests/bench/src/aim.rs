@@ -7,13 +7,21 @@ use crate::row::Measure;
 /// Fewer calm pairs than this decide nothing.
 pub(crate) const FEWEST_PAIRS: usize = 5;
 
-/// What the ratio to a peer shall be.
+/// What a measure of ours shall be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Aim {
     pub(crate) measure: Measure,
     pub(crate) bound: Bound,
-    /// The subject that is compared with.
-    pub(crate) peer: &'static str,
+    pub(crate) of: Of,
+}
+
+/// What a bound is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of {
+    /// The ratio to the subject of this name.
+    Peer(&'static str),
+    /// The value itself, of so many calm rounds or more.
+    Rounds(usize),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,23 +40,28 @@ pub(crate) enum Verdict {
 }
 
 impl Bound {
-    /// Whether the median `ratio` of so many calm pairs is within the bound.
-    pub(crate) fn verdict(self, ratio: Option<f64>, pairs: usize) -> Verdict {
-        let Some(ratio) = ratio.filter(|_| pairs >= FEWEST_PAIRS) else { return Verdict::Inconclusive };
+    /// Whether `median` is within the bound; `None` where there was too little to tell.
+    pub(crate) fn verdict(self, median: Option<f64>) -> Verdict {
+        let Some(median) = median else { return Verdict::Inconclusive };
         let met = match self {
-            Self::AtMost(most) => ratio <= most,
-            Self::AtLeast(least) => ratio >= least,
+            Self::AtMost(most) => median <= most,
+            Self::AtLeast(least) => median >= least,
         };
         if met { Verdict::Met } else { Verdict::Missed }
+    }
+
+    /// In words, with the value as `show` has it.
+    pub(crate) fn describe(self, show: impl Fn(f64) -> String) -> String {
+        match self {
+            Self::AtMost(most) => format!("at most {}", show(most)),
+            Self::AtLeast(least) => format!("at least {}", show(least)),
+        }
     }
 }
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtMost(most) => write!(f, "at most {most}"),
-            Self::AtLeast(least) => write!(f, "at least {least}"),
-        }
+        f.write_str(&self.describe(|value| value.to_string()))
     }
 }
 
@@ -67,17 +80,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_pairs_are_never_a_pass() {
-        for (bound, ratio, pairs, expected) in [
-            (Bound::AtMost(1.1), Some(1.0), 5, Verdict::Met),
-            (Bound::AtMost(1.1), Some(1.1), 5, Verdict::Met),
-            (Bound::AtMost(1.1), Some(1.2), 5, Verdict::Missed),
-            (Bound::AtMost(1.1), Some(0.1), 4, Verdict::Inconclusive),
-            (Bound::AtLeast(0.8), Some(0.9), 9, Verdict::Met),
-            (Bound::AtLeast(0.8), Some(0.7), 9, Verdict::Missed),
-            (Bound::AtLeast(0.8), None, 0, Verdict::Inconclusive),
+    fn too_little_is_never_a_pass() {
+        for (bound, median, expected) in [
+            (Bound::AtMost(1.1), Some(1.0), Verdict::Met),
+            (Bound::AtMost(1.1), Some(1.1), Verdict::Met),
+            (Bound::AtMost(1.1), Some(1.2), Verdict::Missed),
+            (Bound::AtMost(1.1), None, Verdict::Inconclusive),
+            (Bound::AtLeast(0.8), Some(0.9), Verdict::Met),
+            (Bound::AtLeast(0.8), Some(0.7), Verdict::Missed),
+            (Bound::AtLeast(0.8), None, Verdict::Inconclusive),
         ] {
-            assert_eq!(bound.verdict(ratio, pairs), expected, "{bound}, {ratio:?}, {pairs}");
+            assert_eq!(bound.verdict(median), expected, "{bound}, {median:?}");
         }
     }
 

@@ -1,16 +1,27 @@
-//! From runs to ratios: ours to a peer's in the same round, if both were calm.
+//! From runs to figures: ours alone, and as ratios to a peer's in the same round, if
+//! both were calm.
 
 use std::collections::BTreeMap;
 
-use crate::aim::{Aim, Verdict};
+use crate::aim::{Aim, FEWEST_PAIRS, Of, Verdict};
 use crate::row::{Measure, Row};
 use crate::scenarios::Served;
 use crate::statistics::Spread;
 
-/// Ours beside all its peers.
+/// Ours alone and beside all its peers.
 #[derive(Debug)]
 pub(crate) struct Comparison {
+    pub(crate) alone: Alone,
     pub(crate) peers: Vec<AgainstPeer>,
+}
+
+/// Ours alone.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    pub(crate) rounds: usize,
+    pub(crate) calm: usize,
+    pub(crate) measures: Vec<(Measure, Spread)>,
+    pub(crate) aims: Vec<(Aim, Verdict)>,
 }
 
 /// Ours beside one peer.
@@ -34,14 +45,49 @@ pub(crate) struct Compared {
 
 impl Comparison {
     pub(crate) fn of(served: &Served, rows: &[Row]) -> Self {
-        let of_peer = |peer| AgainstPeer::of(served.ours.name, peer, served.aims, rows);
-        Self { peers: served.peers.iter().map(|peer| of_peer(peer.name)).collect() }
+        let ours = served.ours.name;
+        let of_peer = |peer| AgainstPeer::of(ours, peer, served.aims, rows);
+        Self {
+            alone: Alone::of(ours, served.aims, rows),
+            peers: served.peers.iter().map(|peer| of_peer(peer.name)).collect(),
+        }
+    }
+
+    /// Whether there are so many calm rounds, with each peer where there are any, and
+    /// as many as each aim asks for.
+    pub(crate) fn is_enough(&self, pairs: usize) -> bool {
+        let of_aims = self.alone.aims.iter().map(|(aim, _)| match aim.of {
+            Of::Rounds(rounds) => rounds,
+            Of::Peer(_) => 0,
+        });
+        let alone = of_aims.max().unwrap_or(if self.peers.is_empty() { pairs } else { 0 });
+        self.alone.calm >= alone && self.peers.iter().all(|peer| peer.calm >= pairs)
     }
 
     /// Of all aims together. Without any there is nothing to miss.
     pub(crate) fn verdict(&self) -> Verdict {
-        let aims = self.peers.iter().flat_map(|peer| &peer.aims);
+        let aims = self.peers.iter().flat_map(|peer| &peer.aims).chain(&self.alone.aims);
         aims.map(|(_, verdict)| *verdict).max().unwrap_or(Verdict::Met)
+    }
+}
+
+impl Alone {
+    fn of(ours: &str, aims: &[Aim], rows: &[Row]) -> Self {
+        let all: Vec<_> = rows.iter().filter(|row| row.subject == ours).collect();
+        let calm: Vec<_> = all.iter().filter(|row| row.disturbance.calm).collect();
+        let spread = |measure: Measure| {
+            let values: Option<Vec<_>> = calm.iter().map(|row| measure.of(row)).collect();
+            Some((measure, Spread::of(values?)?))
+        };
+        let measures: Vec<_> = Measure::ALL.into_iter().filter_map(spread).collect();
+        let verdict = |aim: &Aim| {
+            let Of::Rounds(rounds) = aim.of else { return None };
+            let found = measures.iter().find(|(measure, _)| *measure == aim.measure);
+            let median = found.map(|(_, spread)| spread.median).filter(|_| calm.len() >= rounds);
+            Some((*aim, aim.bound.verdict(median)))
+        };
+        let aims = aims.iter().filter_map(verdict).collect();
+        Self { rounds: all.len(), calm: calm.len(), measures, aims }
     }
 }
 
@@ -53,9 +99,11 @@ impl AgainstPeer {
             Measure::ALL.into_iter().filter_map(|measure| Compared::of(measure, &calm)).collect();
         let verdict = |aim: &Aim| {
             let found = measures.iter().find(|compared| compared.measure == aim.measure);
-            aim.bound.verdict(found.map(|compared| compared.ratio.median), calm.len())
+            let median = found.map(|compared| compared.ratio.median).filter(|_| calm.len() >= FEWEST_PAIRS);
+            aim.bound.verdict(median)
         };
-        let aims = aims.iter().filter(|aim| aim.peer == peer).map(|aim| (*aim, verdict(aim))).collect();
+        let aims = aims.iter().filter(|aim| matches!(aim.of, Of::Peer(name) if name == peer));
+        let aims = aims.map(|aim| (*aim, verdict(aim))).collect();
         Self { peer, rounds: all.len(), calm: calm.len(), measures, aims }
     }
 }
@@ -72,11 +120,6 @@ impl Compared {
             ratio: Spread::of(values.iter().map(|(ours, theirs)| ours / theirs))?,
         })
     }
-}
-
-/// How many pairs there are that count.
-pub(crate) fn calm_pairs(ours: &str, peer: &str, rows: &[Row]) -> usize {
-    pairs(ours, peer, rows).into_iter().filter(|pair| is_calm(*pair)).count()
 }
 
 fn pairs<'a>(ours: &str, peer: &str, rows: &'a [Row]) -> Vec<(&'a Row, &'a Row)> {
@@ -97,7 +140,7 @@ mod tests {
     use crate::aim::Bound;
     use crate::row::tests::row;
 
-    const AIM: Aim = Aim { measure: Measure::Cpu, bound: Bound::AtMost(1.1), peer: "peer" };
+    const AIM: Aim = Aim { measure: Measure::Cpu, bound: Bound::AtMost(1.1), of: Of::Peer("peer") };
 
     /// Rounds of ours and the peer's CPU time and steal.
     fn against(rounds: &[(f64, f64, f64, f64)]) -> AgainstPeer {
@@ -140,6 +183,23 @@ mod tests {
     fn nothing_calm_is_inconclusive() {
         let found = against(&[(1.0, 50.0, 1.0, 50.0)]);
         assert!(found.measures.is_empty());
-        assert_eq!(Comparison { peers: vec![found] }.verdict(), Verdict::Inconclusive);
+        let alone = Alone::of("ours", &[], &[]);
+        assert_eq!(Comparison { alone, peers: vec![found] }.verdict(), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn ours_alone_takes_as_many_calm_rounds_as_the_aim_says() {
+        let aim = Aim { measure: Measure::P50, bound: Bound::AtMost(2.0), of: Of::Rounds(3) };
+        let rows: Vec<_> = [(1.0, 0.0), (9.0, 30.0), (2.0, 0.0), (3.0, 0.0)]
+            .into_iter()
+            .zip(0..)
+            .map(|((p50, steal), round)| row("ours", round, p50, steal))
+            .collect();
+        for (rows, expected, calm) in [(&rows[..], Verdict::Met, 3), (&rows[..3], Verdict::Inconclusive, 2)] {
+            let alone = Alone::of("ours", &[aim, AIM], rows);
+            assert_eq!((alone.aims.len(), alone.aims[0].1, alone.calm), (1, expected, calm));
+            let comparison = Comparison { alone, peers: Vec::new() };
+            assert_eq!(comparison.is_enough(1), expected == Verdict::Met);
+        }
     }
 }

@@ -11,7 +11,6 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::aim::FEWEST_PAIRS;
 use crate::calm::{Disturbance, MachineTime};
 use crate::options::Options;
 use crate::process;
@@ -71,7 +70,7 @@ pub(crate) fn run(
     let (id, bound) = bench.aim;
     let median = estimates.iter().find(|estimate| estimate.id == id).map(|e| e.median.point_estimate);
     // A confidence interval of criterion's stands on many samples.
-    let verdict = bound.verdict(median, if disturbance.calm { FEWEST_PAIRS } else { 0 });
+    let verdict = bound.verdict(median.filter(|_| disturbance.calm));
     let text =
         table(scenario, &estimates, disturbance) + &format!("\nAim: {id} takes {bound} ns: {verdict}.\n");
     Ok(Outcome { rows, text, verdict })
@@ -96,9 +95,9 @@ fn measure(bench: &Bench, options: &Options, tools: &Tools<'_>) -> Result<(Vec<E
         fs::remove_dir_all(&home).context("could not remove the results of an earlier run")?;
     }
     cargo(&["--no-run"])?;
-    let (machine, children) = (MachineTime::now()?, process::ended_children()?);
+    let (machine, children) = (MachineTime::now()?, process::own()?);
     cargo(&["--", "--noplot", "--quiet"])?;
-    let ours = process::ended_children()? - children;
+    let ours = process::own()? - children;
     let disturbance = Disturbance::between(machine, MachineTime::now()?, ours, options.others);
     Ok((read(&home)?, disturbance))
 }
@@ -146,6 +145,7 @@ fn row(scenario: &Scenario, estimate: &Estimate, round: u32, disturbance: Distur
         bytes_per_second: None,
         p50_us: ns / 1e3,
         p99_us: None,
+        all_us: None,
         // One thread that never waits: the clock on the wall is its CPU time.
         cpu_us_per_request: ns / 1e3,
         rss_bytes: None,

@@ -8,16 +8,20 @@
 //! calm in it (`calm`).
 //!
 //! [`run`] measures and writes; what has to be installed or built before is the
-//! caller's part ([`packages`], [`Tools`]).
+//! caller's part ([`needs`], [`Tools`]).
 
 mod aim;
+mod answer;
+mod burst;
 mod calm;
 mod compare;
 mod criterion;
+mod load;
 mod machine;
 mod markdown;
 mod options;
 mod process;
+mod request;
 mod rounds;
 mod row;
 mod scenarios;
@@ -34,7 +38,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use self::options::Options;
-pub use self::tool::Package;
+pub use self::tool::{Need, Package};
 
 use self::aim::Verdict;
 use self::markdown::Block;
@@ -47,6 +51,10 @@ pub struct Tools<'a> {
     pub server: PathBuf,
     /// `patchboard-native`, likewise.
     pub native: PathBuf,
+    /// `wasmtime`, if it is needed ([`needs`]).
+    pub wasmtime: PathBuf,
+    /// Python, likewise.
+    pub python: PathBuf,
     /// The folders that the components are in.
     pub components: Vec<PathBuf>,
     /// Where the benchmark may put its files.
@@ -69,9 +77,9 @@ impl fmt::Debug for Tools<'_> {
     }
 }
 
-/// The Debian packages that the chosen scenarios need.
-pub fn packages(options: &Options) -> Vec<Package> {
-    let mut all: Vec<Package> = chosen(options).flat_map(Scenario::packages).collect();
+/// What the chosen scenarios need installed.
+pub fn needs(options: &Options) -> Vec<Need> {
+    let mut all: Vec<Need> = chosen(options).flat_map(Scenario::needs).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -87,7 +95,7 @@ pub fn packages(options: &Options) -> Vec<Package> {
 pub fn run(options: &Options, tools: &Tools<'_>) -> Result<bool> {
     fs::create_dir_all(&tools.folder)
         .with_context(|| format!("could not create {}", tools.folder.display()))?;
-    let machine = Block { name: "machine", text: machine::describe() };
+    let machine = Block { name: "machine", text: machine::describe(tools) };
     println!("{}", machine.text);
     let (mut rows, mut blocks, mut met) = (Vec::new(), vec![machine], true);
     for scenario in chosen(options) {

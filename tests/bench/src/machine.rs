@@ -4,11 +4,12 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use crate::subjects::nginx;
+use crate::Tools;
+use crate::subjects::{aiohttp, nginx};
 use crate::wrk::WRK;
 
 /// A list for readers. What cannot be found out is left out.
-pub(crate) fn describe() -> String {
+pub(crate) fn describe(tools: &Tools<'_>) -> String {
     let mut lines = vec![format!("- {}", cpu())];
     if let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") {
         // What follows the version is the distributor's.
@@ -17,6 +18,8 @@ pub(crate) fn describe() -> String {
     let versions = [
         version(Command::new("rustc").arg("--version")),
         nginx::NGINX.find().and_then(|path| version(Command::new(path).arg("-v"))),
+        version(Command::new(&tools.wasmtime).arg("--version")),
+        version(Command::new(&tools.python).args(["-I", "-c", aiohttp::VERSIONS])),
         WRK.find().and_then(|path| version(Command::new(path).arg("-v"))),
     ];
     lines.extend(versions.into_iter().flatten().map(|version| format!("- {version}")));
@@ -44,4 +47,11 @@ fn version(command: &mut Command) -> Option<String> {
     let text = [output.stdout, output.stderr].concat();
     let line = String::from_utf8_lossy(&text).lines().next()?.to_owned();
     Some(line.split(" Copyright").next()?.trim().to_owned())
+}
+
+/// The memory that programs can have without others losing theirs.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let info = fs::read_to_string("/proc/meminfo").ok()?;
+    let kibibytes = info.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.strip_suffix("kB"))?;
+    Some(kibibytes.trim().parse::<u64>().ok()? << 10)
 }

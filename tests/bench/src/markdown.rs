@@ -10,8 +10,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::aim::FEWEST_PAIRS;
-use crate::compare::{AgainstPeer, Comparison};
+use crate::compare::{AgainstPeer, Alone, Comparison};
 use crate::options::Options;
+use crate::row::Measure;
 use crate::scenarios::{Scenario, Served};
 
 /// A text and the name of the marks it belongs between.
@@ -30,14 +31,44 @@ pub(crate) fn served(
     seconds: u32,
 ) -> String {
     let mut text = format!(
-        "**{}**: {}; {} connections, {seconds} s a run, access logs {}.\n",
+        "**{}**: {}; {}, {seconds} s a run, access logs {}.\n",
         scenario.name,
         scenario.about,
-        served.connections,
+        served.load,
         options.access_log.choose("on", "off"),
     );
+    if comparison.peers.is_empty() || !comparison.alone.aims.is_empty() {
+        text.push_str(&alone(served.ours.name, &comparison.alone));
+    }
     for peer in &comparison.peers {
         text.push_str(&table(served.ours.name, peer));
+        text.push_str(&each(served, peer));
+    }
+    text
+}
+
+/// How the memory that ours has more than a peer is divided, if that is of interest.
+fn each(served: &Served, against: &AgainstPeer) -> String {
+    let resident = against.measures.iter().find(|compared| compared.measure == Measure::Resident);
+    let (Some(count), Some(resident)) = (served.each, resident) else { return String::new() };
+    let count = count();
+    let kibibytes = (resident.ours.median - resident.theirs.median) / (count - 1) as f64 / 1024.0;
+    format!("\nEach of {count} handlers takes {kibibytes:.0} KiB of resident memory.\n")
+}
+
+/// The values, where there is nobody to compare with or an aim is for a value.
+fn alone(name: &str, alone: &Alone) -> String {
+    let Alone { rounds, calm, measures, aims } = alone;
+    let mut text = format!("\n| {calm} calm rounds of {rounds} | {name} | middle half |\n|---|--:|--:|\n");
+    for (measure, spread) in measures {
+        let show = |value| measure.show(value);
+        let (median, low, high) = (show(spread.median), show(spread.low), show(spread.high));
+        // Writing to a String cannot fail.
+        writeln!(text, "| {} | {median} | {low} to {high} |", measure.name()).ok();
+    }
+    for (aim, verdict) in aims {
+        let bound = aim.bound.describe(|value| aim.measure.show(value));
+        writeln!(text, "\nAim: {} {bound}: {verdict}.", aim.measure.name()).ok();
     }
     text
 }

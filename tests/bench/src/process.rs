@@ -40,10 +40,11 @@ impl Usage {
     }
 }
 
-/// The CPU time in ticks of the children of this process that have ended.
-pub(crate) fn ended_children() -> Result<f64> {
+/// The CPU time in ticks of this process, which may be the load itself, and of its
+/// children that have ended.
+pub(crate) fn own() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("could not read /proc/self/stat")?;
-    parse(&stat).map(|stat| stat.of_children).context("/proc/self/stat is not as expected")
+    parse(&stat).map(|stat| stat.cpu + stat.of_children).context("/proc/self/stat is not as expected")
 }
 
 /// The microseconds of a tick.
@@ -112,6 +113,6 @@ mod tests {
     fn this_process_is_in_proc() {
         let usage = Usage::of_tree(std::process::id()).unwrap();
         assert!(usage.rss_bytes > 0);
-        assert!(ended_children().unwrap() >= 0.0 && tick_us() > 0.0);
+        assert!(own().unwrap() >= 0.0 && tick_us() > 0.0);
     }
 }

@@ -5,28 +5,30 @@
 //! there are enough calm pairs with each peer, or the tries are used up.
 
 use std::fs;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::aim::FEWEST_PAIRS;
+use crate::answer::Answer;
 use crate::calm::{Disturbance, MachineTime};
-use crate::compare::{self, Comparison};
+use crate::compare::Comparison;
+use crate::load::Report;
 use crate::options::Options;
 use crate::process::{self, Usage};
 use crate::row::Row;
 use crate::scenarios::{Scenario, Served};
 use crate::subjects::{Running, Setting, Subject};
-use crate::wrk::Load;
 use crate::{Outcome, Tools, markdown};
 
 /// What brings caches, buffers and connections to their usual state.
 const WARM_UP_SECONDS: u32 = 1;
 
-/// A subject that is running, and the URL to ask it for.
+/// A subject that is running, and where its files are.
 struct Contestant {
     name: &'static str,
     running: Running,
-    url: String,
+    folder: PathBuf,
 }
 
 pub(crate) fn run(
@@ -37,27 +39,26 @@ pub(crate) fn run(
 ) -> Result<Outcome> {
     let mut contestants = start(served, options, tools)?;
     for contestant in &contestants {
-        contestant.running.expect(served.path, served.bytes)?;
-        let load = Load { url: &contestant.url, connections: served.connections, seconds: WARM_UP_SECONDS };
-        load.run().with_context(|| contestant.name.to_owned())?;
+        contestant.check(served).with_context(|| contestant.name.to_owned())?;
+        contestant.load(served, WARM_UP_SECONDS).with_context(|| contestant.name.to_owned())?;
     }
     let seconds = options.seconds.unwrap_or(served.seconds);
     let enough = options.pairs.max(FEWEST_PAIRS);
     let mut rows = Vec::new();
+    let mut comparison = Comparison::of(served, &rows);
     for round in 0..options.rounds {
         for contestant in &contestants {
-            let load = Load { url: &contestant.url, connections: served.connections, seconds };
-            let row = measure(scenario.name, contestant, load, round, options)
+            let row = measure(scenario.name, served, contestant, round, seconds, options)
                 .with_context(|| contestant.name.to_owned())?;
             say(&row);
             rows.push(row);
         }
         contestants.reverse();
-        if served.peers.iter().all(|peer| compare::calm_pairs(served.ours.name, peer.name, &rows) >= enough) {
+        comparison = Comparison::of(served, &rows);
+        if comparison.is_enough(enough) {
             break;
         }
     }
-    let comparison = Comparison::of(served, &rows);
     let text = markdown::served(scenario, served, &comparison, options, seconds);
     Ok(Outcome { rows, text, verdict: comparison.verdict() })
 }
@@ -70,43 +71,55 @@ fn start(served: &Served, options: &Options, tools: &Tools<'_>) -> Result<Vec<Co
         let folder = tools.folder.join(subject.name);
         fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
         let site = (served.site)(&tools.folder)?;
-        let setting = Setting {
-            server: &tools.server,
-            native: &tools.native,
-            components: &tools.components,
-            folder,
-            site,
-            access_log: options.access_log,
-        };
+        let setting = Setting { tools, folder: folder.clone(), site, access_log: options.access_log };
         let running =
             (subject.start)(&setting).with_context(|| format!("could not start {}", subject.name))?;
-        let url = format!("http://{}{}", running.address(), served.path);
-        Ok(Contestant { name: subject.name, running, url })
+        Ok(Contestant { name: subject.name, running, folder })
     };
     subjects.iter().map(subject_of).collect()
 }
 
+impl Contestant {
+    /// Whether it does the work, so that all subjects are known to do the same.
+    fn check(&self, served: &Served) -> Result<()> {
+        let Answer { status, body_bytes } = self.running.ask(&served.request)?;
+        let path = served.request.path(0);
+        if status != 200 || body_bytes != served.bytes {
+            let expected = served.bytes;
+            bail!("{path} was to give 200 and {expected} bytes, but gave {status} and {body_bytes} bytes");
+        }
+        Ok(())
+    }
+
+    fn load(&self, served: &Served, seconds: u32) -> Result<Report> {
+        served.load.run(self.running.address(), &served.request, seconds, &self.folder)
+    }
+}
+
 fn measure(
     scenario: &'static str,
+    served: &Served,
     contestant: &Contestant,
-    load: Load<'_>,
     round: u32,
+    seconds: u32,
     options: &Options,
 ) -> Result<Row> {
     let pid = contestant.running.pid();
-    let (machine, wrk, usage) = (MachineTime::now()?, process::ended_children()?, Usage::of_tree(pid)?);
-    let report = load.run()?;
+    let (machine, load, usage) = (MachineTime::now()?, process::own()?, Usage::of_tree(pid)?);
+    let report = contestant.load(served, seconds)?;
     let after = Usage::of_tree(pid)?;
     let cpu = after.cpu - usage.cpu;
-    let measured = cpu + process::ended_children()? - wrk;
+    let measured = cpu + process::own()? - load;
+    let sent = report.requests * (served.request.body)().len() as f64;
     Ok(Row {
         scenario,
         subject: contestant.name.to_owned(),
         round,
         rps: report.requests / report.seconds,
-        bytes_per_second: Some(report.bytes / report.seconds),
+        bytes_per_second: Some((report.bytes + sent) / report.seconds),
         p50_us: report.p50_us,
         p99_us: Some(report.p99_us),
+        all_us: report.all_us,
         cpu_us_per_request: cpu * process::tick_us() / report.requests.max(1.0),
         rss_bytes: Some(after.rss_bytes),
         disturbance: Disturbance::between(machine, MachineTime::now()?, measured, options.others),

@@ -16,9 +16,12 @@ pub(crate) struct Row {
     /// From 0 on. Runs of the same round are a pair.
     pub(crate) round: u32,
     pub(crate) rps: f64,
+    /// Of responses, and of the bodies of requests.
     pub(crate) bytes_per_second: Option<f64>,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: Option<f64>,
+    /// Where calls are made at once: of all of them together.
+    pub(crate) all_us: Option<f64>,
     /// User and system time of all processes of the subject.
     pub(crate) cpu_us_per_request: f64,
     /// The sum of its processes; pages that they share count for each.
@@ -34,14 +37,15 @@ pub(crate) enum Measure {
     Bytes,
     P50,
     P99,
+    All,
     Cpu,
     Resident,
 }
 
 impl Measure {
     /// In the order of the tables.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Cpu, Self::Requests, Self::Bytes, Self::P50, Self::P99, Self::Resident];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Cpu, Self::Requests, Self::Bytes, Self::P50, Self::P99, Self::All, Self::Resident];
 
     /// What it is, with the unit that [`Self::show`] gives it in.
     pub(crate) fn name(self) -> &'static str {
@@ -50,6 +54,7 @@ impl Measure {
             Self::Bytes => "MB/s",
             Self::P50 => "p50, ms",
             Self::P99 => "p99, ms",
+            Self::All => "all calls, ms",
             Self::Cpu => "server CPU, µs/request",
             Self::Resident => "resident, MiB",
         }
@@ -61,6 +66,7 @@ impl Measure {
             Self::Bytes => row.bytes_per_second,
             Self::P50 => Some(row.p50_us),
             Self::P99 => row.p99_us,
+            Self::All => row.all_us,
             Self::Cpu => Some(row.cpu_us_per_request),
             Self::Resident => row.rss_bytes.map(|bytes| bytes as f64),
         }
@@ -71,7 +77,7 @@ impl Measure {
         let value = match self {
             Self::Requests | Self::Cpu => value,
             Self::Bytes => value / 1e6,
-            Self::P50 | Self::P99 => value / 1e3,
+            Self::P50 | Self::P99 | Self::All => value / 1e3,
             Self::Resident => value / f64::from(1 << 20),
         };
         match value.abs() {
@@ -102,6 +108,7 @@ pub(crate) mod tests {
             bytes_per_second: Some(1e9 / cpu),
             p50_us: cpu,
             p99_us: None,
+            all_us: None,
             cpu_us_per_request: cpu,
             rss_bytes: Some(1 << 20),
             disturbance: Disturbance { steal_percent, others_percent: 0.0, calm: steal_percent <= 4.0 },
@@ -120,6 +127,7 @@ pub(crate) mod tests {
             "bytes_per_second",
             "p50_us",
             "p99_us",
+            "all_us",
             "cpu_us_per_request",
             "rss_bytes",
             "steal_percent",

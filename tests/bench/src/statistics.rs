@@ -22,7 +22,7 @@ impl Spread {
 
 /// Between two values, in proportion to their distance (type 7 of Hyndman and Fan,
 /// which is what R and NumPy do).
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * sorted.len().checked_sub(1)? as f64;
     let (below, above) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
     Some(below + (above - below) * place.fract())

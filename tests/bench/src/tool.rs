@@ -1,10 +1,21 @@
-//! Programs that are installed, not built: where they are, and which Debian
-//! package has them.
+//! What is installed, not built with the workspace: programs of Debian packages, which
+//! are found on the machine, and others, which the caller puts where it likes.
 
 use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+
+/// Something that is to be installed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A program of a Debian package.
+    Package(Package),
+    /// `wasmtime`, with `serve`, of the version that the server uses.
+    Wasmtime,
+    /// A Python with what `tests/bench/requirements.txt` pins.
+    Python,
+}
 
 /// A program of a Debian package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,39 +1,37 @@
 //! The load: wrk, one thread, keep-alive; and what it reports.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::load::Report;
+use crate::request::Request;
 use crate::tool::Package;
 
 pub(crate) const WRK: Package = Package { name: "wrk", program: "wrk" };
 
 /// A request, again and again, over so many connections.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Load<'a> {
-    pub(crate) url: &'a str,
+pub(crate) struct Wrk<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) request: &'a Request,
     pub(crate) connections: u32,
     pub(crate) seconds: u32,
 }
 
-/// What came back.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Report {
-    pub(crate) requests: f64,
-    /// Of responses, with their heads, also of those that the end cut off.
-    pub(crate) bytes: f64,
-    pub(crate) seconds: f64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-}
-
-impl Load<'_> {
-    pub(crate) fn run(&self) -> Result<Report> {
+impl Wrk<'_> {
+    /// The script goes to `folder`.
+    pub(crate) fn run(&self, folder: &Path) -> Result<Report> {
+        let url = format!("http://{}{}", self.address, self.request.path(0));
         let output = Command::new(WRK.path()?)
             .args(["-t1", "--latency", "--timeout", "30s"])
             .arg(format!("-c{}", self.connections))
             .arg(format!("-d{}s", self.seconds))
-            .arg(self.url)
+            .arg("-s")
+            .arg(self.request.script(folder)?)
+            .arg(&url)
             .stdin(Stdio::null())
             .output()
             .context("could not start wrk")?;
@@ -43,7 +41,7 @@ impl Load<'_> {
         }
         // A server that refuses or resets is fast: its figures would mislead.
         if let Some(line) = trouble(&text) {
-            bail!("{} did not answer as it should: {line}", self.url);
+            bail!("{url} did not answer as it should: {line}");
         }
         parse(&text).with_context(|| format!("could not read what wrk wrote:\n{text}"))
     }
@@ -68,6 +66,7 @@ fn parse(text: &str) -> Option<Report> {
         seconds: time_us(time)? / 1e6,
         p50_us: percentile("50%")?,
         p99_us: percentile("99%")?,
+        all_us: None,
     })
 }
 
@@ -108,8 +107,14 @@ Transfer/sec:    101.09KB
 
     #[test]
     fn a_report() {
-        let expected =
-            Report { requests: 91.0, bytes: 103_936.0, seconds: 1.1, p50_us: 810.0, p99_us: 1.05e6 };
+        let expected = Report {
+            requests: 91.0,
+            bytes: 103_936.0,
+            seconds: 1.1,
+            p50_us: 810.0,
+            p99_us: 1.05e6,
+            all_us: None,
+        };
         assert_eq!(parse(TEXT), Some(expected));
         assert_eq!(trouble(TEXT), None);
         assert_eq!(parse(""), None);

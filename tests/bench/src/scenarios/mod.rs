@@ -1,24 +1,44 @@
-//! Scenarios: a file each, or one for some that differ in a number only. A new one
+//! Scenarios: a file each, or one for some that are much alike. A new one
 //! is added to [`ALL`].
 
+mod awaiting;
+mod demo1;
+mod echo;
+mod handlers;
 mod hello;
 mod route_match;
 mod static_files;
+mod streams;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::aim::{Aim, Bound};
+use crate::load::Load;
+use crate::request::Request;
 use crate::subjects::Subject;
-use crate::tool::Package;
+use crate::tool::Need;
 use crate::wrk::WRK;
 
 /// In the order they are run in.
-pub(crate) static ALL: [&Scenario; 7] = [
+pub(crate) static ALL: [&Scenario; 20] = [
     &hello::HELLO,
+    &hello::HELLO_REUSE,
     &hello::HELLO_FRESH,
     &hello::HELLO_0_3,
+    &hello::HELLO_0_3_REUSE,
+    &hello::HELLO_0_3_FRESH,
+    &hello::HELLO_0_2_FRESH,
+    &hello::HELLO_HEADERS,
+    &demo1::DEMO1,
+    &awaiting::AWAITING,
+    &echo::ECHO_1K,
+    &echo::ECHO_64K,
+    &streams::UPLOAD_10M,
+    &streams::DOWNLOAD_10M,
+    &handlers::MANY_HANDLERS,
+    &handlers::IDLE_HANDLERS,
     &static_files::STATIC_1K,
     &static_files::STATIC_100K,
     &static_files::STATIC_100M,
@@ -47,14 +67,15 @@ pub(crate) struct Served {
     pub(crate) peers: &'static [&'static Subject],
     /// Makes the files they serve, in a folder for all scenarios, and gives where.
     pub(crate) site: fn(&Path) -> Result<PathBuf>,
-    /// What is asked for.
-    pub(crate) path: &'static str,
+    pub(crate) request: Request,
     /// How long the answer's body is.
     pub(crate) bytes: u64,
-    pub(crate) connections: u32,
+    pub(crate) load: Load,
     /// Of a run.
     pub(crate) seconds: u32,
     pub(crate) aims: &'static [Aim],
+    /// How many handlers ours has, and its peer one, if the memory of each is of interest.
+    pub(crate) each: Option<fn() -> usize>,
 }
 
 /// A benchmark of a crate, in criterion's own harness.
@@ -67,15 +88,20 @@ pub(crate) struct Bench {
 }
 
 impl Scenario {
-    pub(crate) fn packages(&self) -> Vec<Package> {
+    pub(crate) fn needs(&self) -> Vec<Need> {
         match &self.kind {
             Kind::Criterion(_) => Vec::new(),
             Kind::Served(served) => {
                 let subjects = [served.ours].into_iter().chain(served.peers.iter().copied());
-                subjects.flat_map(|subject| subject.packages).copied().chain([WRK]).collect()
+                subjects.flat_map(|subject| subject.needs).copied().chain([Need::Package(WRK)]).collect()
             }
         }
     }
+}
+
+/// For scenarios whose subjects serve no files.
+fn no_files(folder: &Path) -> Result<PathBuf> {
+    Ok(folder.to_owned())
 }
 
 /// What `--scenario` takes.
@@ -86,6 +112,7 @@ pub(crate) fn names() -> [&'static str; ALL.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aim::Of;
 
     #[test]
     fn names_differ_and_aims_are_of_peers() {
@@ -96,7 +123,8 @@ mod tests {
         for scenario in ALL {
             let Kind::Served(served) = &scenario.kind else { continue };
             for aim in served.aims {
-                assert!(served.peers.iter().any(|peer| peer.name == aim.peer), "{}", scenario.name);
+                let Of::Peer(name) = aim.of else { continue };
+                assert!(served.peers.iter().any(|peer| peer.name == name), "{}", scenario.name);
             }
         }
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::{Kind, Scenario, Served};
-use crate::aim::{Aim, Bound};
+use crate::aim::{Aim, Bound, Of};
+use crate::load::Load;
+use crate::request::Request;
 use crate::row::Measure;
 use crate::subjects::{Subject, nginx, patchboard};
 
@@ -25,14 +27,15 @@ pub(crate) static STATIC_1K: Scenario = Scenario {
         ours: &patchboard::STATIC,
         peers: PEERS,
         site,
-        path: "/1k.txt",
+        request: Request::get("/1k.txt"),
         bytes: KIB,
-        connections: 32,
+        load: Load::Steady { connections: 32 },
         seconds: 3,
         aims: &[
-            Aim { measure: Measure::Cpu, bound: Bound::AtMost(1.1), peer: nginx::SENDFILE_OFF.name },
-            Aim { measure: Measure::Cpu, bound: Bound::AtMost(1.1), peer: nginx::SENDFILE_ON.name },
+            Aim { measure: Measure::Cpu, bound: Bound::AtMost(1.1), of: Of::Peer(nginx::SENDFILE_OFF.name) },
+            Aim { measure: Measure::Cpu, bound: Bound::AtMost(1.1), of: Of::Peer(nginx::SENDFILE_ON.name) },
         ],
+        each: None,
     }),
 };
 
@@ -43,11 +46,12 @@ pub(crate) static STATIC_100K: Scenario = Scenario {
         ours: &patchboard::STATIC,
         peers: PEERS,
         site,
-        path: "/100k.bin",
+        request: Request::get("/100k.bin"),
         bytes: 100 * KIB,
-        connections: 16,
+        load: Load::Steady { connections: 16 },
         seconds: 3,
         aims: &[],
+        each: None,
     }),
 };
 
@@ -58,15 +62,24 @@ pub(crate) static STATIC_100M: Scenario = Scenario {
         ours: &patchboard::STATIC,
         peers: PEERS,
         site,
-        path: "/100m.bin",
+        request: Request::get("/100m.bin"),
         bytes: 100 * MIB,
-        connections: 4,
+        load: Load::Steady { connections: 4 },
         // So that there are enough requests to divide by.
         seconds: 5,
         aims: &[
-            Aim { measure: Measure::Bytes, bound: Bound::AtLeast(0.8), peer: nginx::SENDFILE_OFF.name },
-            Aim { measure: Measure::Bytes, bound: Bound::AtLeast(0.5), peer: nginx::SENDFILE_ON.name },
+            Aim {
+                measure: Measure::Bytes,
+                bound: Bound::AtLeast(0.8),
+                of: Of::Peer(nginx::SENDFILE_OFF.name),
+            },
+            Aim {
+                measure: Measure::Bytes,
+                bound: Bound::AtLeast(0.5),
+                of: Of::Peer(nginx::SENDFILE_ON.name),
+            },
         ],
+        each: None,
     }),
 };
 

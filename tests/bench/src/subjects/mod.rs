@@ -1,9 +1,11 @@
 //! Servers that take part, a file each. A subject says what it needs installed, and
 //! starts on a free port, with as many threads or workers as the others.
 
+pub(crate) mod aiohttp;
 pub(crate) mod native;
 pub(crate) mod nginx;
 pub(crate) mod patchboard;
+pub(crate) mod wasmtime;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,37 +17,46 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::Tools;
+use crate::answer::Answer;
 use crate::options::AccessLog;
-use crate::tool::Package;
+use crate::request::Request;
+use crate::tool::{Need, Package};
 
 /// Threads or workers that each subject has.
 pub(crate) const WORKERS: usize = 2;
 
-/// How long a subject may take to listen, to answer, and to end.
+/// How long a subject may take to listen: ten thousand handlers take a minute or two.
+const START_PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long it may take to answer, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server that can be started.
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
-    pub(crate) packages: &'static [Package],
+    pub(crate) needs: &'static [Need],
     pub(crate) start: fn(&Setting<'_>) -> Result<Running>,
 }
 
 /// What a subject is started with.
 #[derive(Debug)]
 pub(crate) struct Setting<'a> {
-    /// Our own server.
-    pub(crate) server: &'a Path,
-    /// `patchboard-native`.
-    pub(crate) native: &'a Path,
-    /// The folders that the components are in.
-    pub(crate) components: &'a [PathBuf],
+    pub(crate) tools: &'a Tools<'a>,
     /// A folder for the subject's own files.
     pub(crate) folder: PathBuf,
     /// The folder it serves.
     pub(crate) site: PathBuf,
     pub(crate) access_log: AccessLog,
+}
+
+impl Setting<'_> {
+    /// The file of a component.
+    pub(crate) fn component(&self, name: &str) -> Result<PathBuf> {
+        let mut files = self.tools.components.iter().map(|folder| folder.join(format!("{name}.wasm")));
+        files.find(|file| file.is_file()).with_context(|| format!("the component {name} is not built"))
+    }
 }
 
 /// A server that runs until it is dropped.
@@ -63,7 +74,7 @@ impl Running {
         command.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
         let child = command.stdin(Stdio::null()).spawn().context("could not start the program")?;
         let mut running = Self { child, address };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_PATIENCE;
         while TcpStream::connect(address).is_err() {
             if let Some(status) = running.child.try_wait()? {
                 bail!("it ended with {status}");
@@ -85,21 +96,21 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether `path` is answered with 200 and a body of so many bytes, so that all
-    /// subjects are known to do the same work.
-    pub(crate) fn expect(&self, path: &str, bytes: u64) -> Result<()> {
+    /// What `request` is answered with.
+    pub(crate) fn ask(&self, request: &Request) -> Result<Answer> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)?;
-        let mut response = Vec::new();
-        stream.read_to_end(&mut response)?;
-        let end = response.windows(4).position(|four| four == b"\r\n\r\n").context("it sent no head")?;
-        let body = (response.len() - end - 4) as u64;
-        if !response.starts_with(b"HTTP/1.1 200 ") || body != bytes {
-            let head = String::from_utf8_lossy(response.get(..end).unwrap_or_default());
-            bail!("GET {path} was to give {bytes} bytes, but gave {body} with this head:\n{head}");
+        stream.write_all(&request.bytes(self.address))?;
+        let (mut answer, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
+        loop {
+            let read = stream.read(&mut buffer)?;
+            answer.extend_from_slice(buffer.get(..read).unwrap_or_default());
+            match Answer::parse(&answer)? {
+                Some(answer) => return Ok(answer),
+                None if read == 0 => bail!("its answer to {} is not complete", request.path(0)),
+                None => {}
+            }
         }
-        Ok(())
     }
 }
 

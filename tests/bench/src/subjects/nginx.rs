@@ -7,17 +7,23 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 
 use super::{Running, Setting, Subject, WORKERS, command, free_address};
-use crate::tool::Package;
+use crate::tool::{Need, Package};
 
 pub(crate) const NGINX: Package = Package { name: "nginx", program: "nginx" };
 
 /// Reads a file into a buffer and writes that, as Patchboard does.
-pub(crate) const SENDFILE_OFF: Subject =
-    Subject { name: "nginx-sendfile-off", packages: &[NGINX], start: |setting| start(setting, "off") };
+pub(crate) const SENDFILE_OFF: Subject = Subject {
+    name: "nginx-sendfile-off",
+    needs: &[Need::Package(NGINX)],
+    start: |setting| start(setting, "off"),
+};
 
 /// Lets the kernel send a file, without a copy through the process.
-pub(crate) const SENDFILE_ON: Subject =
-    Subject { name: "nginx-sendfile-on", packages: &[NGINX], start: |setting| start(setting, "on") };
+pub(crate) const SENDFILE_ON: Subject = Subject {
+    name: "nginx-sendfile-on",
+    needs: &[Need::Package(NGINX)],
+    start: |setting| start(setting, "on"),
+};
 
 const TEMPLATE: &str = include_str!("nginx.conf");
 
