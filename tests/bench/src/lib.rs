@@ -25,6 +25,7 @@ mod request;
 mod rounds;
 mod row;
 mod scenarios;
+mod series;
 mod statistics;
 mod subjects;
 mod tool;
@@ -102,6 +103,7 @@ pub fn run(options: &Options, tools: &Tools<'_>) -> Result<bool> {
         eprintln!("{}: {}", scenario.name, scenario.about);
         let outcome = match &scenario.kind {
             Kind::Served(served) => rounds::run(scenario, served, options, tools),
+            Kind::Series(series) => series::run(scenario, series, options, tools),
             Kind::Criterion(bench) => criterion::run(scenario, bench, options, tools),
         };
         let outcome = outcome.with_context(|| format!("scenario {}", scenario.name))?;

@@ -7,6 +7,7 @@ mod echo;
 mod handlers;
 mod hello;
 mod route_match;
+mod starts;
 mod static_files;
 mod streams;
 
@@ -17,12 +18,13 @@ use anyhow::Result;
 use crate::aim::{Aim, Bound};
 use crate::load::Load;
 use crate::request::Request;
+use crate::series::Series;
 use crate::subjects::Subject;
 use crate::tool::Need;
 use crate::wrk::WRK;
 
 /// In the order they are run in.
-pub(crate) static ALL: [&Scenario; 20] = [
+pub(crate) static ALL: [&Scenario; 23] = [
     &hello::HELLO,
     &hello::HELLO_REUSE,
     &hello::HELLO_FRESH,
@@ -37,6 +39,9 @@ pub(crate) static ALL: [&Scenario; 20] = [
     &echo::ECHO_64K,
     &streams::UPLOAD_10M,
     &streams::DOWNLOAD_10M,
+    &starts::COLD_START,
+    &starts::DROP_IN,
+    &starts::COMPILE_UNDER_LOAD,
     &handlers::MANY_HANDLERS,
     &handlers::IDLE_HANDLERS,
     &static_files::STATIC_1K,
@@ -57,6 +62,7 @@ pub(crate) struct Scenario {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Served(Served),
+    Series(Series),
     Criterion(Bench),
 }
 
@@ -91,6 +97,7 @@ impl Scenario {
     pub(crate) fn needs(&self) -> Vec<Need> {
         match &self.kind {
             Kind::Criterion(_) => Vec::new(),
+            Kind::Series(_) => vec![Need::Package(WRK)],
             Kind::Served(served) => {
                 let subjects = [served.ours].into_iter().chain(served.peers.iter().copied());
                 subjects.flat_map(|subject| subject.needs).copied().chain([Need::Package(WRK)]).collect()

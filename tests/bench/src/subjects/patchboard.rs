@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 
@@ -44,6 +44,9 @@ pub(crate) const DEMO1: Subject = ours(|setting| serve_as_it_is(setting, "demo1"
 
 /// The handler of the benchmark's own work. It brings its routes.
 pub(crate) const WORK: Subject = ours(|setting| serve_as_it_is(setting, "work"));
+
+/// Ten handlers, of all worlds.
+pub(crate) const TEN: Subject = ours(serve_ten);
 
 /// As many copies of `hello` as [`MANY`] says, at `/0` and so on.
 pub(crate) const HELLO_MANY: Subject = ours(|setting| serve_copies(setting, MANY));
@@ -110,6 +113,25 @@ fn serve_copies(setting: &Setting<'_>, count: usize) -> Result<Running> {
     serve(setting, &tables)
 }
 
+fn serve_ten(setting: &Setting<'_>) -> Result<Running> {
+    let folder = empty_handlers(setting)?;
+    for name in [
+        "clock",
+        "demo1",
+        "demo2",
+        "hello",
+        "upload",
+        "hello-wasi-http",
+        "demo1-wasi-http",
+        "p2-hello",
+        "p3-hello",
+        "work",
+    ] {
+        link(&setting.component(name)?, &folder.join(format!("{name}.wasm")))?;
+    }
+    serve(setting, "")
+}
+
 fn serve_one(setting: &Setting<'_>) -> Result<Running> {
     drop_in(setting, "hello", ["hello".to_owned()])?;
     let routes: Vec<_> = (0..MANY).map(|number| format!("GET /{number}")).collect();
@@ -118,22 +140,28 @@ fn serve_one(setting: &Setting<'_>) -> Result<Running> {
 
 /// Makes the handlers folder anew, with a component under some names.
 fn drop_in(setting: &Setting<'_>, component: &str, names: impl IntoIterator<Item = String>) -> Result<()> {
+    let folder = empty_handlers(setting)?;
+    let from = setting.component(component)?;
+    names.into_iter().try_for_each(|name| link(&from, &folder.join(format!("{name}.wasm"))))
+}
+
+/// As a link, since ten thousand copies would be gigabytes on the disk.
+fn link(from: &Path, to: &Path) -> Result<()> {
+    fs::hard_link(from, to)
+        .or_else(|_| fs::copy(from, to).map(drop))
+        .with_context(|| format!("could not copy {} to {}", from.display(), to.display()))
+}
+
+fn empty_handlers(setting: &Setting<'_>) -> Result<PathBuf> {
     let folder = handlers(setting)?;
     for old in fs::read_dir(&folder)? {
         fs::remove_file(old?.path())?;
     }
-    let from = setting.component(component)?;
-    for name in names {
-        // Ten thousand copies would be gigabytes on the disk.
-        let to = folder.join(format!("{name}.wasm"));
-        fs::hard_link(&from, &to)
-            .or_else(|_| fs::copy(&from, &to).map(drop))
-            .with_context(|| format!("could not copy {} to {}", from.display(), to.display()))?;
-    }
-    Ok(())
+    Ok(folder)
 }
 
-fn handlers(setting: &Setting<'_>) -> Result<PathBuf> {
+/// The folder of the handlers.
+pub(crate) fn handlers(setting: &Setting<'_>) -> Result<PathBuf> {
     let folder = setting.folder.join("handlers");
     fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
     Ok(folder)
