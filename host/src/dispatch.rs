@@ -16,7 +16,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName, LOCATION};
 use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -38,6 +38,33 @@ pub struct Dispatch {
     ready: AtomicBool,
     next_id: AtomicU64,
     dev: bool,
+}
+
+/// A request whose head was refused: what could be told of it.
+#[derive(Debug)]
+pub struct Refused {
+    /// The status it is answered with.
+    pub status: StatusCode,
+    /// What is wrong with it.
+    pub detail: String,
+    /// The method, where it could be read.
+    pub method: Option<Method>,
+    /// The target, where it could be read.
+    pub target: Option<Uri>,
+    /// What the client would like the answer to be.
+    pub accept: Option<HeaderValue>,
+    /// When its head was begun.
+    pub begun: Instant,
+}
+
+/// What the answer to a request, and its line in the access log, tell of it.
+struct Asked {
+    request_id: Arc<str>,
+    peer: SocketAddr,
+    method: Option<Method>,
+    target: Option<Uri>,
+    accept: Option<HeaderValue>,
+    start: Instant,
 }
 
 /// What is noted of a request on its way, for the access log.
@@ -77,8 +104,22 @@ impl Dispatch {
         let accept = request.headers().get(http::header::ACCEPT).cloned();
 
         let mut notes = Notes::default();
-        let mut response = self.answer(core, request, &request_id, &mut notes).await;
+        let response = self.answer(core, request, &request_id, &mut notes).await;
+        let asked = Asked { request_id, peer, method: Some(method), target: Some(target), accept, start };
+        Ok(self.finish(response, asked, notes))
+    }
 
+    /// Answers a request whose head was refused before hyper could see it.
+    pub fn refuse(&self, refused: Refused, peer: SocketAddr) -> Response<LoggedBody> {
+        let Refused { status: code, detail, method, target, accept, begun } = refused;
+        let asked = Asked { request_id: self.request_id(), peer, method, target, accept, start: begun };
+        let notes = Notes { detail: Some(detail), ..Notes::default() };
+        self.finish(status(code), asked, notes)
+    }
+
+    /// Gives a response what every response has.
+    fn finish(&self, mut response: Response<Body>, asked: Asked, notes: Notes) -> Response<LoggedBody> {
+        let Asked { request_id, peer, method, target, accept, start } = asked;
         // A HEAD that was answered for an error page has a length, but no body.
         if response.body().is_empty()
             && !response.headers().contains_key(CONTENT_LENGTH)
@@ -105,7 +146,7 @@ impl Dispatch {
             complete: false,
         });
         let log = record.map(|record| Box::new((self.access_log.clone(), record)));
-        Ok(response.map(|body| LoggedBody { body, log, start }))
+        response.map(|body| LoggedBody { body, log, start })
     }
 
     async fn answer(
@@ -230,9 +271,6 @@ fn check_head(request: &Request<Incoming>) -> Result<Arc<str>, &'static str> {
         // RFC 9112, section 3.2
         (None, _) => return Err("there is no Host field"),
     };
-    if request.method() == Method::CONNECT {
-        return Err("CONNECT is not supported");
-    }
     if request.uri().path() == "*" && request.method() != Method::OPTIONS {
         return Err("the target `*` is for OPTIONS");
     }
@@ -326,7 +364,7 @@ impl Drop for LoggedBody {
     fn drop(&mut self) {
         if let Some((log, mut record)) = self.log.take().map(|log| *log) {
             // hyper does not read a body that is empty or that answers HEAD.
-            record.complete |= self.body.is_end_stream() || record.method == Method::HEAD;
+            record.complete |= self.body.is_end_stream() || record.method == Some(Method::HEAD);
             record.duration = self.start.elapsed();
             log.write(&record);
         }

@@ -4,11 +4,12 @@
 //!
 //! ```text
 //! listener -> connection -> dispatch -> router -+-> static_files ----+-> response
-//!  accept      one hyper     one request  match |                    |   body, headers,
-//!              connection    never fails        +-> handlers --------+   one access-log line
+//!  accept      guard, and    one request  match |                    |   body, headers,
+//!              one hyper     never fails        +-> handlers --------+   one access-log line
 //! ```
 //!
-//! - [`server`] accepts connections, hands each to a core, drains them at the end.
+//! - [`server`] accepts connections, hands each to a core, drains them at the end;
+//!   its [`server::guard`] lets hyper have only requests that are framed strictly.
 //! - [`dispatch`] turns every request into a response and one access-log line.
 //! - [`router`] (pure) finds the target of a method and path.
 //! - [`static_files`] answers from a folder; [`answers`] are the host's own.

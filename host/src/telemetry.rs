@@ -58,10 +58,10 @@ pub struct AccessRecord {
     pub request_id: Arc<str>,
     /// The client.
     pub peer: SocketAddr,
-    /// The method.
-    pub method: http::Method,
-    /// Path and query as sent.
-    pub target: http::Uri,
+    /// The method; none where it could not be read.
+    pub method: Option<http::Method>,
+    /// Path and query as sent; none where they could not be read.
+    pub target: Option<http::Uri>,
     /// The status that was sent.
     pub status: u16,
     /// Bytes of the response body that were sent.
@@ -77,8 +77,12 @@ pub struct AccessRecord {
 }
 
 impl AccessRecord {
-    fn target(&self) -> &str {
-        self.target.path_and_query().map_or("/", |path| path.as_str())
+    fn method(&self) -> Option<&str> {
+        self.method.as_ref().map(http::Method::as_str)
+    }
+
+    fn target(&self) -> Option<&str> {
+        self.target.as_ref().map(|target| target.path_and_query().map_or("/", |path| path.as_str()))
     }
 }
 
@@ -154,8 +158,8 @@ fn now() -> humantime::Rfc3339Timestamp {
 }
 
 fn text(record: &AccessRecord) -> String {
-    let AccessRecord { request_id, peer, method, status, bytes, .. } = record;
-    let target = record.target();
+    let AccessRecord { request_id, peer, status, bytes, .. } = record;
+    let (method, target) = (record.method().unwrap_or("-"), record.target().unwrap_or("-"));
     let microseconds = record.duration.as_micros();
     let mut line = format!(
         "time={} request_id={request_id} peer={peer} method={method} target={target:?} status={status} bytes={bytes} duration_us={microseconds}",
@@ -180,7 +184,7 @@ fn json(record: &AccessRecord) -> String {
         "time": now().to_string(),
         "request_id": &*record.request_id,
         "peer": record.peer,
-        "method": record.method.as_str(),
+        "method": record.method(),
         "target": record.target(),
         "status": record.status,
         "bytes": record.bytes,
@@ -200,8 +204,8 @@ mod tests {
         AccessRecord {
             request_id: "1".into(),
             peer: "127.0.0.1:1".parse().unwrap(),
-            method: http::Method::GET,
-            target: "/a\"b".parse().unwrap(),
+            method: Some(http::Method::GET),
+            target: Some("/a\"b".parse().unwrap()),
             status: 200,
             bytes: 3,
             duration: Duration::from_micros(7),
@@ -214,7 +218,7 @@ mod tests {
     #[test]
     fn a_text_line_cannot_be_forged() {
         // A URI has neither spaces nor line feeds, but may have quotes.
-        let line = text(&AccessRecord { target: "/\"status=500".parse().unwrap(), ..record() });
+        let line = text(&AccessRecord { target: Some("/\"status=500".parse().unwrap()), ..record() });
         assert!(
             line.contains(r#"target="/\"status=500" status=200 bytes=3 duration_us=7 handler=h"#),
             "{line}"

@@ -62,6 +62,17 @@ impl Connection {
         self.stream.write_all(bytes.as_ref())
     }
 
+    /// The same connection once more, to send from another thread.
+    ///
+    /// # Panics
+    ///
+    /// If the connection has ended already.
+    #[track_caller]
+    pub fn another(&self) -> Self {
+        let stream = self.stream.try_clone().expect("the connection is open");
+        Self { stream, buffer: Vec::new(), _server: None }
+    }
+
     /// Sends a GET request.
     #[track_caller]
     pub fn get(&mut self, path: &str) -> Reply {

@@ -7,6 +7,7 @@
 
 mod connection;
 mod core;
+pub mod guard;
 mod listener;
 mod shutdown;
 

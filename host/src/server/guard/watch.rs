@@ -1,0 +1,196 @@
+//! What is known of a connection on both sides of hyper: the guard counts the
+//! requests that go in, their bodies those that are answered.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::fault::HeadFault;
+use super::refusal::Refusal;
+
+/// The state of a connection, for its guard, its bodies and its task.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Watch {
+    /// Requests that hyper was given, or may be given.
+    heads: Cell<u64>,
+    /// Those whose response hyper has taken to its end.
+    answered: Cell<u64>,
+    /// Those whose response was written, too.
+    flushed: Cell<u64>,
+    waiting: Cell<Waiting>,
+    timed_out: Cell<bool>,
+    refusal: RefCell<Option<Refusal>>,
+    /// Whether hyper was shown the end.
+    ended: Cell<bool>,
+    nudged: Cell<bool>,
+    broken: Cell<bool>,
+}
+
+/// What the client is waited for.
+#[derive(Debug, Default, Clone, Copy)]
+enum Waiting {
+    /// Nothing: a request is under way.
+    #[default]
+    No,
+    /// The first byte of a request.
+    Idle(Instant),
+    /// The rest of a head.
+    Head(Instant),
+}
+
+/// Whether the client has been waited for long enough.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::server) enum Overdue {
+    /// Not before then.
+    Not(Instant),
+    /// It has nothing to ask.
+    Idle,
+    /// It has begun a head.
+    Head,
+}
+
+impl Watch {
+    /// Counts the response whose body is `body` once that is dropped.
+    pub(in crate::server) fn answer<B>(self: &Rc<Self>, body: B) -> Answer<B> {
+        Answer { body, watch: self.clone() }
+    }
+
+    /// Whether there has been a request.
+    pub(in crate::server) fn was_asked(&self) -> bool {
+        self.heads.get() > 0
+    }
+
+    /// Whether the client is in the middle of a head.
+    pub(in crate::server) fn is_in_head(&self) -> bool {
+        matches!(self.waiting.get(), Waiting::Head(_))
+    }
+
+    /// Looks at the clock.
+    pub(in crate::server) fn overdue(&self, limit: Duration) -> Overdue {
+        let now = Instant::now();
+        match self.waiting.get() {
+            Waiting::No => Overdue::Not(now + limit),
+            Waiting::Idle(since) | Waiting::Head(since) if since + limit > now => Overdue::Not(since + limit),
+            Waiting::Idle(_) => Overdue::Idle,
+            Waiting::Head(_) => Overdue::Head,
+        }
+    }
+
+    /// Lets the guard refuse the head that is under way.
+    pub(in crate::server) fn time_out(&self) {
+        self.timed_out.set(true);
+    }
+
+    /// Whether hyper has to be polled again, since it would not look by itself
+    /// whether the connection has ended. True once.
+    pub(in crate::server) fn nudge(&self) -> bool {
+        self.may_end() && !self.ended.get() && !self.nudged.replace(true)
+    }
+
+    /// What is left to be answered after hyper has ended.
+    pub(in crate::server) fn take_refusal(&self) -> Option<Refusal> {
+        if self.ended.get() { self.refusal.take() } else { None }
+    }
+
+    /// Whether a body was malformed.
+    pub(in crate::server) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    pub(super) fn has_timed_out(&self) -> bool {
+        self.timed_out.take()
+    }
+
+    pub(super) fn pass(&self, heads: u64) {
+        if heads > 0 {
+            self.heads.set(self.heads.get() + heads);
+            self.waiting.set(Waiting::No);
+        }
+    }
+
+    pub(super) fn flush(&self) {
+        self.flushed.set(self.answered.get());
+    }
+
+    /// The client has to send something, unless requests of its are under way.
+    pub(super) fn wait(&self, begun: bool) {
+        if self.answered.get() != self.heads.get() {
+            return;
+        }
+        match (self.waiting.get(), begun) {
+            (Waiting::Head(_), _) | (Waiting::Idle(_), false) => {}
+            (_, false) => self.waiting.set(Waiting::Idle(Instant::now())),
+            (_, true) => self.waiting.set(Waiting::Head(Instant::now())),
+        }
+    }
+
+    pub(super) fn refuse(&self, fault: HeadFault, head: &[u8]) {
+        let begun = match self.waiting.replace(Waiting::No) {
+            Waiting::Head(since) => since,
+            _ => Instant::now(),
+        };
+        self.refusal.replace(Some(Refusal::new(fault, head, begun.into_std())));
+    }
+
+    pub(super) fn break_off(&self) {
+        self.broken.set(true);
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal.borrow().is_some()
+    }
+
+    /// Whether hyper may be shown the end now, and is.
+    pub(super) fn end(&self) -> bool {
+        let ends = self.may_end();
+        self.ended.set(self.ended.get() || ends);
+        ends
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// A request whose response is not written yet would be cut off.
+    fn may_end(&self) -> bool {
+        self.is_refused() && self.flushed.get() == self.heads.get()
+    }
+}
+
+/// A response body whose end is counted.
+#[derive(Debug)]
+pub(in crate::server) struct Answer<B> {
+    body: B,
+    watch: Rc<Watch>,
+}
+
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        self.watch.answered.set(self.watch.answered.get() + 1);
+    }
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
