@@ -73,7 +73,7 @@ pub(crate) fn run(
     let verdict = bound.verdict(median.filter(|_| disturbance.calm));
     let text =
         table(scenario, &estimates, disturbance) + &format!("\nAim: {id} takes {bound} ns: {verdict}.\n");
-    Ok(Outcome { rows, text, verdict })
+    Ok(Outcome { rows, text, plot: None, verdict })
 }
 
 /// One run of all benchmarks, in their order.

@@ -20,6 +20,7 @@ mod load;
 mod machine;
 mod markdown;
 mod options;
+mod plot;
 mod process;
 mod request;
 mod rounds;
@@ -69,6 +70,8 @@ struct Outcome {
     rows: Vec<Row>,
     /// The same for readers.
     text: String,
+    /// Its ratios as SVG, if it has any.
+    plot: Option<String>,
     verdict: Verdict,
 }
 
@@ -110,7 +113,11 @@ pub fn run(options: &Options, tools: &Tools<'_>) -> Result<bool> {
         println!("{}", outcome.text);
         met &= outcome.verdict == Verdict::Met;
         rows.extend(outcome.rows);
-        blocks.push(Block { name: scenario.name, text: outcome.text });
+        let (name, mut text) = (scenario.name, outcome.text);
+        if let (Some(file), Some(plot)) = (&options.markdown, &outcome.plot) {
+            text.push_str(&markdown::plot(file, name, plot)?);
+        }
+        blocks.push(Block { name, text });
         // After each scenario, so that one that fails later does not cost the others.
         if let Some(file) = &options.json {
             row::write(file, &rows)?;

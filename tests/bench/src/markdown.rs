@@ -1,4 +1,5 @@
-//! What is printed, and put between marks into a document: tables in Markdown.
+//! What is printed, and put between marks into a document: tables in Markdown, and
+//! there the plots beside them.
 //!
 //! A block lies between `<!-- bench NAME -->` and `<!-- end -->`. A run of some
 //! scenarios replaces their blocks and leaves the others.
@@ -14,6 +15,9 @@ use crate::compare::{AgainstPeer, Alone, Comparison};
 use crate::options::Options;
 use crate::row::Measure;
 use crate::scenarios::{Scenario, Served};
+
+/// Where plots go, beside the document that shows them.
+const PLOTS: &str = "tests/bench/plots";
 
 /// A text and the name of the marks it belongs between.
 #[derive(Debug)]
@@ -99,6 +103,15 @@ fn table(ours: &str, against: &AgainstPeer) -> String {
         writeln!(text, "\nAim: {} {} × that of {peer}: {verdict}.", aim.measure.name(), aim.bound).ok();
     }
     text
+}
+
+/// Writes the plot of a scenario for `file`, and gives the line that shows it there.
+pub(crate) fn plot(file: &Path, name: &str, svg: &str) -> Result<String> {
+    let folder = file.parent().unwrap_or(Path::new("")).join(PLOTS);
+    fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
+    let plot = folder.join(format!("{name}.svg"));
+    fs::write(&plot, svg).with_context(|| format!("could not write {}", plot.display()))?;
+    Ok(format!("\n![the ratios of {name}]({PLOTS}/{name}.svg)\n"))
 }
 
 /// Replaces the blocks in `file`, and nothing else of it.

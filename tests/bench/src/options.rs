@@ -16,7 +16,8 @@ pub struct Options {
     /// Write every run to this file, also those that the machine disturbed
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Put the tables between the `<!-- bench NAME -->` marks of this file
+    /// Put the tables between the `<!-- bench NAME -->` marks of this file, and the plots that it
+    /// shows with them into tests/bench/plots beside it
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
     /// Stop once there are so many calm pairs with each peer; fewer than five are inconclusive

@@ -19,7 +19,7 @@ use crate::process::{self, Usage};
 use crate::row::Row;
 use crate::scenarios::{Scenario, Served};
 use crate::subjects::{Running, Setting, Subject};
-use crate::{Outcome, Tools, markdown};
+use crate::{Outcome, Tools, markdown, plot};
 
 /// What brings caches, buffers and connections to their usual state.
 const WARM_UP_SECONDS: u32 = 1;
@@ -60,7 +60,8 @@ pub(crate) fn run(
         }
     }
     let text = markdown::served(scenario, served, &comparison, options, seconds);
-    Ok(Outcome { rows, text, verdict: comparison.verdict() })
+    let plot = plot::svg(scenario.name, served.ours.name, &comparison);
+    Ok(Outcome { rows, text, plot, verdict: comparison.verdict() })
 }
 
 /// Starts every subject, ours in the middle.

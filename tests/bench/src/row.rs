@@ -60,6 +60,10 @@ impl Measure {
         }
     }
 
+    pub(crate) fn more_is_better(self) -> bool {
+        matches!(self, Self::Requests | Self::Bytes)
+    }
+
     pub(crate) fn of(self, row: &Row) -> Option<f64> {
         match self {
             Self::Requests => Some(row.rps),
