@@ -80,7 +80,7 @@ pub(crate) fn run(
         text += &format!("| {} | **{median:.1}** | {low:.1} to {high:.1} |\n", series.value);
     }
     text += &format!("\nAim: {}: {verdict}.\n", series.bound);
-    Ok(Outcome { rows, text, verdict })
+    Ok(Outcome { rows, text, plot: None, verdict })
 }
 
 /// There are no requests to count.
