@@ -112,7 +112,9 @@ impl Dispatch {
     /// Answers a request whose head was refused before hyper could see it.
     pub fn refuse(&self, refused: Refused, peer: SocketAddr) -> Response<LoggedBody> {
         let Refused { status: code, detail, method, target, accept, begun } = refused;
-        let asked = Asked { request_id: self.request_id(), peer, method, target, accept, start: begun };
+        let request_id = self.request_id();
+        tracing::debug!(%request_id, %peer, %detail, "head refused");
+        let asked = Asked { request_id, peer, method, target, accept, start: begun };
         let notes = Notes { detail: Some(detail), ..Notes::default() };
         self.finish(status(code), asked, notes)
     }

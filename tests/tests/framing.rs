@@ -1,5 +1,7 @@
 //! The framing guard: what is refused before hyper sees it, how that is answered and
 //! logged, and that everything else comes through unharmed.
+//!
+//! Where a test sleeps, it is a client that is slow.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -342,11 +344,11 @@ fn a_malformed_chunk_gets_no_second_answer() {
 
 #[test]
 fn a_head_that_is_not_complete_gets_a_moment_in_a_drain() {
-    let mut server = Server::builder().demo("hello").start();
+    let mut server = Server::builder().server("cores = 1").demo("hello").start();
     let mut connection = server.connect();
     connection.get("/").expect(200, "Hello, world");
     connection.send("GET / HTTP/1.1\r\nHo");
-    // It has arrived when another request has been answered after it.
+    // It has arrived when the same core has answered another request after it.
     server.get("/").expect(200, "Hello, world");
     server.signal(rustix::process::Signal::TERM);
     server.log.wait_for("draining");

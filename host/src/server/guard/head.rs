@@ -13,6 +13,9 @@ use super::Limits;
 use super::fault::HeadFault;
 use super::line::{Bytes, is_token, is_value, line, trim};
 
+/// The longest name of a field that hyper takes.
+const NAME_BYTES: usize = (1 << 16) - 1;
+
 /// How the body of a request is framed (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyFraming {
@@ -179,9 +182,8 @@ fn is_target(target: &[u8]) -> bool {
         return true;
     }
     // What is left is rare: characters that should have been encoded, of which those
-    // are let through that the router is given, and absolute URIs.
-    // A fragment is never sent; it would be cut off silently.
-    if target.iter().any(|byte| matches!(byte, b'#' | 0x7f)) {
+    // are let through that a URI of hyper's may have, and absolute URIs.
+    if target.contains(&0x7f) {
         return false;
     }
     Uri::try_from(target).is_ok_and(|uri| target.starts_with(b"/") || uri.scheme().is_some())
@@ -199,7 +201,7 @@ pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadFault> {
     let (name, value) =
         memchr(b':', line).and_then(|colon| line.split_at_checked(colon)).ok_or(HeadFault::FieldName)?;
     let value = value.get(1..).unwrap_or_default();
-    if !is_token(name) {
+    if !is_token(name) || name.len() > NAME_BYTES {
         return Err(HeadFault::FieldName);
     }
     if is_value(value) { Ok((name, trim(value))) } else { Err(HeadFault::FieldValue) }

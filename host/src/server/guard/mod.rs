@@ -147,8 +147,8 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
         let this = &mut *self;
         let before = buf.filled().len();
         if this.watch.has_timed_out() {
-            this.watch.refuse(HeadFault::Timeout, &this.held);
-            this.held.clear();
+            let head = this.held.split_off(this.ready);
+            this.watch.refuse(HeadFault::Timeout, &head);
         }
         loop {
             if this.ready > 0 {
@@ -156,6 +156,11 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
                 buf.put_slice(this.held.get(..length).unwrap_or_default());
                 this.held.advance(length);
                 this.ready -= length;
+                if this.held.is_empty() {
+                    // A connection that is idle holds no buffer.
+                    this.held = BytesMut::new();
+                }
+                return Poll::Ready(Ok(()));
             }
             if buf.filled().len() > before {
                 return Poll::Ready(Ok(()));

@@ -191,31 +191,12 @@ fn a_method_is_a_token() {
 #[test]
 fn a_target_is_a_path_or_an_absolute_uri() {
     for target in
-        ["/", "/a?b=c", "/%zz", "/a|b", "/\"{}", "/\u{e9}", "*", "http://a", "https://a:1/b?c", "//a"]
+        ["/", "/a?b=c", "/%zz", "/a|b", "/\"{}", "/\u{e9}", "/a#b", "*", "http://a", "https://a:1/b?c", "//a"]
     {
         accepted(line(&format!("GET {target} HTTP/1.1")), 1);
     }
-    for target in [
-        "a",
-        "a:1",
-        "?",
-        "*a",
-        "/a#b",
-        "/a\0",
-        "/a\u{7f}",
-        "/a<b",
-        "/a^b",
-        "http:",
-        "http://",
-        "http:///a",
-        "/a\\b",
-        "#",
-    ] {
-        let uri = http::Uri::try_from(target);
-        let known = target.starts_with('/') && uri.is_ok() && !target.contains(['#', '\u{7f}']);
-        if !known {
-            refused(line(&format!("GET {target} HTTP/1.1")), HeadFault::Target);
-        }
+    for target in ["a", "a:1", "?", "#", "*a", "/a\0", "/a\u{7f}", "/a<b", "http:", "http://", "http:///a"] {
+        refused(line(&format!("GET {target} HTTP/1.1")), HeadFault::Target);
     }
     refused(line("CONNECT a:443 HTTP/1.1"), HeadFault::Connect);
 }
@@ -224,7 +205,7 @@ fn a_target_is_a_path_or_an_absolute_uri() {
 fn a_target_passes_if_hyper_would_take_it() {
     for byte in 0x21..=0x7e {
         let target = format!("/a{}b?c{0}d", char::from(byte));
-        let expected = byte != b'#' && http::Uri::try_from(target.as_str()).is_ok();
+        let expected = http::Uri::try_from(target.as_str()).is_ok();
         let is = passed(line(&format!("GET {target} HTTP/1.1")).as_bytes()).fault.is_none();
         assert_eq!(is, expected, "{target}");
     }

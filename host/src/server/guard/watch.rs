@@ -119,7 +119,7 @@ impl Watch {
 
     /// The client has to send something, unless requests of its are under way.
     pub(super) fn wait(&self, begun: bool) {
-        if self.answered.get() != self.heads.get() {
+        if self.is_refused() || self.answered.get() != self.heads.get() {
             return;
         }
         match (self.waiting.get(), begun) {
