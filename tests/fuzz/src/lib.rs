@@ -11,6 +11,7 @@
 pub mod conditional;
 pub mod file_path;
 mod folder;
+pub mod framing;
 pub mod path;
 pub mod pattern;
 pub mod range;
@@ -22,6 +23,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("conditional", conditional::run),
     ("file_path", file_path::run),
+    ("framing", framing::run),
     ("path", path::run),
     ("pattern", pattern::run),
     ("range", range::run),
