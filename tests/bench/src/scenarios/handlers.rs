@@ -18,7 +18,7 @@ pub(crate) static MANY_HANDLERS: Scenario = Scenario {
 
 pub(crate) static IDLE_HANDLERS: Scenario = Scenario {
     name: "idle-handlers",
-    about: "10,000 copies (fewer if each could not have 2 MiB), of which one is asked",
+    about: "copies of a handler of our world, of which one is asked",
     kind: Kind::Served(Served {
         ours: &patchboard::HELLO_IDLE,
         request: Request::get("/0"),

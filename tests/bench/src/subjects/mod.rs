@@ -26,10 +26,11 @@ use crate::tool::{Need, Package};
 /// Threads or workers that each subject has.
 pub(crate) const WORKERS: usize = 2;
 
-/// How long a subject may take to listen: ten thousand handlers take a minute or two.
+/// How long a subject may take to listen, and to give its first answer: it may have
+/// thousands of handlers to load, or compile one without a cache.
 const START_PATIENCE: Duration = Duration::from_secs(300);
 
-/// How long it may take to answer, and to end.
+/// How long it may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server that can be started.
@@ -99,11 +100,13 @@ impl Running {
     /// What `request` is answered with.
     pub(crate) fn ask(&self, request: &Request) -> Result<Answer> {
         let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(START_PATIENCE))?;
         stream.write_all(&request.bytes(self.address))?;
         let (mut answer, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
         loop {
-            let read = stream.read(&mut buffer)?;
+            let read = stream.read(&mut buffer).with_context(|| {
+                format!("it did not answer {} within {} s", request.path(0), START_PATIENCE.as_secs())
+            })?;
             answer.extend_from_slice(buffer.get(..read).unwrap_or_default());
             match Answer::parse(&answer)? {
                 Some(answer) => return Ok(answer),

@@ -60,15 +60,20 @@ pub(crate) const HELLO_IDLE: Subject = ours(|setting| serve_copies(setting, idle
 pub(crate) const HELLO_ONE: Subject =
     Subject { name: "patchboard-one-handler", needs: &[], start: serve_one };
 
-/// How many handlers [`HELLO_IDLE`] has: 10,000 where there is the memory for them.
+/// How many handlers [`HELLO_IDLE`] has: [`MOST_IDLE`] where there is the memory for them.
 pub(crate) fn idle_handlers() -> usize {
     // Once, as there is less when they have been started.
     static COUNT: LazyLock<usize> = LazyLock::new(|| {
         let fitting = machine::available_bytes().map_or(0, |bytes| bytes / IDLE_BYTES_EACH);
-        usize::try_from(fitting).unwrap_or_default().clamp(2, 10_000)
+        usize::try_from(fitting).unwrap_or_default().clamp(2, MOST_IDLE)
     });
     *COUNT
 }
+
+/// The server loads all handlers at once, each on a thread and with an instance on trial.
+/// Of 4,000 that is more instances than its pool has by default, and of 10,000 more
+/// mappings than Linux allows.
+const MOST_IDLE: usize = 1000;
 
 /// More than a small handler takes.
 const IDLE_BYTES_EACH: u64 = 2 << 20;
