@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn known_extractors_do_without_the_path() {
-        assert_eq!((&Argument::<Bytes>::new()).wants(), Wants::Request);
-        assert_eq!((&Argument::<Option<Json<u8>>>::new()).wants(), Wants::Request);
+        let (bytes, json) = (&Argument::<Bytes>::new(), &Argument::<Option<Json<u8>>>::new());
+        assert_eq!((bytes.wants(), json.wants()), (Wants::Request, Wants::Request));
         assert_eq!((&Argument::<Path<String>>::new()).wants(), Wants::Path);
         assert_eq!((&Argument::<Option<Path<String>>>::new()).wants(), Wants::Path);
         // Whoever has the whole request may extract anything from it.

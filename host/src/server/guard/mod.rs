@@ -8,7 +8,7 @@
 //! In: the bytes of the socket, which are read into hyper's own buffer, and looked at
 //! there ([`Framing`], which is pure). Out: the same bytes, up to the first that is
 //! refused. A refusal waits until everything before it has been answered; then hyper
-//! is shown the end of the connection, and [`refusal`] has the socket.
+//! is shown the end of the connection, and the socket is `refusal`'s.
 
 mod chunked;
 mod fault;

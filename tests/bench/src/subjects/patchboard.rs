@@ -70,10 +70,8 @@ pub(crate) fn idle_handlers() -> usize {
     *COUNT
 }
 
-/// The server loads all handlers at once, each on a thread and with an instance on trial.
-/// Of 4,000 that is more instances than its pool has by default, and of 10,000 more
-/// mappings than Linux allows.
-const MOST_IDLE: usize = 1000;
+/// Each has a few mappings of memory, of which Linux allows a process 65,530.
+const MOST_IDLE: usize = 10_000;
 
 /// More than a small handler takes.
 const IDLE_BYTES_EACH: u64 = 2 << 20;
