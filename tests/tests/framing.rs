@@ -13,6 +13,7 @@ static SERVER: Shared = Shared::new(|| {
     Server::builder()
         .server("head_timeout = \"1s\"\nhead_bytes = \"16KiB\"")
         .demo("hello")
+        .demo("demo1")
         .guest("ill")
         .start()
 });
@@ -315,6 +316,21 @@ fn large_uploads_pass_with_a_length_and_chunked() {
             assert!(reply.body == *whole, "{} bytes came back", reply.body.len());
         });
         connection.get("/ok").expect(200, "ok");
+    }
+}
+
+#[test]
+fn a_guest_is_told_that_a_body_is_malformed() {
+    for chunk in ["zz\r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloworld\r\n"] {
+        let mut connection = SERVER.get().connect();
+        connection.send(
+            "POST /demo1/x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+        );
+        connection.try_send(chunk).ok();
+        let reply = connection.reply();
+        assert_eq!(reply.status, 400);
+        assert!(reply.text().contains("the body is malformed"), "{}", reply.text());
     }
 }
 

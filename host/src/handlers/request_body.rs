@@ -1,5 +1,7 @@
 //! The body of a request on its way to a guest, held to its limit.
 
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,7 +92,13 @@ impl Inbound {
 
 impl BodyFailure {
     fn of(error: &hyper::Error) -> Self {
-        if error.is_parse() { Self::Malformed } else { Self::Disconnected }
+        // What the guard or hyper found wrong comes as an I/O error that names it.
+        let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+        let kind = causes.find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+        match kind {
+            Some(ErrorKind::InvalidData | ErrorKind::InvalidInput) => Self::Malformed,
+            _ => Self::Disconnected,
+        }
     }
 }
 
