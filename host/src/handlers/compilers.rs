@@ -2,8 +2,8 @@
 
 use std::sync::Once;
 
-/// Weight 110 to the 1024 of a thread that serves, where both want the CPU.
-const NICENESS: i32 = 10;
+/// Weight 15 to the 1024 of a thread that serves, where both want the CPU.
+const NICENESS: i32 = 19;
 
 /// Lets all compiling from now on happen at a low priority.
 ///

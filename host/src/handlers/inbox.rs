@@ -34,9 +34,19 @@ impl Inbox {
         self.wake();
     }
 
-    /// The next call, or `None` once the inbox is closed.
+    /// The next call, or `None` once the inbox is closed. Also after a call the caller is
+    /// woken when there is more.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Job>> {
-        if let Some(job) = self.jobs.borrow_mut().pop_front() {
+        let (job, last) = {
+            let mut jobs = self.jobs.borrow_mut();
+            (jobs.pop_front(), jobs.is_empty())
+        };
+        if let Some(job) = job {
+            if last && !self.closed.get() {
+                self.waker.set(Some(cx.waker().clone()));
+            } else {
+                cx.waker().wake_by_ref();
+            }
             return Poll::Ready(Some(job));
         }
         if self.closed.get() {

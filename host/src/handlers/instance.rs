@@ -184,7 +184,6 @@ async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wa
         let mut next = if open { inbox.poll_next(cx) } else { Poll::Pending };
         if let Poll::Ready(Some(job)) = next {
             calls.push(call::run(accessor, export, job));
-            cx.waker().wake_by_ref();
             next = Poll::Pending;
         }
         open &= next.is_pending();

@@ -8,7 +8,7 @@ use http::header::{
 use crate::handlers::bindings::types::Fields;
 
 /// Fields of the connection, not of the message (RFC 9110, section 7.6.1).
-const OF_CONNECTION: [HeaderName; 8] = [
+static OF_CONNECTION: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
