@@ -81,10 +81,11 @@ fn eight_connections_that_stay_are_shared_evenly_by_the_cores() {
 
 /// The CPU time of each core so far, in nanoseconds, as the kernel's scheduler has it.
 fn core_times(server: &Server) -> Vec<u64> {
-    let tasks = format!("/proc/{}/task", server.pid());
-    let mut times: Vec<_> = std::fs::read_dir(tasks)
-        .unwrap()
-        .map(|task| task.unwrap().path())
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid()));
+    let mut times: Vec<_> = tasks
+        .into_iter()
+        .flatten()
+        .filter_map(|task| Some(task.ok()?.path()))
         .filter_map(|task| {
             let name = std::fs::read_to_string(task.join("comm")).ok()?;
             let times = std::fs::read_to_string(task.join("schedstat")).ok()?;
