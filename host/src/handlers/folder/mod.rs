@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use self::files::{Events, Stamp};
@@ -111,16 +112,18 @@ impl Folder {
     pub fn follow(self, current: Arc<Current>) -> std::io::Result<()> {
         let Some(dir) = &self.config.server.handlers_dir else { return Ok(()) };
         let events = Events::of(dir);
-        std::thread::Builder::new().name("folder".to_owned()).spawn(move || self.run(&events, &current))?;
+        let threads = compilers::beside_requests().map_err(std::io::Error::other)?;
+        std::thread::Builder::new()
+            .name("folder".to_owned())
+            .spawn(move || self.run(&events, &threads, &current))?;
         Ok(())
     }
 
-    fn run(mut self, events: &Events, current: &Current) {
-        compilers::step_back();
+    fn run(mut self, events: &Events, threads: &ThreadPool, current: &Current) {
         let mut wait = POLL;
         loop {
             events.wait(wait);
-            wait = if self.update(current) { POLL } else { SETTLE };
+            wait = if threads.install(|| self.update(current)) { POLL } else { SETTLE };
         }
     }
 
