@@ -11,10 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName, LOCATION};
+use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName, LOCATION, RETRY_AFTER};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -230,7 +230,9 @@ impl Dispatch {
                     Err(error) => {
                         error.log(handler.name(), request_id);
                         notes.detail = Some(error.detail());
-                        status(error.status())
+                        let mut response = status(error.status());
+                        response.headers_mut().extend(error.retry_after().map(retry_after));
+                        response
                     }
                 }
             }
@@ -310,6 +312,11 @@ fn redirect(mut path: String, query: Option<&str>) -> Response<Body> {
     let mut response = status(StatusCode::PERMANENT_REDIRECT);
     response.headers_mut().extend(HeaderValue::try_from(path).ok().map(|path| (LOCATION, path)));
     response
+}
+
+/// In whole seconds, rounded up (RFC 9110, section 10.2.3).
+fn retry_after(time: Duration) -> (HeaderName, HeaderValue) {
+    (RETRY_AFTER, HeaderValue::from(time.as_millis().div_ceil(1000) as u64))
 }
 
 fn with_allow(code: StatusCode, methods: &[Method]) -> Response<Body> {

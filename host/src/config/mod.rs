@@ -146,6 +146,8 @@ pub struct Limits {
     pub cpu_timeout: Duration,
     /// Wall clock of one call, to the end of its response body.
     pub call_timeout: Duration,
+    /// The longest wait for the next bytes of a request or response body.
+    pub body_idle_timeout: Duration,
     /// Calls at once, on all cores together.
     pub calls: u32,
     /// Calls waiting for one of those.
@@ -156,6 +158,10 @@ pub struct Limits {
     pub request_body_bytes: u64,
     /// A response body, in bytes.
     pub response_body_bytes: u64,
+    /// Outbound requests at once, on all cores together.
+    pub outbound_calls: u32,
+    /// Resources of the host that an instance may hold at once.
+    pub handles: u32,
     /// Calls an instance serves before it is retired; 1 under `isolation = "request"`.
     pub calls_per_instance: u32,
     /// Log output, in bytes a second.
@@ -168,11 +174,14 @@ impl Default for Limits {
             memory_bytes: 128 << 20,
             cpu_timeout: Duration::from_secs(10),
             call_timeout: Duration::from_secs(30),
+            body_idle_timeout: Duration::from_secs(30),
             calls: 1024,
             queue: 1024,
             queue_timeout: Duration::from_secs(5),
             request_body_bytes: 16 << 20,
             response_body_bytes: 1 << 30,
+            outbound_calls: 256,
+            handles: 16 << 10,
             calls_per_instance: 1_000_000,
             log_bytes: 64 << 10,
         }

@@ -1,7 +1,8 @@
 //! wasmtime's engine, its settings, and the linkers: one of each for the process.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
 
 use wasmtime::component::Linker;
@@ -10,7 +11,8 @@ use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, Poo
 use super::blocking;
 use super::code_cache;
 use super::compilers;
-use super::limits::TICK;
+use super::limits::{SHORT_TICK, TICK};
+use super::places::Places;
 use super::state::State;
 use crate::config::{self, Isolation};
 use crate::site::Current;
@@ -21,6 +23,11 @@ const MODULES_PER_COMPONENT: u32 = 32;
 /// Modules of all instances together, as a multiple of the instances.
 const MODULES_PER_INSTANCE: u32 = 4;
 
+/// Instances beyond those that serve: trials of what is being loaded, several at once.
+const TRIALS: u32 = 64;
+/// Short ticks after the last call that computed.
+const SHORT_TICKS: u32 = 50;
+
 /// The engine and what all handlers share.
 pub struct Engine {
     wasm: wasmtime::Engine,
@@ -30,17 +37,9 @@ pub struct Engine {
     memory_bytes: u64,
     self_address: OnceLock<SocketAddr>,
     site: OnceLock<Weak<Current>>,
-    instances: u32,
-    live: Arc<AtomicU32>,
-}
-
-/// A live instance; counts until it is dropped.
-pub(super) struct Live(Arc<AtomicU32>);
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    places: Places,
+    computing: Arc<AtomicBool>,
+    alarm: OnceLock<Sender<()>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -75,8 +74,9 @@ impl Engine {
             memory_bytes,
             self_address: OnceLock::new(),
             site: OnceLock::new(),
-            instances: config.server.instances,
-            live: Arc::default(),
+            places: Places::new(config.server.instances),
+            computing: Arc::default(),
+            alarm: OnceLock::new(),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -122,16 +122,27 @@ impl Engine {
         self.site.set(Arc::downgrade(site)).ok();
     }
 
-    /// Notes that there is one more instance.
-    pub(super) fn count_instance(&self) -> Live {
-        self.live.fetch_add(1, Ordering::Relaxed);
-        Live(self.live.clone())
+    /// Is set by whoever computes for longer than a tick.
+    pub(super) fn computing(&self) -> Arc<AtomicBool> {
+        self.computing.clone()
     }
 
-    /// Whether the pool has room for instances that nobody waits for: half of it is
-    /// left to calls.
-    pub(super) fn has_room(&self) -> bool {
-        self.live.load(Ordering::Relaxed) < self.instances / 2
+    /// Sets who is to be told that a version has failed. Later calls change nothing.
+    pub(super) fn set_alarm(&self, alarm: Sender<()>) {
+        self.alarm.set(alarm).ok();
+    }
+
+    /// Tells that a version has failed in its first calls.
+    pub(super) fn alarm(&self) {
+        if let Some(alarm) = self.alarm.get() {
+            // Nobody listens where the folder is not followed.
+            alarm.send(()).ok();
+        }
+    }
+
+    /// The room for instances.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(super) fn site(&self) -> Weak<Current> {
@@ -139,14 +150,18 @@ impl Engine {
     }
 }
 
-/// Raises the epoch until the engine is gone.
+/// Raises the epoch until the engine is gone; more often while some call computes, so
+/// that others wait for a short slice only.
 fn tick(engine: &Weak<Engine>) {
+    let mut short = 0;
     loop {
-        std::thread::sleep(TICK);
-        match engine.upgrade() {
-            Some(engine) => engine.wasm.increment_epoch(),
-            None => return,
-        }
+        std::thread::sleep(if short > 0 { SHORT_TICK } else { TICK });
+        let Some(engine) = engine.upgrade() else { return };
+        engine.wasm.increment_epoch();
+        short = match engine.computing.swap(false, Ordering::Relaxed) {
+            true => SHORT_TICKS,
+            false => short.saturating_sub(1),
+        };
     }
 }
 
@@ -177,6 +192,7 @@ fn build(
 /// Resident pages are kept, and found by the kernel's pagemap scan where it has it:
 /// keeping many without the scan would clear them all for every instance.
 fn pool(instances: u32, memory_bytes: u64) -> anyhow::Result<PoolingAllocationConfig> {
+    let instances = instances.saturating_add(TRIALS);
     let modules = instances.saturating_mul(MODULES_PER_INSTANCE);
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();

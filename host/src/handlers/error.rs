@@ -1,5 +1,7 @@
 //! Why a call failed, and what the client is told of it.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 /// Why a handler gave no response.
@@ -18,7 +20,7 @@ pub enum CallError {
     Neighbour,
     /// The guest used more CPU time than `cpu_timeout`.
     #[error("the call used more CPU time than limits.cpu_timeout ({0:?})")]
-    CpuTimeout(std::time::Duration),
+    CpuTimeout(Duration),
     /// The guest gave no response.
     #[error("the call ended without a response")]
     NoResponse,
@@ -34,15 +36,21 @@ pub enum CallError {
     /// The request body is longer than allowed.
     #[error("the request body exceeds limits.request_body_bytes")]
     RequestTooLarge,
+    /// The client sent nothing of the request body for longer than `body_idle_timeout`.
+    #[error("nothing of the request body came for limits.body_idle_timeout ({0:?})")]
+    RequestTooSlow(Duration),
     /// The call took longer than `call_timeout`.
     #[error("the call took longer than limits.call_timeout ({0:?})")]
-    CallTimeout(std::time::Duration),
+    CallTimeout(Duration),
     /// Too many calls wait already.
     #[error("limits.queue calls wait already")]
     QueueFull,
     /// The call waited longer than `queue_timeout`.
     #[error("the call waited longer than limits.queue_timeout ({0:?})")]
-    QueueTimeout(std::time::Duration),
+    QueueTimeout(Duration),
+    /// The route has trapped too often in a row; its calls are refused for so long.
+    #[error("the route keeps trapping; its calls are refused for {0:?}")]
+    Paused(Duration),
     /// The core is stopping.
     #[error("the server is shutting down")]
     Stopping,
@@ -57,23 +65,41 @@ impl CallError {
             }
             Self::InvalidResponse(_) | Self::PassedOn(_) => StatusCode::BAD_GATEWAY,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::CallTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::NoInstance(_) | Self::QueueFull | Self::QueueTimeout(_) | Self::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoInstance(_)
+            | Self::QueueFull
+            | Self::QueueTimeout(_)
+            | Self::Paused(_)
+            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// Logs it, once, where it is handled.
     pub fn log(&self, handler: &str, request_id: &str) {
         match self {
-            // The client's doing.
-            Self::RequestTooLarge => tracing::debug!(handler, request_id, "{self}"),
+            // The client's doing; and what was said when the pause began.
+            Self::RequestTooLarge | Self::RequestTooSlow(_) | Self::Paused(_) => {
+                tracing::debug!(handler, request_id, "{self}")
+            }
             Self::Trapped { trace, .. } => {
                 tracing::error!(handler, request_id, "{self}");
                 tracing::debug!(handler, request_id, "{trace}");
             }
             _ => tracing::error!(handler, request_id, "{self}"),
+        }
+    }
+
+    /// Whether the guest itself failed, so that it may well fail again.
+    pub(super) fn is_trap(&self) -> bool {
+        matches!(self, Self::Trapped { .. } | Self::CpuTimeout(_) | Self::NoResponse | Self::NoInstance(_))
+    }
+
+    /// How long the client should wait before it asks again, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Paused(pause) => Some(*pause),
+            _ => None,
         }
     }
 

@@ -12,6 +12,8 @@ use wasmtime::ResourceLimiter;
 
 /// The period of the epoch: the longest a guest runs before others get a turn.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+/// The same while some call computes for longer.
+pub(super) const SHORT_TICK: Duration = Duration::from_millis(2);
 
 /// Tables are counted as if each element took this much (a pointer).
 const ELEMENT_BYTES: usize = size_of::<usize>();

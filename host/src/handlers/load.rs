@@ -2,19 +2,21 @@
 //! check, link, try.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 
 use super::admission::Admission;
 use super::component::{self, Kind, Program};
 use super::engine::Engine;
+use super::health::Health;
 use super::instance;
 use super::log::LogLimit;
 use super::outbound::OutboundClient;
-
+use super::slices::Slices;
 use super::status::Status;
 use super::{Claim, Routes, section};
 use crate::config::{CompressionConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
@@ -35,9 +37,12 @@ pub struct Handler {
     compression: Option<CompressionConfig>,
     environment: Vec<(String, String)>,
     outbound: Arc<[OriginPattern]>,
+    outbound_calls: Arc<Semaphore>,
     log_limit: Arc<LogLimit>,
     admission: Admission,
     superseded: AtomicBool,
+    instances: Arc<AtomicU32>,
+    health: Health,
 }
 
 /// Why a component cannot be loaded, and the routes it would have had.
@@ -98,9 +103,12 @@ impl Handler {
             compression: config.compression.clone(),
             environment: config.environment.clone(),
             outbound: config.outbound.clone().into(),
+            outbound_calls: Arc::new(Semaphore::new(limits.outbound_calls as usize)),
             log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
             admission: Admission::new(&limits),
             superseded: AtomicBool::new(false),
+            instances: Arc::default(),
+            health: Health::default(),
             limits,
         });
         handler.trial(engine).map_err(|reason| fail(format!("does not start: {reason}")))?;
@@ -116,8 +124,14 @@ impl Handler {
             .build()
             .map_err(|error| error.to_string())?;
         runtime.block_on(async {
-            let start = instance::start(self, engine, client, Arc::new(Status::new()));
-            match tokio::time::timeout(TRIAL_TIMEOUT, start).await {
+            let slices = Arc::new(Slices::new(Arc::default()));
+            let status = Arc::new(Status::new(slices.clone(), Arc::default()));
+            let start = instance::start(self, engine, client, status);
+            let started = tokio::select! {
+                started = tokio::time::timeout(TRIAL_TIMEOUT, start) => started,
+                never = slices.give_out() => match never {},
+            };
+            match started {
                 Ok(started) => started.map(drop).map_err(|error| format!("{error:#}")),
                 Err(_) => Err(format!("it took longer than {TRIAL_TIMEOUT:?}")),
             }
@@ -185,12 +199,32 @@ impl Handler {
         self.outbound.clone()
     }
 
+    /// A permit for each outbound request at once.
+    pub(super) fn outbound_calls(&self) -> Arc<Semaphore> {
+        self.outbound_calls.clone()
+    }
+
     pub(super) fn log_limit(&self) -> Arc<LogLimit> {
         self.log_limit.clone()
     }
 
     pub(super) fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// How many instances it has, on all cores.
+    pub(super) fn instances(&self) -> &Arc<AtomicU32> {
+        &self.instances
+    }
+
+    /// How its calls fared.
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Lets it serve again, after another version failed in its place.
+    pub(super) fn reinstate(&self) {
+        self.superseded.store(false, Ordering::Relaxed);
     }
 
     /// Tells the instances that another version, or none, took this one's place.

@@ -22,9 +22,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::load::Handler;
 use crate::config::{OriginPattern, SELF_HOST};
 
 /// The longest a guest may let an outbound step take.
@@ -66,13 +68,20 @@ impl OutboundClient {
 pub(super) struct Outbound {
     handler: Arc<str>,
     granted: Arc<[OriginPattern]>,
+    permits: Arc<Semaphore>,
     client: OutboundClient,
     requests: u64,
 }
 
 impl Outbound {
-    pub(super) fn new(handler: Arc<str>, granted: Arc<[OriginPattern]>, client: OutboundClient) -> Self {
-        Self { handler, granted, client, requests: 0 }
+    pub(super) fn new(handler: &Handler, client: OutboundClient) -> Self {
+        Self {
+            handler: handler.shared_name(),
+            granted: handler.outbound(),
+            permits: handler.outbound_calls(),
+            client,
+            requests: 0,
+        }
     }
 
     /// How many requests have been sent so far.
@@ -134,11 +143,16 @@ impl WasiHttpHooks for Outbound {
         }
         let options = options.unwrap_or_default();
         let client = self.client.client.clone();
-        let handler = self.handler.clone();
+        let (handler, permits) = (self.handler.clone(), self.permits.clone());
         Box::new(async move {
             // Whatever the guest's response stream reports is of no use to the server.
             drop(sent);
             let wait = |asked: Option<Duration>| asked.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+            let permit = tokio::time::timeout(wait(options.connect_timeout), permits.acquire_owned());
+            let Ok(Ok(permit)) = permit.await else {
+                tracing::warn!(%handler, "limits.outbound_calls outbound requests are under way");
+                return Err(Error::ConnectionLimitReached);
+            };
             let origin = request.uri().authority().map(ToString::to_string).unwrap_or_default();
             let response = tokio::time::timeout(wait(options.first_byte_timeout), client.request(request));
             let response = match response.await {
@@ -151,7 +165,7 @@ impl WasiHttpHooks for Outbound {
                 Err(_) => return Err(Error::HttpResponseTimeout),
             };
             let between = wait(options.between_bytes_timeout);
-            let response = response.map(|body| Paced::new(body, between).boxed_unsync());
+            let response = response.map(|body| Paced::new(body, between, permit).boxed_unsync());
             Ok((response, Box::new(std::future::ready(Ok(()))) as Completion))
         })
     }
@@ -247,16 +261,18 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// A response body that may pause only so long between two frames.
+/// A response body that may pause only so long between two frames; to its end the
+/// request counts as under way.
 struct Paced<B> {
     body: B,
     limit: Duration,
     pause: Option<Pin<Box<Sleep>>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl<B> Paced<B> {
-    fn new(body: B, limit: Duration) -> Self {
-        Self { body, limit, pause: None }
+    fn new(body: B, limit: Duration, permit: OwnedSemaphorePermit) -> Self {
+        Self { body, limit, pause: None, _permit: permit }
     }
 }
 

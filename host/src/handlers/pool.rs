@@ -5,33 +5,33 @@
 //! `call_timeout`. Out: a response that holds permit and place until its body ends.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{Method, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use rustc_hash::FxHashMap;
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
-use tokio::time::Sleep;
+use tokio::sync::{Notify, oneshot};
 
 use super::collapse::collapse;
 use super::component::Kind;
 use super::deadlines::Deadlines;
 use super::engine::Engine;
+use super::health::Verdict;
+use super::held_body::hold;
 use super::inbox::Inbox;
 use super::instance::{self, Answer, CallHead, Job};
 use super::load::Handler;
 use super::outbound::OutboundClient;
-use super::request_body::Inbound;
+use super::places::Place;
+use super::request_body::{Faults, Inbound};
+use super::slices::Slices;
 use super::status::{Status, Ticket};
 use super::{Call, CallError};
-use crate::body::{Body, BodyError};
-use crate::config::{Isolation, Limits};
+use crate::body::Body;
+use crate::config::Isolation;
 
 /// Calls at once in one shared instance; further ones go to another.
 const CALLS_PER_SHARED: u32 = 256;
@@ -55,6 +55,8 @@ pub struct Core {
     instances: RefCell<FxHashMap<u64, Vec<Rc<Instance>>>>,
     deadlines: Deadlines,
     spawned: Notify,
+    slices: Arc<Slices>,
+    freed: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -72,11 +74,13 @@ impl Core {
     /// A core without instances yet.
     pub fn new(engine: Arc<Engine>) -> Self {
         Self {
+            slices: Arc::new(Slices::new(engine.computing())),
             engine,
             client: OnceCell::new(),
             instances: RefCell::default(),
             deadlines: Deadlines::default(),
             spawned: Notify::new(),
+            freed: Arc::default(),
         }
     }
 
@@ -84,15 +88,25 @@ impl Core {
     /// beside the core's calls; never returns.
     pub async fn watch(&self) {
         let sweeps = async {
+            let mut next = tokio::time::Instant::now();
             loop {
                 let idle = self.instances.borrow().is_empty();
                 if idle {
                     self.spawned.notified().await;
+                    next = tokio::time::Instant::now() + SWEEP;
                 }
-                tokio::time::sleep(SWEEP).await;
-                self.sweep(Instant::now());
+                match tokio::time::timeout_at(next, self.engine.places().wanted()).await {
+                    Ok(()) => self.retire_idlest(),
+                    Err(_) => {
+                        self.sweep(next.into_std());
+                        next += SWEEP;
+                    }
+                }
             }
         };
+        // A task of its own: it is woken far more often than the others.
+        let slices = self.slices.clone();
+        tokio::task::spawn_local(async move { slices.give_out().await });
         tokio::join!(self.deadlines.watch(), sweeps);
     }
 
@@ -105,6 +119,16 @@ impl Core {
             } else if instance.handler.is_superseded() || now.duration_since(since) >= IDLE {
                 instance.status.retire();
             }
+        }
+    }
+
+    /// Gives up the instance that has been idle for longest, for another handler's sake.
+    fn retire_idlest(&self) {
+        let instances = self.instances.borrow();
+        let idle = |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() == 0;
+        let idlest = instances.values().flatten().filter(idle).min_by_key(|instance| instance.used.get().1);
+        if let Some(instance) = idlest {
+            instance.status.retire();
         }
     }
 
@@ -124,9 +148,11 @@ impl Core {
         if body.size_hint().lower() > limits.request_body_bytes {
             return Err(CallError::RequestTooLarge);
         }
+        let route = call.route.name.clone();
+        handler.health().admit(&route, start).map_err(CallError::Paused)?;
         let permit = handler.admission().admit(limits).await?;
-        let too_large = Arc::new(AtomicBool::new(false));
-        let mut inbound = Inbound::receive(body, limits.request_body_bytes, &too_large).await;
+        let faults = Arc::new(Faults::default());
+        let mut inbound = Inbound::receive(body, limits, &faults).await;
         let head = Arc::new(CallHead {
             parts,
             authority: call.authority,
@@ -137,12 +163,29 @@ impl Core {
         });
         let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
         for _ in 0..ATTEMPTS {
-            let (answer, mut ticket) = self.send(handler, head.clone(), inbound);
+            if self.is_computing(handler)
+                && self.deadlines.within(deadline, self.slices.begin()).await.is_none()
+            {
+                return Err(CallError::CallTimeout(limits.call_timeout));
+            }
+            let instance = match self.free_instance(handler) {
+                Some(instance) => instance,
+                None => self.new_instance(handler).await?,
+            };
+            let (answer, mut ticket) = send(&instance, head.clone(), inbound);
             let Some(answer) = self.deadlines.within(deadline, answer).await else {
                 return Err(CallError::CallTimeout(limits.call_timeout));
             };
             let failure = match answer {
                 Ok(Answer::Response(mut response)) => {
+                    let status = response.status();
+                    if (status.is_client_error() || status.is_server_error())
+                        && let Some(error) = faults.error(limits)
+                    {
+                        // It says in its own words what the body lacked.
+                        ticket.end();
+                        return Err(error);
+                    }
                     if handler.kind() == Kind::Proxy {
                         response = collapse(response).await;
                     }
@@ -150,6 +193,7 @@ impl Core {
                         // Nobody reads the body.
                         ticket.end();
                     }
+                    self.answered(handler, &route);
                     self.replenish(handler);
                     return Ok(response.map(|body| hold(body, ticket, permit, limits, deadline)));
                 }
@@ -162,36 +206,71 @@ impl Core {
                 Err(_) => CallError::NoResponse,
             };
             ticket.end();
+            if failure.is_trap() {
+                self.trapped(handler, &route);
+            }
             // The guest's failure follows from the body it did not get.
-            return Err(if too_large.load(Ordering::Relaxed) { CallError::RequestTooLarge } else { failure });
+            return Err(faults.error(limits).unwrap_or(failure));
         }
         Err(CallError::Neighbour)
     }
 
-    /// Gives the call to an instance that takes calls, or to a new one.
-    fn send(
-        self: &Rc<Self>,
-        handler: &Arc<Handler>,
-        head: Arc<CallHead>,
-        body: Inbound,
-    ) -> (oneshot::Receiver<Answer>, Ticket) {
-        let at_once = if handler.isolation() == Isolation::Shared { CALLS_PER_SHARED } else { 1 };
-        let instance = {
-            let instances = self.instances.borrow();
-            let free =
-                |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() < at_once;
-            instances.get(&handler.id()).into_iter().flatten().find(free).cloned()
-        };
-        let instance = instance.unwrap_or_else(|| self.spawn(handler));
-        let left = instance.left.get().saturating_sub(1);
-        instance.left.set(left);
-        let ticket = Ticket::new(&instance.status, head.clone());
-        if left == 0 {
-            instance.status.retire();
+    fn answered(&self, handler: &Handler, route: &str) {
+        if handler.health().answered(route) {
+            tracing::info!(handler = handler.name(), route, "answers again");
         }
-        let (answer, receiver) = oneshot::channel();
-        instance.inbox.push(Job { head, body, answer });
-        (receiver, ticket)
+    }
+
+    fn trapped(&self, handler: &Handler, route: &Arc<str>) {
+        match handler.health().trapped(route, Instant::now()) {
+            Verdict::None => {}
+            Verdict::Pause(pause) => tracing::error!(
+                handler = handler.name(),
+                %route,
+                ?pause,
+                "keeps trapping; its calls answer 503 for a while"
+            ),
+            Verdict::RollBack => self.engine.alarm(),
+        }
+    }
+
+    /// Whether some call of the handler computes for long.
+    fn is_computing(&self, handler: &Handler) -> bool {
+        self.slices.are_wanted()
+            && self
+                .instances
+                .borrow()
+                .get(&handler.id())
+                .is_some_and(|instances| instances.iter().any(|instance| instance.status.is_busy()))
+    }
+
+    /// An instance that takes a call.
+    fn free_instance(&self, handler: &Handler) -> Option<Rc<Instance>> {
+        let at_once = if handler.isolation() == Isolation::Shared { CALLS_PER_SHARED } else { 1 };
+        let free = |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() < at_once;
+        self.instances.borrow().get(&handler.id()).into_iter().flatten().find(free).cloned()
+    }
+
+    /// A new instance, or where the pool is full, the first that is to be had.
+    async fn new_instance(self: &Rc<Self>, handler: &Arc<Handler>) -> Result<Rc<Instance>, CallError> {
+        let places = self.engine.places();
+        if let Some(place) = places.try_take(handler.instances()) {
+            return Ok(self.spawn(handler, place));
+        }
+        let limit = handler.limits().queue_timeout;
+        let found = async {
+            loop {
+                tokio::select! {
+                    place = places.take(handler.instances()) => return self.spawn(handler, place),
+                    () = self.freed.notified() => {
+                        if let Some(instance) = self.free_instance(handler) {
+                            return instance;
+                        }
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(limit, found).await.map_err(|_| CallError::QueueTimeout(limit))
     }
 
     /// Starts the instances that the next calls will take, off the path of this one.
@@ -205,16 +284,19 @@ impl Core {
             instances.get(&handler.id()).into_iter().flatten().filter(idle).take(SPARES).count()
         };
         for _ in spares..SPARES {
-            if self.engine.has_room() {
-                self.spawn(handler);
+            let places = self.engine.places();
+            if places.has_room()
+                && let Some(place) = places.try_take(handler.instances())
+            {
+                self.spawn(handler, place);
             }
         }
     }
 
-    fn spawn(self: &Rc<Self>, handler: &Arc<Handler>) -> Rc<Instance> {
+    fn spawn(self: &Rc<Self>, handler: &Arc<Handler>, place: Place) -> Rc<Instance> {
         let client = self.client.get_or_init(|| OutboundClient::new(self.engine.self_address())).clone();
         let inbox = Rc::new(Inbox::default());
-        let status = Arc::new(Status::new());
+        let status = Arc::new(Status::new(self.slices.clone(), self.freed.clone()));
         let left = handler.limits().calls_per_instance;
         let instance = Rc::new(Instance {
             handler: handler.clone(),
@@ -226,12 +308,11 @@ impl Core {
         self.spawned.notify_one();
         self.instances.borrow_mut().entry(handler.id()).or_default().push(instance.clone());
         let (core, handler) = (self.clone(), handler.clone());
-        let live = self.engine.count_instance();
         tokio::task::spawn_local(async move {
             let id = handler.id();
             instance::run(handler, core.engine.clone(), client, status.clone(), inbox).await;
             core.remove(id, &status);
-            drop(live);
+            drop(place);
         });
         instance
     }
@@ -247,77 +328,15 @@ impl Core {
     }
 }
 
-/// Lets the response hold its place until it has ended.
-fn hold(
-    body: Body,
-    mut ticket: Ticket,
-    permit: OwnedSemaphorePermit,
-    limits: &Limits,
-    deadline: tokio::time::Instant,
-) -> Body {
-    if !body.is_streaming() {
-        ticket.end();
-        return body;
+/// Gives the call to the instance.
+fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Receiver<Answer>, Ticket) {
+    let left = instance.left.get().saturating_sub(1);
+    instance.left.set(left);
+    let ticket = Ticket::new(&instance.status, head.clone());
+    if left == 0 {
+        instance.status.retire();
     }
-    Body::stream(HeldBody {
-        body,
-        ticket,
-        _permit: permit,
-        left: limits.response_body_bytes,
-        deadline: Box::pin(tokio::time::sleep_until(deadline)),
-    })
-}
-
-/// A streamed response body, held to its limits.
-struct HeldBody {
-    body: Body,
-    ticket: Ticket,
-    _permit: OwnedSemaphorePermit,
-    left: u64,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl http_body::Body for HeldBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-            return self.deadline.as_mut().poll(cx).map(|()| {
-                tracing::warn!("a response body took longer than limits.call_timeout and was cut");
-                Some(Err("the response took longer than limits.call_timeout".into()))
-            });
-        };
-        match &frame {
-            Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-                match self.left.checked_sub(length) {
-                    Some(left) => self.left = left,
-                    None => {
-                        tracing::warn!("a response body exceeded limits.response_body_bytes and was cut");
-                        return Poll::Ready(Some(Err(
-                            "the response exceeds limits.response_body_bytes".into()
-                        )));
-                    }
-                }
-                if self.body.is_end_stream() {
-                    self.ticket.end();
-                }
-            }
-            Some(Err(_)) => {}
-            None => self.ticket.end(),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    let (answer, receiver) = oneshot::channel();
+    instance.inbox.push(Job { head, body, answer });
+    (receiver, ticket)
 }

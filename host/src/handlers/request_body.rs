@@ -6,11 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
+
+use super::CallError;
+use crate::config::Limits;
 
 /// A body this long or shorter crosses with the head, if it is there already.
 const INLINE_BYTES: u64 = 64 << 10;
@@ -28,13 +33,34 @@ pub(super) struct RequestBody {
     rest: Incoming,
     left: u64,
     failed: Option<BodyFailure>,
-    too_large: Arc<AtomicBool>,
+    faults: Arc<Faults>,
+    idle_timeout: Duration,
+    idle: Option<Pin<Box<Sleep>>>,
+}
+
+/// What was wrong with a body, whatever the guest made of it.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    too_large: AtomicBool,
+    too_slow: AtomicBool,
+}
+
+impl Faults {
+    /// The failure of the call that follows from it.
+    pub(super) fn error(&self, limits: &Limits) -> Option<CallError> {
+        if self.too_large.load(Ordering::Relaxed) {
+            return Some(CallError::RequestTooLarge);
+        }
+        let too_slow = self.too_slow.load(Ordering::Relaxed);
+        too_slow.then_some(CallError::RequestTooSlow(limits.body_idle_timeout))
+    }
 }
 
 /// Why a request body ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyFailure {
     TooLarge,
+    TooSlow,
     Disconnected,
     Malformed,
 }
@@ -42,15 +68,24 @@ pub(super) enum BodyFailure {
 impl Inbound {
     /// Takes what has arrived by now: a small body that is complete crosses whole.
     ///
-    /// `too_large` is set when the body proves longer than `limit` bytes.
-    pub(super) async fn receive(mut body: Incoming, limit: u64, too_large: &Arc<AtomicBool>) -> Self {
+    /// `faults` are set when the body proves too long, or too slow.
+    pub(super) async fn receive(mut body: Incoming, limits: &Limits, faults: &Arc<Faults>) -> Self {
+        let limit = limits.request_body_bytes;
         if body.is_end_stream() {
             return Self::Empty;
         }
         let streaming = |ready: BytesMut, rest, failed| {
             let left = limit.saturating_sub(ready.len() as u64);
             let ready = (!ready.is_empty()).then(|| ready.freeze());
-            Self::Streaming(RequestBody { ready, rest, left, failed, too_large: too_large.clone() })
+            Self::Streaming(RequestBody {
+                ready,
+                rest,
+                left,
+                failed,
+                faults: faults.clone(),
+                idle_timeout: limits.body_idle_timeout,
+                idle: None,
+            })
         };
         let mut ready = BytesMut::new();
         if body.size_hint().lower() > INLINE_BYTES {
@@ -80,7 +115,7 @@ impl Inbound {
             }
         }
         if ready.len() as u64 > limit {
-            too_large.store(true, Ordering::Relaxed);
+            faults.too_large.store(true, Ordering::Relaxed);
         }
         streaming(ready, body, None)
     }
@@ -110,7 +145,7 @@ impl RequestBody {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
-        if self.too_large.load(Ordering::Relaxed) {
+        if self.faults.too_large.load(Ordering::Relaxed) {
             return Poll::Ready(Some(Err(BodyFailure::TooLarge)));
         }
         if let Some(ready) = self.ready.take() {
@@ -119,14 +154,22 @@ impl RequestBody {
         if let Some(failure) = self.failed {
             return Poll::Ready(Some(Err(failure)));
         }
-        let frame = std::task::ready!(Pin::new(&mut self.rest).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
+            let limit = self.idle_timeout;
+            let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+            std::task::ready!(idle.as_mut().poll(cx));
+            self.faults.too_slow.store(true, Ordering::Relaxed);
+            self.failed = Some(BodyFailure::TooSlow);
+            return Poll::Ready(Some(Err(BodyFailure::TooSlow)));
+        };
+        self.idle = None;
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(|error| BodyFailure::of(&error))?;
             let length = frame.data_ref().map_or(0, Bytes::len) as u64;
             match self.left.checked_sub(length) {
                 Some(left) => self.left = left,
                 None => {
-                    self.too_large.store(true, Ordering::Relaxed);
+                    self.faults.too_large.store(true, Ordering::Relaxed);
                     return Err(BodyFailure::TooLarge);
                 }
             }
@@ -145,6 +188,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.poll(cx).map_err(|failure| match failure {
             BodyFailure::TooLarge => Error::HttpRequestBodySize(None),
+            BodyFailure::TooSlow => Error::ConnectionReadTimeout,
             BodyFailure::Disconnected => Error::ConnectionTerminated,
             BodyFailure::Malformed => Error::HttpProtocolError,
         })

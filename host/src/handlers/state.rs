@@ -98,11 +98,13 @@ impl State {
         // Sockets are linked, but nothing may be done with them.
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         wasi.envs(handler.environment());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(handler.limits().handles as usize);
         Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
-            outbound: Outbound::new(handler.shared_name(), handler.outbound(), client.clone()),
+            table,
+            outbound: Outbound::new(handler, client.clone()),
             memory: MemoryLimit::new(handler.limits().memory_bytes),
             calls: FxHashMap::default(),
             interrupted: None,

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::instance::CallHead;
 use super::limits::thread_cpu_time;
+use super::slices::Slices;
 
 /// The state of one instance.
 #[derive(Debug)]
@@ -18,27 +19,35 @@ pub(super) struct Status {
     calls: AtomicU32,
     retiring: AtomicBool,
     busy: AtomicBool,
+    /// A call was interrupted, and has not gone on yet.
+    interrupted: AtomicBool,
     abandoned: Mutex<Vec<Arc<CallHead>>>,
     changed: Notify,
+    /// Told whenever an instance of the core may take a call again.
+    freed: Arc<Notify>,
     /// Counts the turns of the instance's task.
     turns: AtomicU64,
     /// The thread's CPU clock, in nanoseconds, when a call that was interrupted went
     /// on, and the turn in which that was. Valid in that turn only.
     resumed_at: AtomicU64,
     resumed_in: AtomicU64,
+    slices: Arc<Slices>,
 }
 
 impl Status {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(slices: Arc<Slices>, freed: Arc<Notify>) -> Self {
         Self {
             calls: AtomicU32::new(0),
             retiring: AtomicBool::new(false),
             busy: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
             abandoned: Mutex::default(),
             changed: Notify::new(),
+            freed,
             turns: AtomicU64::new(0),
             resumed_at: AtomicU64::new(0),
             resumed_in: AtomicU64::new(u64::MAX),
+            slices,
         }
     }
 
@@ -47,10 +56,10 @@ impl Status {
         self.busy.store(false, Ordering::Relaxed);
     }
 
-    /// Waits for another turn, in which the clock of the interrupted call starts anew.
+    /// Waits for a slice, in which the clock of the interrupted call starts anew.
     pub(super) async fn resume_later(self: Arc<Self>) {
-        // tokio's own yield, so that the core looks for I/O in between.
-        tokio::task::yield_now().await;
+        self.slices.go_on().await;
+        self.interrupted.store(false, Ordering::Relaxed);
         self.resumed_at.store(nanoseconds(thread_cpu_time()), Ordering::Relaxed);
         self.resumed_in.store(self.turns.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -87,12 +96,13 @@ impl Status {
 
     /// Whether a call computes for longer than a tick.
     pub(super) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        self.busy.load(Ordering::Relaxed) || self.interrupted.load(Ordering::Relaxed)
     }
 
     /// A tick found a call computing.
     pub(super) fn set_busy(&self) {
         self.busy.store(true, Ordering::Relaxed);
+        self.interrupted.store(true, Ordering::Relaxed);
     }
 
     /// Waits until a call has been abandoned, or the instance is to retire, or its last
@@ -147,6 +157,7 @@ impl Drop for Ticket {
             lock(&self.status.abandoned).push(self.head.clone());
         }
         let last = self.status.calls.fetch_sub(1, Ordering::Relaxed) == 1;
+        self.status.freed.notify_waiters();
         if abandoned || (last && self.status.is_retiring()) {
             self.status.changed.notify_one();
         }

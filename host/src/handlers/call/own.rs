@@ -128,6 +128,7 @@ impl From<BodyFailure> for types::BodyError {
     fn from(failure: BodyFailure) -> Self {
         match failure {
             BodyFailure::TooLarge => Self::TooLarge,
+            BodyFailure::TooSlow => Self::TimedOut,
             BodyFailure::Disconnected => Self::Disconnected,
             BodyFailure::Malformed => Self::Malformed,
         }

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -24,8 +24,9 @@ struct FileStamp {
 
 /// Tells that something in the folder may have changed.
 pub(super) struct Events {
+    sender: Sender<()>,
+    receiver: Receiver<()>,
     /// Absent where the file system has no events.
-    receiver: Option<Receiver<()>>,
     _watcher: Option<RecommendedWatcher>,
 }
 
@@ -54,32 +55,32 @@ impl From<&Metadata> for FileStamp {
 
 impl Events {
     pub(super) fn of(dir: &Path) -> Self {
-        let (sender, events) = channel();
+        let (sender, receiver) = channel();
+        let of_watcher = sender.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if !event.is_ok_and(|event| event.kind.is_access() && !is_end_of_writing(&event)) {
-                sender.send(()).ok();
+                of_watcher.send(()).ok();
             }
         });
         let watcher = watcher.and_then(|mut watcher| {
             watcher.watch(dir, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
-        match watcher {
-            Ok(watcher) => Self { receiver: Some(events), _watcher: Some(watcher) },
-            Err(error) => {
-                tracing::warn!(%error, folder = %dir.display(), "no file events; looking every few seconds");
-                Self { receiver: None, _watcher: None }
-            }
+        if let Err(error) = &watcher {
+            tracing::warn!(%error, folder = %dir.display(), "no file events; looking every few seconds");
         }
+        Self { sender, receiver, _watcher: watcher.ok() }
+    }
+
+    /// What others may send to have the folder looked at.
+    pub(super) fn sender(&self) -> Sender<()> {
+        self.sender.clone()
     }
 
     /// Waits for an event, and takes those that came with it, or for `time`.
     pub(super) fn wait(&self, time: Duration) {
-        match self.receiver.as_ref().map(|events| events.recv_timeout(time)) {
-            Some(Ok(()) | Err(RecvTimeoutError::Timeout)) => {}
-            Some(Err(RecvTimeoutError::Disconnected)) | None => std::thread::sleep(time),
-        }
-        while self.receiver.as_ref().is_some_and(|events| events.try_recv().is_ok()) {}
+        self.receiver.recv_timeout(time).ok();
+        while self.receiver.try_recv().is_ok() {}
     }
 }
 

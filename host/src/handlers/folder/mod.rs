@@ -47,6 +47,14 @@ struct Entry {
     claims: Routes,
     /// Lower wins a tie.
     arrival: u64,
+    /// The version that serves again if this one fails in its first calls.
+    before: Option<Arc<Handler>>,
+}
+
+impl Entry {
+    fn new(stamp: Stamp, handler: Option<Arc<Handler>>, claims: Routes, arrival: u64) -> Self {
+        Self { stamp, handler, claims, arrival, before: None }
+    }
 }
 
 /// Something that is wrong with a handler.
@@ -75,12 +83,10 @@ impl Folder {
         let loaded = folder.load_all(&files);
         for ((name, stamp), loaded) in files.iter().zip(loaded) {
             let entry = match loaded {
-                Ok(handler) => {
-                    Entry { stamp: *stamp, handler: Some(handler), claims: Routes::new(), arrival: 0 }
-                }
+                Ok(handler) => Entry::new(*stamp, Some(handler), Routes::new(), 0),
                 Err(failure) => {
                     problems.push(folder.problem(name, failure.reason));
-                    Entry { stamp: *stamp, handler: None, claims: failure.claims, arrival: 0 }
+                    Entry::new(*stamp, None, failure.claims, 0)
                 }
             };
             folder.entries.insert(name.clone(), entry);
@@ -112,6 +118,7 @@ impl Folder {
     pub fn follow(self, current: Arc<Current>) -> std::io::Result<()> {
         let Some(dir) = &self.config.server.handlers_dir else { return Ok(()) };
         let events = Events::of(dir);
+        self.engine.set_alarm(events.sender());
         let threads = compilers::beside_requests().map_err(std::io::Error::other)?;
         std::thread::Builder::new()
             .name("folder".to_owned())
@@ -129,6 +136,7 @@ impl Folder {
 
     /// Loads what changed and swaps it in; false where something has yet to settle.
     fn update(&mut self, current: &Current) -> bool {
+        self.roll_back(current);
         let mut problems = Vec::new();
         let files = self.scan(&mut problems);
         let now = SystemTime::now();
@@ -162,7 +170,11 @@ impl Folder {
                 self.set_stamp(name, stamp);
             }
             Ok(handler) => {
-                let entry = Entry { stamp, handler: Some(handler.clone()), claims: Routes::new(), arrival };
+                let mut entry = Entry::new(stamp, Some(handler.clone()), Routes::new(), arrival);
+                if before.is_some() {
+                    handler.health().put_on_probation();
+                    entry.before.clone_from(&before);
+                }
                 self.entries.insert(name.to_owned(), entry);
                 let (site, taken) = self.site();
                 let Some(taken) = taken.into_iter().find(|problem| problem.handler == name) else {
@@ -175,10 +187,8 @@ impl Folder {
                 };
                 tracing::error!("{taken}{}", kept(before.as_ref()));
                 if let Some(before) = before {
-                    self.entries.insert(
-                        name.to_owned(),
-                        Entry { stamp, handler: Some(before), claims: Routes::new(), arrival },
-                    );
+                    let entry = Entry::new(stamp, Some(before), Routes::new(), arrival);
+                    self.entries.insert(name.to_owned(), entry);
                 } else {
                     current.store(Arc::new(self.site().0));
                 }
@@ -186,12 +196,40 @@ impl Folder {
             Err(failure) => {
                 tracing::error!("handler {name}: {}{}", failure.reason, kept(before.as_ref()));
                 let keep = before.is_some();
-                let entry = Entry { stamp, handler: before, claims: failure.claims, arrival };
+                let mut entry = Entry::new(stamp, before, failure.claims, arrival);
+                entry.before = old.and_then(|old| old.before);
                 self.entries.insert(name.to_owned(), entry);
                 if !keep {
                     current.store(Arc::new(self.site().0));
                 }
             }
+        }
+    }
+
+    /// Puts the version before in the place of each that has failed in its first calls.
+    fn roll_back(&mut self, current: &Current) {
+        let mut changed = false;
+        for (name, entry) in &mut self.entries {
+            let Some(handler) = &entry.handler else { continue };
+            if handler.health().is_on_probation() {
+                continue;
+            }
+            let Some(before) = entry.before.take() else { continue };
+            if handler.health().is_condemned() {
+                tracing::error!(
+                    handler = %name,
+                    digest = handler.digest(),
+                    "trapped in its first calls; version {} serves again, until the file changes",
+                    before.digest()
+                );
+                handler.supersede();
+                before.reinstate();
+                entry.handler = Some(before);
+                changed = true;
+            }
+        }
+        if changed {
+            current.store(Arc::new(self.site().0));
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use patchboard::{Body, Path, Query, Request, future, get, post, stream, time};
 use serde::Deserialize;
+use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
@@ -30,6 +31,23 @@ async fn trap() -> &'static str {
 async fn trap_later(Query(Wait { ms }): Query<Wait>) -> &'static str {
     time::sleep(Duration::from_millis(ms)).await;
     panic!("this panic is asked for, later")
+}
+
+/// Panics if it is told to.
+#[get("/trap-if/{now}")]
+async fn trap_if(Path(now): Path<bool>) -> &'static str {
+    assert!(!now, "this panic is asked for");
+    "no trap"
+}
+
+/// Holds on to all the resources of the host that it can get.
+#[get("/hoard")]
+async fn hoard() -> String {
+    let mut hoard = Vec::new();
+    while black_box(true) {
+        hoard.push(subscribe_duration(1_000_000_000));
+    }
+    hoard.len().to_string()
 }
 
 /// Computes without end.
