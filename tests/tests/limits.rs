@@ -63,6 +63,18 @@ fn a_body_that_never_stops_is_cut_when_the_call_has_had_its_time() {
 }
 
 #[test]
+fn a_call_has_its_time_also_where_a_host_call_blocks() {
+    let server = Server::builder()
+        .guest("ill")
+        .config("[handlers.ill]\nisolation = \"request\"\nlimits = { call_timeout = \"300ms\" }")
+        .start();
+    let start = Instant::now();
+    server.get("/sleep-blocking").expect_error(504);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    server.get("/ok").expect(200, "ok");
+}
+
+#[test]
 fn outbound_requests_over_their_limit_wait() {
     let delay = Duration::from_millis(50);
     let upstream = Upstream::start(Answer { status: "200 OK", body: "{}", delay });

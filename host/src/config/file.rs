@@ -11,8 +11,8 @@ use super::answer::{redirect, response};
 use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
 use super::{
-    AccessLogFormat, Config, ConfigError, HandlerConfig, Isolation, Limits, MemoryConfig, MountConfig,
-    RouteConfig, ServerConfig, Source,
+    AccessLogFormat, Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MemoryConfig,
+    MountConfig, RouteConfig, ServerConfig, Source,
 };
 use crate::router::Slashes;
 
@@ -101,7 +101,7 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     let answers = redirects.chain(root.sections("response").into_iter().filter_map(response)).collect();
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
-        handlers.insert(name, handler(section));
+        handlers.insert(name, handler(section, folder));
     }
     root.finish();
     Some(Config { server, mounts, answers, handlers })
@@ -164,7 +164,7 @@ fn default_code_cache(lookup: &Lookup) -> Option<PathBuf> {
         .or_else(|| folder("HOME").map(|folder| folder.join(".cache/patchboard")))
 }
 
-fn handler(section: Section<'_, '_>) -> HandlerConfig {
+fn handler(section: Section<'_, '_>, folder: &Path) -> HandlerConfig {
     let environment = section.section("environment");
     let config = HandlerConfig {
         routes: route_list(&section),
@@ -178,11 +178,32 @@ fn handler(section: Section<'_, '_>) -> HandlerConfig {
             .list("outbound", "an origin such as \"https://api.example.com\"")
             .unwrap_or_default(),
         environment: environment.strings_by_key(),
+        folders: folders(&section, folder),
         compression: compression(&section),
         limits: limits(section.section("limits")),
     };
     section.finish();
     config
+}
+
+fn folders(section: &Section<'_, '_>, folder: &Path) -> Vec<FolderConfig> {
+    let mut folders = Vec::new();
+    for (key, writable) in [("folders", false), ("writable_folders", true)] {
+        for (path, dir) in section.section(key).strings_by_key() {
+            let dir = folder.join(dir);
+            if !path.starts_with('/') {
+                section.problem(format!("{key}: `{path}` is the guest's path and begins with `/`"));
+            }
+            if !dir.is_dir() {
+                section.problem(format!(
+                    "{key}: the folder {} does not exist; create it, or correct the path",
+                    dir.display()
+                ));
+            }
+            folders.push(FolderConfig { path, dir, writable });
+        }
+    }
+    folders
 }
 
 fn route_list(section: &Section<'_, '_>) -> Option<Vec<RouteConfig>> {

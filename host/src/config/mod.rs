@@ -101,10 +101,23 @@ pub struct HandlerConfig {
     pub outbound: Vec<OriginPattern>,
     /// Granted environment variables.
     pub environment: Vec<(String, String)>,
+    /// Granted folders.
+    pub folders: Vec<FolderConfig>,
     /// Whether and how its responses are compressed.
     pub compression: Option<CompressionConfig>,
     /// Limits.
     pub limits: Limits,
+}
+
+/// A folder that a handler was granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderConfig {
+    /// Its path in the guest, which begins with `/`.
+    pub path: String,
+    /// The folder itself.
+    pub dir: PathBuf,
+    /// Whether the guest may change it.
+    pub writable: bool,
 }
 
 /// A configured route.

@@ -74,7 +74,7 @@ pub(super) async fn start(
     client: &OutboundClient,
     status: Arc<Status>,
 ) -> wasmtime::Result<(Store<State>, Export)> {
-    let mut store = Store::new(engine.wasm(), State::new(handler, engine, client, status));
+    let mut store = Store::new(engine.wasm(), State::new(handler, engine, client, status)?);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
     let limit = handler.limits().cpu_timeout;

@@ -19,7 +19,9 @@ use super::outbound::OutboundClient;
 use super::slices::Slices;
 use super::status::Status;
 use super::{Claim, Routes, section};
-use crate::config::{CompressionConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig};
+use crate::config::{
+    CompressionConfig, FolderConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig,
+};
 
 /// How long the trial instance may take to start.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,6 +38,7 @@ pub struct Handler {
     limits: Limits,
     compression: Option<CompressionConfig>,
     environment: Vec<(String, String)>,
+    folders: Vec<FolderConfig>,
     outbound: Arc<[OriginPattern]>,
     outbound_calls: Arc<Semaphore>,
     log_limit: Arc<LogLimit>,
@@ -86,6 +89,12 @@ impl Handler {
         let kind = component::kind(engine, &component).map_err(fail)?;
         let isolation = component::isolation(kind, config.isolation).map_err(fail)?;
         component::check_blocking(engine, name, &component, isolation).map_err(fail)?;
+        if isolation == Isolation::Shared && !config.folders.is_empty() {
+            return Err(fail(format!(
+                "has folders, and a file that is waited for would hold every call of a shared instance; \
+                 set isolation = \"request\" or \"reuse\" in [handlers.{name}]"
+            )));
+        }
         let program = component::link(engine, &component, kind, isolation)
             .map_err(|error| fail(format!("cannot be linked: {error:#}")))?;
         let mut limits = config.limits.clone();
@@ -102,6 +111,7 @@ impl Handler {
             program,
             compression: config.compression.clone(),
             environment: config.environment.clone(),
+            folders: config.folders.clone(),
             outbound: config.outbound.clone().into(),
             outbound_calls: Arc::new(Semaphore::new(limits.outbound_calls as usize)),
             log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
@@ -193,6 +203,10 @@ impl Handler {
 
     pub(super) fn environment(&self) -> &[(String, String)] {
         &self.environment
+    }
+
+    pub(super) fn folders(&self) -> &[FolderConfig] {
+        &self.folders
     }
 
     pub(super) fn outbound(&self) -> Arc<[OriginPattern]> {

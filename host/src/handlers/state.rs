@@ -7,7 +7,8 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use wasmtime::component::{GuestTaskId, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime::error::Context as _;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::engine::Engine;
@@ -17,6 +18,7 @@ use super::load::Handler;
 use super::log::LogStream;
 use super::outbound::{Outbound, OutboundClient};
 use super::status::Status;
+use crate::config::FolderConfig;
 use crate::site::Current;
 
 /// The data of a store.
@@ -91,16 +93,20 @@ impl State {
         engine: &Engine,
         client: &OutboundClient,
         status: Arc<Status>,
-    ) -> Self {
+    ) -> wasmtime::Result<Self> {
         let stream = |name| LogStream::new(handler.shared_name(), name, handler.log_limit());
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(stream("stdout")).stderr(stream("stderr"));
         // Sockets are linked, but nothing may be done with them.
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         wasi.envs(handler.environment());
+        for FolderConfig { path, dir, writable } in handler.folders() {
+            let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
+        }
         let mut table = ResourceTable::new();
         table.set_max_capacity(handler.limits().handles as usize);
-        Self {
+        Ok(Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             table,
@@ -111,7 +117,7 @@ impl State {
             status,
             handler: handler.shared_name(),
             site: engine.site(),
-        }
+        })
     }
 }
 

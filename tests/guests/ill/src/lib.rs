@@ -194,6 +194,21 @@ async fn powers() -> String {
     format!("files: {}\nsocket: {}\n", files.is_ok(), may_connect())
 }
 
+/// Reads a file, or tries to.
+#[get("/file/{*path}")]
+async fn read_file(Path(path): Path<String>) -> String {
+    std::fs::read_to_string(format!("/{path}")).unwrap_or_else(|error| format!("error: {:?}", error.kind()))
+}
+
+/// Writes a file, or tries to.
+#[post("/file/{*path}")]
+async fn write_file(Path(path): Path<String>) -> String {
+    match std::fs::write(format!("/{path}"), "written") {
+        Ok(()) => "written".to_owned(),
+        Err(error) => format!("error: {:?}", error.kind()),
+    }
+}
+
 /// By WASI itself, since not every libc for it has the functions that `std::net` needs.
 fn may_connect() -> bool {
     let Ok(socket) = create_tcp_socket(IpAddressFamily::Ipv4) else { return false };
