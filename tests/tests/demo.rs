@@ -60,11 +60,15 @@ fn demo1_starts_when_the_head_has_arrived() {
     connection.send(format!(
         "POST /demo1/early-bird HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: 8\r\n\r\n"
     ));
-    server.log.wait_for("demo1: the head has arrived, name is \"early-bird\"");
+    server.log.wait_for("the head has arrived, name is \"early-bird\"");
     assert_eq!(server.log.count("key is \"worm\""), 0);
     connection.send("key=worm");
-    connection.reply().expect(200, r#"{"name":"early-bird","key":"worm"}"#);
-    server.log.wait_for("demo1: the body has arrived, key is \"worm\"");
+    let reply = connection.reply();
+    reply.expect(200, r#"{"name":"early-bird","key":"worm"}"#);
+    let known = ["handler=demo1", "route=\"/demo1/{name}\"", reply.request_id()];
+    for said in ["the head has arrived, name is \"early-bird\"", "the body has arrived, key is \"worm\""] {
+        server.log.wait_for_all(&[&[said], &known[..]].concat());
+    }
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn demo1_refuses_what_is_no_such_form() {
 fn demo2_asks_demo1_on_the_same_server() {
     let server = DEMO.get();
     server.post_form("/demo2", "").expect(200, "welcome");
-    server.log.wait_for("demo1: the body has arrived, key is \"welcome\"");
+    server.log.wait_for("the body has arrived, key is \"welcome\"");
 }
 
 fn demo2(origin: &str) -> Server {

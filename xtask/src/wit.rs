@@ -1,5 +1,6 @@
 //! `cargo xtask wit`: copies the WIT of WASI into `wit/deps/`, from the crate
-//! with which the host implements it, so that host and guests cannot differ.
+//! with which the host implements it, so that host and guests cannot differ; and
+//! that of proposals which have no crate, from beside this file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,9 @@ use crate::workspace::Workspace;
 /// The crate that has the files, and its folders of WASI 0.2 and 0.3.
 const SOURCE: &str = "wasmtime-wasi-http";
 const FOLDERS: [&str; 2] = ["wit/deps", "src/p3/wit/deps"];
+
+/// The interface of <https://github.com/WebAssembly/wasi-logging>, which is in no crate.
+const LOGGING: &str = include_str!("wasi-logging.wit");
 
 /// Vendor WASI's WIT packages into wit/deps/
 ///
@@ -83,6 +87,7 @@ fn vendored(root: &Path) -> Result<Files> {
         (Some(_), Some(_)) => bail!("Cargo.lock has several versions of {SOURCE}; keep one"),
     };
     let mut files = Files::new();
+    files.extend(file_name(LOGGING).map(|name| (name, LOGGING.to_owned())));
     for folder in FOLDERS {
         let folder = source.join(folder);
         for (file, text) in read(&folder)?.into_iter().filter(|(file, _)| file.ends_with(".wit")) {

@@ -5,6 +5,7 @@
 //! So the form is no argument of the function, but awaited in it.
 
 use patchboard::extract::rejection::FormRejection;
+use patchboard::tracing::info;
 use patchboard::{Form, Json, Path, Request, RequestExt as _, post};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,8 @@ struct Answer {
 
 #[post("/demo1/{name}")]
 async fn demo1(Path(name): Path<String>, request: Request) -> Result<Json<Answer>, FormRejection> {
-    eprintln!("demo1: the head has arrived, name is {name:?}");
+    info!("the head has arrived, name is {name:?}");
     let Form(Input { key }) = request.extract().await?;
-    eprintln!("demo1: the body has arrived, key is {key:?}");
+    info!("the body has arrived, key is {key:?}");
     Ok(Json(Answer { name, key }))
 }

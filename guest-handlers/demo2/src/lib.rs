@@ -5,12 +5,13 @@
 //! fails with 502, and the cause is on stderr: `client::Error` is a response.
 
 use patchboard::response::{IntoResponse as _, Response};
+use patchboard::tracing::error;
 use patchboard::{StatusCode, client, post};
 
 #[post("/demo2")]
 async fn demo2() -> Result<&'static str, Response> {
     let Ok(origin) = std::env::var("ORIGIN") else {
-        eprintln!("demo2: the environment variable ORIGIN is not set");
+        error!("the environment variable ORIGIN is not set");
         return Err((StatusCode::BAD_GATEWAY, "no upstream configured\n").into_response());
     };
     welcome(&origin).await.map_err(client::Error::into_response)

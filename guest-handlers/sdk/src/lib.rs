@@ -45,6 +45,9 @@
 //! - It need not be [`Send`], and may be a plain `fn`.
 //! - It can ask for [`Route`] and [`RequestId`] like for any other extractor, and
 //!   links to its pages and files with [`url_for`] and [`static_url`].
+//! - What it has to say it says with [`tracing`]'s macros: each event is a line of the
+//!   host's log, with handler, route and request id. `println!` and `eprintln!` are
+//!   lines there as well, but slower, and do not always know their request.
 //! - A panic ends the call with status 500, and the instance with it; the message
 //!   goes to stderr.
 //!
@@ -68,6 +71,7 @@ extern crate self as patchboard;
 
 mod call;
 pub mod client;
+mod log;
 mod pattern;
 mod registry;
 mod service;
@@ -85,6 +89,7 @@ pub use axum::extract::{Form, Json, Multipart, Path, Query, Request};
 pub use axum::{RequestExt, RequestPartsExt, extract, response};
 pub use futures_util::{future, stream};
 pub use http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+pub use tracing;
 
 /// What the attributes expand to. Not for use by hand, and not stable.
 #[doc(hidden)]

@@ -18,4 +18,4 @@ mod wasi_http;
 #[path = "service/own_urls.rs"]
 pub(crate) mod urls;
 #[cfg(all(target_family = "wasm", not(feature = "wasi-http")))]
-pub(crate) use patchboard::urls;
+pub(crate) use patchboard::{logging, urls};

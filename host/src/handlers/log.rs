@@ -16,7 +16,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// The longest line that is kept whole.
-const LINE_BYTES: usize = 8 << 10;
+pub(super) const LINE_BYTES: usize = 8 << 10;
 
 /// What all streams of a handler's instances share.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl LogLimit {
     }
 
     /// Whether `length` bytes may be logged now.
-    fn admit(&self, handler: &str, length: usize) -> bool {
+    pub(super) fn admit(&self, handler: &str, length: usize) -> bool {
         let length = length as u64;
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.start.elapsed() >= Duration::from_secs(1) {
@@ -88,6 +88,11 @@ impl LogStream {
     }
 }
 
+/// A guest must not be able to forge lines or to move the cursor.
+pub(super) fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
 /// Appends what the line has room for.
 fn append(partial: &mut Vec<u8>, bytes: &[u8]) {
     let room = LINE_BYTES.saturating_sub(partial.len()).min(bytes.len());
@@ -99,10 +104,7 @@ impl Stream {
         if line.is_empty() || !self.limit.admit(&self.handler, line.len()) {
             return;
         }
-        let line = String::from_utf8_lossy(line);
-        // A guest must not be able to forge lines or move the cursor.
-        let line: String =
-            line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let line = printable(&String::from_utf8_lossy(line));
         tracing::info!(handler = %self.handler, stream = self.name, "{line}");
     }
 }

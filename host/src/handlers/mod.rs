@@ -24,6 +24,7 @@ mod instance;
 mod limits;
 mod load;
 mod log;
+mod logging;
 mod outbound;
 mod places;
 mod pool;

@@ -14,7 +14,7 @@ use super::MatchedRoute;
 use super::bindings::routing::{Host, HostWithStore, InvalidParameter, UrlError};
 use super::bindings::types;
 use super::instance::CallHead;
-use super::state::State;
+use super::state::{self, State};
 use crate::router;
 use crate::site::Current;
 
@@ -55,8 +55,7 @@ impl HostWithStore<State> for HasSelf<State> {
 
 /// The call that the guest's task answers.
 fn current_call(access: &mut Access<'_, State, HasSelf<State>>) -> wasmtime::Result<Option<Arc<CallHead>>> {
-    let call = access.as_context_mut().async_call_stack()?.last();
-    Ok(call.and_then(|task| access.get().calls.get(&task).map(|call| call.head.clone())))
+    state::current_call(access.as_context_mut())
 }
 
 /// `name` is one of the handler's own routes, or else any.

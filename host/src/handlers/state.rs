@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
+use wasmtime::StoreContextMut;
 use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime::error::Context as _;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -15,7 +16,7 @@ use super::engine::Engine;
 use super::instance::{Answer, CallHead};
 use super::limits::MemoryLimit;
 use super::load::Handler;
-use super::log::LogStream;
+use super::log::{LogLimit, LogStream};
 use super::outbound::{Outbound, OutboundClient};
 use super::status::Status;
 use crate::config::FolderConfig;
@@ -36,6 +37,7 @@ pub(super) struct State {
     pub(super) status: Arc<Status>,
     /// Whose instance it is.
     pub(super) handler: Arc<str>,
+    pub(super) log_limit: Arc<LogLimit>,
     /// Gone at the end of the process, and not there yet in a trial instance.
     pub(super) site: Weak<Current>,
 }
@@ -116,9 +118,16 @@ impl State {
             interrupted: None,
             status,
             handler: handler.shared_name(),
+            log_limit: handler.log_limit(),
             site: engine.site(),
         })
     }
+}
+
+/// The call that the guest's task answers; to be asked at an import's entry.
+pub(super) fn current_call(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<Option<Arc<CallHead>>> {
+    let task = store.async_call_stack()?.last();
+    Ok(task.and_then(|task| store.data().calls.get(&task).map(|call| call.head.clone())))
 }
 
 impl WasiView for State {

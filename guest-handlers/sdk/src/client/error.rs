@@ -57,8 +57,8 @@ impl std::error::Error for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match &self.source {
-            Some(source) => eprintln!("{self}: {source}"),
-            None => eprintln!("{self}"),
+            Some(source) => tracing::error!("{self}: {source}"),
+            None => tracing::error!("{self}"),
         }
         (StatusCode::BAD_GATEWAY, "upstream request failed\n").into_response()
     }

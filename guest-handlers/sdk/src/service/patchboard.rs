@@ -11,10 +11,14 @@ mod fields;
 #[cfg(target_family = "wasm")]
 pub(crate) mod urls;
 
+#[cfg(target_family = "wasm")]
+pub(crate) use self::bindings::wasi::logging::logging;
+
 use self::bindings::exports::patchboard::handler::handler::Guest;
 use self::bindings::patchboard::handler::types::{self as wit, Scheme};
 use self::body::{incoming, outgoing};
 use crate::call::{RequestId, Route};
+use crate::log;
 use crate::registry;
 use crate::service::run::run;
 use crate::wants::Wants;
@@ -36,6 +40,7 @@ mod export {
 
 impl Guest for Component {
     async fn handle(request: wit::Request) -> wit::Response {
+        log::start();
         into_wit(answer(request).await)
     }
 }
@@ -47,7 +52,7 @@ async fn answer(request: wit::Request) -> Response {
         return StatusCode::NOT_IMPLEMENTED.into_response();
     };
     let Some(entry) = choose::choose(registry::routes(), &route.name, &route.pattern, &method) else {
-        eprintln!("no route {:?} for {method} {:?} in this component", route.name, route.pattern);
+        tracing::error!("no route {:?} for {method} {:?} in this component", route.name, route.pattern);
         return StatusCode::NOT_FOUND.into_response();
     };
     if (entry.wants)() == Wants::Nothing {

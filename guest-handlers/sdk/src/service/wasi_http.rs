@@ -17,6 +17,7 @@ wasip3::http::service::export!(Component);
 
 impl Guest for Component {
     async fn handle(request: Request) -> Result<WasiResponse, ErrorCode> {
+        crate::log::start();
         let mut response = match without_arguments(&request) {
             Some(route) => (route.call)(Default::default()).await,
             None => standalone::answer(http_from_wasi_request(request)?.map(Body::new)).await,

@@ -13,6 +13,7 @@ wit_bindgen::generate!({
 
         world service {
             import patchboard:handler/routing@0.1.0;
+            import wasi:logging/logging@0.1.0-draft;
             export patchboard:handler/handler@0.1.0;
         }
     ",

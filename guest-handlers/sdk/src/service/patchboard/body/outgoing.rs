@@ -91,7 +91,7 @@ async fn write(start: Start, body: Body, mut content: StreamWriter<u8>, trailers
         End::Complete(trailers) => Ok(trailers.as_ref().map(fields::pack)),
         End::Failed(error) => {
             // The host knows only that the body broke off; the cause is said here.
-            eprintln!("response body failed: {error}");
+            tracing::error!("response body failed: {error}");
             Err(body_error(&error))
         }
     };
