@@ -11,6 +11,7 @@ use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, Poo
 use super::blocking;
 use super::code_cache;
 use super::compilers;
+use super::counts::AllCounts;
 use super::limits::{SHORT_TICK, TICK};
 use super::places::Places;
 use super::state::State;
@@ -40,6 +41,7 @@ pub struct Engine {
     places: Places,
     computing: Arc<AtomicBool>,
     alarm: OnceLock<Sender<()>>,
+    counts: AllCounts,
 }
 
 impl std::fmt::Debug for Engine {
@@ -77,6 +79,7 @@ impl Engine {
             places: Places::new(config.server.instances),
             computing: Arc::default(),
             alarm: OnceLock::new(),
+            counts: AllCounts::default(),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -138,6 +141,11 @@ impl Engine {
             // Nobody listens where the folder is not followed.
             alarm.send(()).ok();
         }
+    }
+
+    /// What became of the calls of all handlers.
+    pub(super) fn counts(&self) -> &AllCounts {
+        &self.counts
     }
 
     /// The room for instances.

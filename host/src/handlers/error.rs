@@ -90,6 +90,26 @@ impl CallError {
         }
     }
 
+    /// What it is called where failures are counted.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Trapped { .. } => "trapped",
+            Self::Neighbour => "neighbour_trapped",
+            Self::CpuTimeout(_) => "cpu_timeout",
+            Self::NoResponse => "no_response",
+            Self::NoInstance(_) => "no_instance",
+            Self::InvalidResponse(_) => "invalid_response",
+            Self::PassedOn(_) => "passed_on",
+            Self::RequestTooLarge => "request_too_large",
+            Self::RequestTooSlow(_) => "request_too_slow",
+            Self::CallTimeout(_) => "call_timeout",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout(_) => "queue_timeout",
+            Self::Paused(_) => "paused",
+            Self::Stopping => "stopping",
+        }
+    }
+
     /// Whether the guest itself failed, so that it may well fail again.
     pub(super) fn is_trap(&self) -> bool {
         matches!(self, Self::Trapped { .. } | Self::CpuTimeout(_) | Self::NoResponse | Self::NoInstance(_))

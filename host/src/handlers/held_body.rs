@@ -4,6 +4,7 @@
 //! long, too slow to come, or past the call's wall clock, it is cut, never ended cleanly.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,28 +13,30 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use super::load::Handler;
 use super::status::Ticket;
 use crate::body::{Body, BodyError};
-use crate::config::Limits;
 
 /// Lets the response hold its place until it has ended.
 pub(super) fn hold(
     body: Body,
     mut ticket: Ticket,
     permit: OwnedSemaphorePermit,
-    limits: &Limits,
+    handler: &Arc<Handler>,
     deadline: Instant,
 ) -> Body {
     if !body.is_streaming() {
         ticket.end();
         return body;
     }
+    let limits = handler.limits();
     let idle_timeout = limits.body_idle_timeout;
     let first = deadline.min(Instant::now() + idle_timeout);
     Body::stream(HeldBody {
         body,
         ticket,
         _permit: permit,
+        handler: handler.clone(),
         left: limits.response_body_bytes,
         deadline,
         idle_timeout,
@@ -46,6 +49,7 @@ struct HeldBody {
     body: Body,
     ticket: Ticket,
     _permit: OwnedSemaphorePermit,
+    handler: Arc<Handler>,
     left: u64,
     deadline: Instant,
     idle_timeout: Duration,
@@ -71,6 +75,12 @@ impl HeldBody {
             self.timer.as_mut().reset(idle.min(self.deadline));
         }
     }
+
+    fn cut(&self, limit: &'static str) -> BodyError {
+        tracing::warn!(handler = self.handler.name(), "a response body went over {limit} and was cut");
+        self.handler.counts().count_cut();
+        format!("the response went over {limit}").into()
+    }
 }
 
 impl http_body::Body for HeldBody {
@@ -89,7 +99,7 @@ impl http_body::Body for HeldBody {
         }
         // Also where there is always more to send.
         if let Poll::Ready(limit) = self.poll_limits(cx) {
-            return Poll::Ready(Some(Err(cut(limit))));
+            return Poll::Ready(Some(Err(self.cut(limit))));
         }
         let frame = std::task::ready!(frame);
         match &frame {
@@ -97,7 +107,7 @@ impl http_body::Body for HeldBody {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 match self.left.checked_sub(length) {
                     Some(left) => self.left = left,
-                    None => return Poll::Ready(Some(Err(cut("limits.response_body_bytes")))),
+                    None => return Poll::Ready(Some(Err(self.cut("limits.response_body_bytes")))),
                 }
                 if self.body.is_end_stream() {
                     self.ticket.end();
@@ -116,9 +126,4 @@ impl http_body::Body for HeldBody {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-fn cut(limit: &'static str) -> BodyError {
-    tracing::warn!("a response body went over {limit} and was cut");
-    format!("the response went over {limit}").into()
 }

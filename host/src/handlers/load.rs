@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::admission::Admission;
 use super::component::{self, Kind, Program};
+use super::counts::Counts;
 use super::engine::Engine;
 use super::health::Health;
 use super::instance;
@@ -46,6 +47,7 @@ pub struct Handler {
     superseded: AtomicBool,
     instances: Arc<AtomicU32>,
     health: Health,
+    counts: Arc<Counts>,
 }
 
 /// Why a component cannot be loaded, and the routes it would have had.
@@ -119,6 +121,7 @@ impl Handler {
             superseded: AtomicBool::new(false),
             instances: Arc::default(),
             health: Health::default(),
+            counts: engine.counts().of(name),
             limits,
         });
         handler.trial(engine).map_err(|reason| fail(format!("does not start: {reason}")))?;
@@ -234,6 +237,11 @@ impl Handler {
     /// How its calls fared.
     pub(super) fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// What became of the calls of all its versions.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Lets it serve again, after another version failed in its place.

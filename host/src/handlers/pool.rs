@@ -132,12 +132,27 @@ impl Core {
         }
     }
 
+    /// What became of the calls of all handlers, for Prometheus.
+    pub fn metrics(&self) -> String {
+        self.engine.counts().text()
+    }
+
     /// Calls `handler` on this core.
     ///
     /// # Errors
     ///
     /// Why there is no response.
     pub async fn call(
+        self: &Rc<Self>,
+        handler: &Arc<Handler>,
+        call: Call,
+    ) -> Result<Response<Body>, CallError> {
+        let outcome = self.try_call(handler, call).await;
+        handler.counts().count(&outcome);
+        outcome
+    }
+
+    async fn try_call(
         self: &Rc<Self>,
         handler: &Arc<Handler>,
         call: Call,
@@ -195,7 +210,7 @@ impl Core {
                     }
                     self.answered(handler, &route);
                     self.replenish(handler);
-                    return Ok(response.map(|body| hold(body, ticket, permit, limits, deadline)));
+                    return Ok(response.map(|body| hold(body, ticket, permit, handler, deadline)));
                 }
                 Ok(Answer::Again(again)) => {
                     ticket.end();

@@ -1,6 +1,7 @@
 //! Scenarios: a file each, or one for some that are much alike. A new one
 //! is added to [`ALL`].
 
+mod attacks;
 mod awaiting;
 mod demo1;
 mod echo;
@@ -24,7 +25,7 @@ use crate::tool::Need;
 use crate::wrk::WRK;
 
 /// In the order they are run in.
-pub(crate) static ALL: [&Scenario; 23] = [
+pub(crate) static ALL: [&Scenario; 25] = [
     &hello::HELLO,
     &hello::HELLO_REUSE,
     &hello::HELLO_FRESH,
@@ -42,6 +43,8 @@ pub(crate) static ALL: [&Scenario; 23] = [
     &starts::COLD_START,
     &starts::DROP_IN,
     &starts::COMPILE_UNDER_LOAD,
+    &attacks::SPINNING,
+    &attacks::SLOW_HEADS,
     &handlers::MANY_HANDLERS,
     &handlers::IDLE_HANDLERS,
     &static_files::STATIC_1K,

@@ -45,6 +45,9 @@ pub(crate) const DEMO1: Subject = ours(|setting| serve_as_it_is(setting, "demo1"
 /// The handler of the benchmark's own work. It brings its routes.
 pub(crate) const WORK: Subject = ours(|setting| serve_as_it_is(setting, "work"));
 
+/// `hello`, and beside it a guest that misbehaves, whose calls may take for ever.
+pub(crate) const HELLO_AND_ILL: Subject = ours(serve_hello_and_ill);
+
 /// Ten handlers, of all worlds.
 pub(crate) const TEN: Subject = ours(serve_ten);
 
@@ -114,6 +117,14 @@ fn serve_copies(setting: &Setting<'_>, count: usize) -> Result<Running> {
         tables
     });
     serve(setting, &tables)
+}
+
+fn serve_hello_and_ill(setting: &Setting<'_>) -> Result<Running> {
+    let folder = empty_handlers(setting)?;
+    for name in ["hello", "ill"] {
+        link(&setting.component(name)?, &folder.join(format!("{name}.wasm")))?;
+    }
+    serve(setting, "[handlers.ill.limits]\ncpu_timeout = \"1h\"\ncall_timeout = \"1h\"\n")
 }
 
 fn serve_ten(setting: &Setting<'_>) -> Result<Running> {
