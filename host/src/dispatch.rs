@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 
 use crate::body::{Body, BodyError};
 use crate::compression::compress;
+use crate::config::CurrentServer;
 use crate::error;
 use crate::handlers::{Call, Core};
 use crate::router::{Find, RequestHost, RequestPath};
@@ -37,7 +38,7 @@ pub struct Dispatch {
     access_log: AccessLog,
     ready: AtomicBool,
     next_id: AtomicU64,
-    dev: bool,
+    settings: Arc<CurrentServer>,
 }
 
 /// A request whose head was refused: what could be told of it.
@@ -76,13 +77,13 @@ struct Notes {
 }
 
 impl Dispatch {
-    /// Dispatches by the routes of `site`.
-    pub fn new(site: Arc<Current>, access_log: AccessLog, dev: bool) -> Self {
+    /// Dispatches by the routes of `site`, as `settings` say.
+    pub fn new(site: Arc<Current>, access_log: AccessLog, settings: Arc<CurrentServer>) -> Self {
         let ready = AtomicBool::new(true);
         // Ids of two servers, or of one before and after a restart, shall differ.
         let seed = std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_nanos() as u64);
         let next_id = AtomicU64::new(seed ^ u64::from(std::process::id()).rotate_left(40));
-        Self { site, access_log, ready, next_id, dev }
+        Self { site, access_log, ready, next_id, settings }
     }
 
     /// Lets `/-/ready` answer 503, at the start of a drain.
@@ -129,7 +130,7 @@ impl Dispatch {
         {
             let mut headers = http::HeaderMap::new();
             headers.extend(accept.map(|accept| (http::header::ACCEPT, accept)));
-            let detail = notes.detail.as_deref().filter(|_| self.dev);
+            let detail = notes.detail.as_deref().filter(|_| self.settings.load().dev);
             error::fill(&mut response, &headers, &request_id, detail);
         }
         if let Ok(id) = HeaderValue::from_str(&request_id) {

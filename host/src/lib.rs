@@ -14,6 +14,7 @@
 //! - [`router`] (pure) finds the target of a method and path.
 //! - [`static_files`] answers from a folder; [`answers`] are the host's own.
 //! - [`handlers`] loads components, keeps their instances and calls them.
+//! - [`follow`] replaces what is served when the configuration or the folder changes.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
 //!
 //! ARCHITECTURE.md has the bird's-eye view and the invariants.
@@ -25,6 +26,7 @@ pub mod compression;
 pub mod config;
 pub mod dispatch;
 pub mod error;
+pub mod follow;
 pub mod handlers;
 pub mod negotiate;
 pub mod router;

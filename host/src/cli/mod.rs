@@ -29,7 +29,8 @@ enum Command {
     /// Serve handlers and static mounts.
     ///
     /// Without a configuration, `handlers/` and `static/` of the current folder are served.
-    /// SIGINT and SIGTERM finish the calls under way, for `drain_timeout` at most.
+    /// SIGINT and SIGTERM finish the calls under way, for `drain_timeout` at most. SIGHUP
+    /// reloads the configuration, as does a change of its file.
     Serve(serve::Serve),
     /// Check the configuration and every component, and report all that is wrong.
     Check(check::Check),

@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::SourceArgs;
 use super::site;
-use crate::config::Config;
+use crate::config::{Config, CurrentServer};
 use crate::dispatch::Dispatch;
-use crate::handlers::folder::log_loaded;
-use crate::server;
+use crate::follow::Follower;
+use crate::handlers::folder::{FileStamp, log_loaded};
+use crate::server::{self, Request};
 use crate::site::Current;
 use crate::telemetry::{self, AccessLog};
 
@@ -37,7 +38,10 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         telemetry::start(&self.log)?;
-        let config = Config::load(&self.source.source(&self.listen, self.dev))?;
+        let source = self.source.source(&self.listen, self.dev);
+        // Before it is read, so that no change is missed.
+        let stamp = FileStamp::of(source.path());
+        let config = Config::load(&source)?;
         let listeners = server::bind(&config.server);
         let mut loaded = site::load(&config)?;
         if self.strict {
@@ -54,18 +58,26 @@ impl Serve {
         let current = Arc::new(Current::from_pointee(loaded.site));
         loaded.engine.set_site(&current);
         let (access_log, writer) = AccessLog::start(config.server.access_log);
-        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log, config.server.dev));
-        server::run(&config.server, listeners, &loaded.engine, &dispatch, |addresses| {
+        let settings = Arc::new(CurrentServer::from_pointee(config.server));
+        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log, settings.clone()));
+        let handlers: Vec<_> = loaded.folder.handlers().cloned().collect();
+        let follower =
+            Follower::new((source, stamp), loaded.folder, loaded.memory, settings.clone(), current);
+        let reload = follower.reload();
+        let on_request = |request| match request {
+            Request::Reload => reload.request(),
+        };
+        server::run(&settings, listeners, &loaded.engine, &dispatch, on_request, |addresses| {
             for address in addresses {
                 eprintln!("listening on http://{address}");
             }
             loaded.engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
-            loaded.folder.handlers().for_each(|handler| log_loaded(handler));
+            handlers.iter().for_each(|handler| log_loaded(handler));
             for problem in &loaded.tolerable {
                 tracing::error!("{problem}; its routes answer 503");
             }
-            if let Err(error) = loaded.folder.follow(current) {
-                tracing::error!(%error, "cannot follow the handlers folder; changes need a restart");
+            if let Err(error) = follower.start() {
+                tracing::error!(%error, "cannot follow the configuration and the handlers folder; changes need a restart");
             }
         })?;
         drop(dispatch);

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::follow::open_mounts;
 use crate::handlers::Engine;
-use crate::handlers::folder::{Folder, Problem};
+use crate::handlers::folder::Folder;
 use crate::site::Site;
-use crate::static_files::{Memory, Mount};
+use crate::static_files::Memory;
 
 /// Everything that was loaded.
 pub(super) struct Loaded {
     pub(super) engine: Arc<Engine>,
     pub(super) folder: Folder,
+    pub(super) memory: Arc<Memory>,
     pub(super) site: Site,
     /// Problems of mounts and of what the configuration names.
     pub(super) fatal: Vec<String>,
@@ -20,22 +22,13 @@ pub(super) struct Loaded {
 }
 
 pub(super) fn load(config: &Config) -> anyhow::Result<Loaded> {
-    let mut fatal = Vec::new();
-    let mut mounts = Vec::new();
     let memory = Arc::new(Memory::new(&config.server.static_memory));
-    for mount in &config.mounts {
-        match Mount::open(mount.clone(), &memory) {
-            Ok(mount) => mounts.push(Arc::new(mount)),
-            Err(error) => fatal.push(error.to_string()),
-        }
-    }
+    let (mounts, mut fatal) = open_mounts(config, &memory);
     let engine = Engine::build(config)?;
     let (folder, site, problems) = Folder::load(engine.clone(), config.clone(), mounts);
     let mut tolerable = Vec::new();
     for problem in problems {
-        let Problem { configured, handler, reason } = &problem;
-        let text = if handler.is_empty() { reason.clone() } else { problem.to_string() };
-        if *configured { fatal.push(text) } else { tolerable.push(text) }
+        if problem.configured { &mut fatal } else { &mut tolerable }.push(problem.to_string());
     }
-    Ok(Loaded { engine, folder, site, fatal, tolerable })
+    Ok(Loaded { engine, folder, memory, site, fatal, tolerable })
 }

@@ -1,40 +1,29 @@
 //! `patchboard.toml`: its keys, their defaults, and what holds between them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use toml::de::DeTable;
 
 use super::answer::{redirect, response};
 use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
+use super::server::server;
 use super::{
-    AccessLogFormat, Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MemoryConfig,
-    MountConfig, RouteConfig, ServerConfig, Source,
+    Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MountConfig, RouteConfig, Source,
 };
-use crate::router::Slashes;
-
-const FILE: &str = "patchboard.toml";
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 pub(super) fn load(source: &Source) -> Result<Config, ConfigError> {
-    let (file, text) = match &source.file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                ConfigError(vec![format!(
-                    "{}: cannot read the configuration: {error}; check --config",
-                    file.display()
-                )])
-            })?;
-            (file.clone(), Some(text))
+    let file = source.path();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => Some(text),
+        Err(error) if source.file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(ConfigError(vec![format!(
+                "{}: cannot read the configuration: {error}; check --config",
+                file.display()
+            )]));
         }
-        None => match std::fs::read_to_string(FILE) {
-            Ok(text) => (PathBuf::from(FILE), Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (PathBuf::from(FILE), None),
-            Err(error) => return Err(ConfigError(vec![format!("{FILE}: {error}")])),
-        },
     };
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
     let lookup = |name: &str| std::env::var(name).ok();
@@ -105,63 +94,6 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     }
     root.finish();
     Some(Config { server, mounts, answers, handlers })
-}
-
-fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -> ServerConfig {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = MemoryConfig::default();
-    let config = ServerConfig {
-        listen: section
-            .list("listen", "an address such as \"127.0.0.1:8080\"")
-            .unwrap_or_else(|| vec![DEFAULT_LISTEN]),
-        handlers_dir: section.string("handlers").map(|dir| folder.join(dir)),
-        cores: section.count("cores").map_or(cores, |count| count as usize),
-        drain_timeout: section.duration("drain_timeout").unwrap_or(Duration::from_secs(10)),
-        head_timeout: section.duration("head_timeout").unwrap_or(Duration::from_secs(30)),
-        connections: section.count("connections").unwrap_or(4096),
-        head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
-        instances: section.count("instances").unwrap_or(1000),
-        code_cache: match section.string("code_cache") {
-            None => default_code_cache(lookup),
-            Some(off) if off == "off" => None,
-            Some(dir) => Some(folder.join(dir)),
-        },
-        slashes: section
-            .parse("slashes", "\"strict\" or \"redirect\"", |text| match text {
-                "strict" => Ok(Slashes::Strict),
-                "redirect" => Ok(Slashes::Redirect),
-                other => Err(format!("expected \"strict\" or \"redirect\", found \"{other}\"")),
-            })
-            .unwrap_or_default(),
-        static_memory: MemoryConfig {
-            bytes: section.bytes("static_memory_bytes").unwrap_or(memory.bytes),
-            files: section.count("static_memory_files").map_or(memory.files, |count| count as usize),
-            file_bytes: section.bytes("static_memory_file_bytes").unwrap_or(memory.file_bytes),
-        },
-        access_log: section
-            .parse("access_log", "\"text\", \"json\" or \"off\"", |text| match text {
-                "text" => Ok(AccessLogFormat::Text),
-                "json" => Ok(AccessLogFormat::Json),
-                "off" => Ok(AccessLogFormat::Off),
-                other => Err(format!("expected \"text\", \"json\" or \"off\", found \"{other}\"")),
-            })
-            .unwrap_or(AccessLogFormat::Text),
-        dev: section.boolean("dev").unwrap_or(false),
-    };
-    if config.head_bytes < 8192 {
-        // hyper's read buffer cannot be smaller.
-        section.problem("head_bytes must be at least 8KiB");
-    }
-    section.finish();
-    config
-}
-
-/// systemd's folder for it, or the user's.
-fn default_code_cache(lookup: &Lookup) -> Option<PathBuf> {
-    let folder = |name: &str| lookup(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    folder("CACHE_DIRECTORY")
-        .or_else(|| folder("XDG_CACHE_HOME").map(|folder| folder.join("patchboard")))
-        .or_else(|| folder("HOME").map(|folder| folder.join(".cache/patchboard")))
 }
 
 fn handler(section: Section<'_, '_>, folder: &Path) -> HandlerConfig {

@@ -8,11 +8,12 @@ mod answer;
 mod file;
 mod mount;
 mod reader;
+mod server;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -20,11 +21,12 @@ use http::uri::{Authority, Scheme};
 
 use crate::answers::Answer;
 pub use crate::compression::CompressionConfig;
-use crate::router::{MethodFilter, PatternError, RoutePattern, Slashes};
+use crate::router::{MethodFilter, PatternError, RoutePattern};
 pub use crate::static_files::{MemoryConfig, MountConfig};
+pub use server::{AccessLogFormat, CurrentServer, ServerConfig};
 
 /// Everything that was configured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The process and its listeners.
     pub server: ServerConfig,
@@ -34,49 +36,6 @@ pub struct Config {
     pub answers: Vec<AnswerConfig>,
     /// Handlers by name. Dropped-in handlers need no entry.
     pub handlers: BTreeMap<String, HandlerConfig>,
-}
-
-/// The process and its listeners.
-#[derive(Debug, Clone)]
-pub struct ServerConfig {
-    /// Addresses to listen on; port 0 takes any free port.
-    pub listen: Vec<SocketAddr>,
-    /// The folder that handlers are dropped into.
-    pub handlers_dir: Option<PathBuf>,
-    /// The number of threads that run requests.
-    pub cores: usize,
-    /// How long calls under way may take to finish at shutdown.
-    pub drain_timeout: Duration,
-    /// How long a client may take to send the head of a request; also the time a
-    /// connection may be idle between two.
-    pub head_timeout: Duration,
-    /// Connections at once.
-    pub connections: u32,
-    /// The longest head of a request, in bytes.
-    pub head_bytes: u64,
-    /// Live instances of all handlers together: the size of the pool.
-    pub instances: u32,
-    /// Where compiled code is kept; none without a cache.
-    pub code_cache: Option<PathBuf>,
-    /// Whether paths that differ in slashes from a route are redirected to it.
-    pub slashes: Slashes,
-    /// What static mounts may keep in memory.
-    pub static_memory: MemoryConfig,
-    /// The form of the access log on standard output.
-    pub access_log: AccessLogFormat,
-    /// Whether error bodies show traps and their backtraces.
-    pub dev: bool,
-}
-
-/// The form of the access log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessLogFormat {
-    /// No access log.
-    Off,
-    /// One line of `key=value` pairs a request.
-    Text,
-    /// One JSON object a request.
-    Json,
 }
 
 /// A route that the host answers itself.
@@ -91,7 +50,7 @@ pub struct AnswerConfig {
 }
 
 /// A handler's routes, grants and limits.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HandlerConfig {
     /// Its routes; where there are none, the component brings them.
     pub routes: Option<Vec<RouteConfig>>,
@@ -299,6 +258,13 @@ pub struct Source {
     pub dev: bool,
 }
 
+impl Source {
+    /// The configuration file, which need not be there unless it was named.
+    pub fn path(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new("patchboard.toml"))
+    }
+}
+
 /// All that is wrong with the configuration, a line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<String>);
@@ -328,7 +294,7 @@ impl Config {
 /// # Errors
 ///
 /// Every problem that was found.
-pub fn read_handler_file(path: &std::path::Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
+pub fn read_handler_file(path: &Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
     file::handler_routes(path)
 }
 

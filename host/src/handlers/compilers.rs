@@ -28,7 +28,7 @@ pub(super) fn prepare() {
 /// # Errors
 ///
 /// If they cannot be started.
-pub(super) fn beside_requests() -> Result<ThreadPool, ThreadPoolBuildError> {
+pub fn beside_requests() -> Result<ThreadPool, ThreadPoolBuildError> {
     let half = available_parallelism().map_or(1, NonZero::get).div_ceil(2);
     threads().num_threads(half).build()
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
 
 use wasmtime::component::Linker;
@@ -40,7 +39,7 @@ pub struct Engine {
     site: OnceLock<Weak<Current>>,
     places: Places,
     computing: Arc<AtomicBool>,
-    alarm: OnceLock<Sender<()>>,
+    alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
     counts: AllCounts,
 }
 
@@ -131,15 +130,14 @@ impl Engine {
     }
 
     /// Sets who is to be told that a version has failed. Later calls change nothing.
-    pub(super) fn set_alarm(&self, alarm: Sender<()>) {
+    pub(super) fn set_alarm(&self, alarm: Box<dyn Fn() + Send + Sync>) {
         self.alarm.set(alarm).ok();
     }
 
     /// Tells that a version has failed in its first calls.
     pub(super) fn alarm(&self) {
         if let Some(alarm) = self.alarm.get() {
-            // Nobody listens where the folder is not followed.
-            alarm.send(()).ok();
+            alarm();
         }
     }
 

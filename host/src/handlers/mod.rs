@@ -42,6 +42,7 @@ use http::Request;
 use hyper::body::Incoming;
 use wasmtime::component::{ComponentType, Lower};
 
+pub use compilers::beside_requests;
 pub use component::Kind;
 pub use engine::Engine;
 pub use error::CallError;

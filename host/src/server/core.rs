@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use super::ConnectionLimits;
 use super::connection;
+use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
 use crate::handlers::{self, Engine};
 
@@ -70,7 +71,7 @@ impl Core {
 
 pub(super) fn spawn(
     index: usize,
-    limits: ConnectionLimits,
+    settings: &Arc<CurrentServer>,
     engine: &Arc<Engine>,
     dispatch: &Arc<Dispatch>,
 ) -> std::io::Result<Core> {
@@ -80,10 +81,10 @@ pub(super) fn spawn(
         .build()?;
     let (given, receiver) = mpsc::unbounded_channel();
     let (phase, phases) = watch::channel(Phase::Serving);
-    let (engine, dispatch) = (engine.clone(), dispatch.clone());
+    let (settings, engine, dispatch) = (settings.clone(), engine.clone(), dispatch.clone());
     let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
         let local = LocalSet::new();
-        local.block_on(&runtime, serve(receiver, phases, limits, engine, dispatch));
+        local.block_on(&runtime, serve(receiver, phases, settings, engine, dispatch));
         // Calls under way end here, with the loop they ran in.
         drop(local);
         runtime.shutdown_background();
@@ -94,7 +95,7 @@ pub(super) fn spawn(
 async fn serve(
     mut given: mpsc::UnboundedReceiver<Given>,
     mut phases: watch::Receiver<Phase>,
-    limits: ConnectionLimits,
+    settings: Arc<CurrentServer>,
     engine: Arc<Engine>,
     dispatch: Arc<Dispatch>,
 ) {
@@ -111,6 +112,7 @@ async fn serve(
             }
             next = given.recv() => {
                 let Some(Given { stream, peer, counted }) = next else { return };
+                let limits = ConnectionLimits::of(&settings.load());
                 let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
                 tokio::task::spawn_local(async move {
                     connection::serve(stream, peer, limits, &core, &dispatch, phases).await;

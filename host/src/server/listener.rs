@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::core::Core;
+use crate::config::CurrentServer;
 
 const BACKLOG: i32 = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -93,8 +94,8 @@ impl Acceptor {
     }
 
     /// Accepts on every socket, for ever.
-    pub(super) async fn run(&self, cores: &[Core], connections: u32) -> Infallible {
-        let loops = self.0.iter().map(|socket| accept_loop(socket, cores, connections));
+    pub(super) async fn run(&self, cores: &[Core], settings: &CurrentServer) -> Infallible {
+        let loops = self.0.iter().map(|socket| accept_loop(socket, cores, settings));
         let (never, ..) = futures_util::future::select_all(loops.map(Box::pin)).await;
         never
     }
@@ -112,10 +113,10 @@ impl Acceptor {
     }
 }
 
-async fn accept_loop(socket: &TcpListener, cores: &[Core], connections: u32) -> Infallible {
+async fn accept_loop(socket: &TcpListener, cores: &[Core], settings: &CurrentServer) -> Infallible {
     let mut pause = FIRST_PAUSE;
     loop {
-        while cores.iter().map(Core::connections).sum::<usize>() >= connections as usize {
+        while cores.iter().map(Core::connections).sum::<usize>() >= settings.load().connections as usize {
             tokio::time::sleep(FULL_PAUSE).await;
         }
         match socket.accept().await {

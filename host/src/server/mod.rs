@@ -9,17 +9,18 @@ mod connection;
 mod core;
 pub mod guard;
 mod listener;
-mod shutdown;
+mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::ServerConfig;
+use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::Engine;
 
 pub use listener::{BindError, Listeners};
+pub use signals::Request;
 
 /// Binds all addresses, before anything slow is done.
 ///
@@ -37,42 +38,49 @@ pub(crate) struct ConnectionLimits {
     pub(crate) head_bytes: usize,
 }
 
+impl ConnectionLimits {
+    fn of(config: &ServerConfig) -> Self {
+        Self {
+            head_timeout: config.head_timeout,
+            head_bytes: usize::try_from(config.head_bytes).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 /// Serves until a signal, then drains. Runs on the calling thread.
 ///
-/// `announce` is called once connections are accepted, with the bound addresses.
+/// `announce` is called once connections are accepted, with the bound addresses;
+/// `on_request` must not wait.
 ///
 /// # Errors
 ///
 /// If a thread or runtime cannot be started.
 pub fn run(
-    config: &ServerConfig,
+    settings: &Arc<CurrentServer>,
     listeners: Listeners,
     engine: &Arc<Engine>,
     dispatch: &Arc<Dispatch>,
+    on_request: impl Fn(Request),
     announce: impl FnOnce(&[SocketAddr]),
 ) -> anyhow::Result<()> {
-    let limits = ConnectionLimits {
-        head_timeout: config.head_timeout,
-        head_bytes: usize::try_from(config.head_bytes)?,
-    };
     let addresses = listeners.addresses().to_vec();
     engine.set_self_address(addresses.first().copied());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let cores = (0..config.cores)
-        .map(|index| core::spawn(index, limits, engine, dispatch))
+    let cores = (0..settings.load().cores)
+        .map(|index| core::spawn(index, settings, engine, dispatch))
         .collect::<std::io::Result<Vec<_>>>()?;
     runtime.block_on(async {
-        let mut signals = shutdown::Signals::listen()?;
+        let mut signals = signals::Signals::listen()?;
         let acceptor = listener::Acceptor::new(listeners)?;
         announce(&addresses);
         let signal = tokio::select! {
-            signal = signals.next() => signal,
-            never = acceptor.run(&cores, config.connections) => match never {},
+            signal = signals.until_end(on_request) => signal,
+            never = acceptor.run(&cores, settings) => match never {},
         };
         tracing::info!(signal, "draining");
         dispatch.set_unready();
         acceptor.finish(&cores);
-        let drained = core::drain(&cores, config.drain_timeout);
+        let drained = core::drain(&cores, settings.load().drain_timeout);
         tokio::select! {
             unfinished = drained => match unfinished {
                 0 => tracing::info!("drained"),

@@ -11,7 +11,7 @@ use super::path::{Hidden, RelativePath};
 use crate::compression::CompressionConfig;
 
 /// One `[[static]]` table, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountConfig {
     /// Starts with `/` and does not end with it; empty for the root.
     pub prefix: String,
@@ -46,7 +46,7 @@ pub struct MountConfig {
 }
 
 /// A value for the files that a glob matches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheRule {
     /// Such as `*.woff2`.
     pub glob: Glob,

@@ -134,6 +134,13 @@ impl Mount {
         self.inner.root.canonical()
     }
 
+    /// Whether both serve the same folder in the same way, from the same memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.inner.config == other.inner.config
+            && self.inner.root.is_same(&other.inner.root)
+            && Arc::ptr_eq(&self.inner.memory, &other.inner.memory)
+    }
+
     /// Answers one request. Never fails: whatever goes wrong is a status.
     ///
     /// `segments` are the percent-decoded path segments below the prefix, with

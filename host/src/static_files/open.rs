@@ -100,6 +100,13 @@ impl Root {
         &self.canonical
     }
 
+    /// Whether both are the same folder, and not one in the place of the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let identity = |root: &Self| rustix::fs::fstat(&root.folder).map(|stat| (stat.st_dev, stat.st_ino));
+        self.canonical == other.canonical
+            && identity(self).is_ok_and(|own| identity(other).is_ok_and(|other| own == other))
+    }
+
     pub(super) fn links(&self) -> Links {
         self.links
     }

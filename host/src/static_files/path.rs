@@ -10,11 +10,11 @@ use globset::{Candidate, GlobSet};
 use super::error::ServeError;
 
 /// A checked path relative to the mount's root, in the form system calls take.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FilePath(CString);
 
 /// The path of a file below the mount, as configured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelativePath(FilePath);
 
 /// A configured path that is none.

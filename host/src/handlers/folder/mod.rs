@@ -1,10 +1,11 @@
 //! The handlers folder: what is dropped in, changed or removed becomes the site.
 //!
-//! In: files. Here, on a thread of its own: load what changed, decide who has which
-//! route, swap the new site in, tell the old version to end. Whatever fails leaves
-//! the old version serving, with one clear log line.
+//! In: files, and who looks after them ([`crate::follow`]). Here: load what changed,
+//! decide who has which route, swap the new site in, tell the old version to end.
+//! Whatever fails leaves the old version serving, with one clear log line.
 
 mod files;
+mod reconfigure;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,30 +13,38 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use self::files::{Events, Stamp};
-use super::{Engine, Handler, Routes, compilers};
+pub use self::files::FileStamp;
+use self::files::Stamp;
+pub use self::reconfigure::Refused;
+use super::{Engine, Handler, Routes};
 use crate::config::{self, Config, HandlerConfig};
 use crate::site::{Current, Site, Taken};
 use crate::static_files::Mount;
 
 /// A file that changed less than this ago may still be being written.
-const SETTLE: Duration = Duration::from_millis(50);
-/// How often the folder is looked at where no event comes, as on network drives.
-const POLL: Duration = Duration::from_secs(2);
+pub const SETTLE: Duration = Duration::from_millis(50);
 /// The longest component that is loaded, in bytes.
 const LONGEST: u64 = 512 << 20;
 
 /// The folder as it was last seen, and what runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Folder {
     engine: Arc<Engine>,
     config: Config,
     mounts: Vec<Arc<Mount>>,
     entries: BTreeMap<String, Entry>,
     arrivals: u64,
+}
+
+/// What a look at the folder has found.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// False where a file may still be being written.
+    pub settled: bool,
+    /// Whether anything was loaded, refused or removed.
+    pub changed: bool,
 }
 
 /// A file and what became of it.
@@ -60,7 +69,7 @@ impl Entry {
 /// Something that is wrong with a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The handler.
+    /// The handler; none where it is a route of another kind.
     pub handler: String,
     /// What is wrong, and what to do.
     pub reason: String,
@@ -70,7 +79,10 @@ pub struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "handler {}: {}", self.handler, self.reason)
+        match self.handler.as_str() {
+            "" => f.write_str(&self.reason),
+            handler => write!(f, "handler {handler}: {}", self.reason),
+        }
     }
 }
 
@@ -91,14 +103,7 @@ impl Folder {
             };
             folder.entries.insert(name.clone(), entry);
         }
-        for name in folder.config.handlers.keys() {
-            if !folder.entries.contains_key(name) && !problems.iter().any(|p| p.handler == *name) {
-                let path = folder.path(name);
-                let reason =
-                    format!("[handlers.{name}] is configured, but there is no file {}", path.display());
-                problems.push(folder.problem(name, reason));
-            }
-        }
+        problems.extend(folder.without_file());
         let (site, taken) = folder.site();
         problems.extend(taken);
         folder.arrivals = 1;
@@ -110,53 +115,47 @@ impl Folder {
         self.entries.values().filter_map(|entry| entry.handler.as_ref())
     }
 
-    /// Follows the folder for as long as the process lives.
-    ///
-    /// # Errors
-    ///
-    /// If the thread cannot be started.
-    pub fn follow(self, current: Arc<Current>) -> std::io::Result<()> {
-        let Some(dir) = &self.config.server.handlers_dir else { return Ok(()) };
-        let events = Events::of(dir);
-        self.engine.set_alarm(events.sender());
-        let threads = compilers::beside_requests().map_err(std::io::Error::other)?;
-        std::thread::Builder::new()
-            .name("folder".to_owned())
-            .spawn(move || self.run(&events, &threads, &current))?;
-        Ok(())
+    /// The configuration it was made from.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
-    fn run(mut self, events: &Events, threads: &ThreadPool, current: &Current) {
-        let mut wait = POLL;
-        loop {
-            events.wait(wait);
-            wait = if threads.install(|| self.update(current)) { POLL } else { SETTLE };
-        }
+    /// Its static mounts.
+    pub fn mounts(&self) -> &[Arc<Mount>] {
+        &self.mounts
     }
 
-    /// Loads what changed and swaps it in; false where something has yet to settle.
-    fn update(&mut self, current: &Current) -> bool {
+    /// Sets what is done when a version has failed, so that somebody calls
+    /// [`Folder::update`].
+    pub fn on_alarm(&self, alarm: impl Fn() + Send + Sync + 'static) {
+        self.engine.set_alarm(Box::new(alarm));
+    }
+
+    /// Loads what changed and swaps it in.
+    pub fn update(&mut self, current: &Current) -> Update {
         self.roll_back(current);
         let mut problems = Vec::new();
         let files = self.scan(&mut problems);
         let now = SystemTime::now();
-        let mut settled = true;
+        let mut update = Update { settled: true, changed: false };
         for (name, stamp) in &files {
             if self.entries.get(name).is_some_and(|entry| entry.stamp == *stamp) {
                 continue;
             }
             if stamp.is_younger_than(SETTLE, now) {
-                settled = false;
+                update.settled = false;
                 continue;
             }
             self.replace(name, *stamp, current);
+            update.changed = true;
         }
         let removed: Vec<String> =
             self.entries.keys().filter(|name| !files.contains_key(*name)).cloned().collect();
         for name in removed {
             self.remove(&name, current);
+            update.changed = true;
         }
-        settled
+        update
     }
 
     fn replace(&mut self, name: &str, stamp: Stamp, current: &Current) {
@@ -295,6 +294,15 @@ impl Folder {
             site.unavailable(name, claims);
         }
         (site, problems)
+    }
+
+    /// Handlers that only the configuration knows.
+    fn without_file(&self) -> Vec<Problem> {
+        let names = self.config.handlers.keys().filter(|name| !self.path(name).is_file());
+        let reason = |name: &String| {
+            format!("[handlers.{name}] is configured, but there is no file {}", self.path(name).display())
+        };
+        names.map(|name| self.problem(name, reason(name))).collect()
     }
 
     fn has_configured_routes(&self, name: &str) -> bool {

@@ -1,0 +1,101 @@
+//! What wakes the thread that follows: file events, and requests to reload.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+/// Asks for the configuration to be read anew.
+#[derive(Debug, Clone)]
+pub struct Reload(Sender<Event>);
+
+impl Reload {
+    /// Returns at once; what comes of it is in the log.
+    pub fn request(&self) {
+        // Nobody follows any more at the end of the process.
+        self.0.send(Event::Reload).ok();
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Files,
+    Reload,
+}
+
+/// What has happened, and what to be told of.
+#[derive(Debug)]
+pub(super) struct Events {
+    sender: Sender<Event>,
+    receiver: Receiver<Event>,
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Events {
+    pub(super) fn new() -> Self {
+        let (sender, receiver) = channel();
+        Self { sender, receiver, watcher: None }
+    }
+
+    /// What others may call to have the folder looked at.
+    pub(super) fn look(&self) -> impl Fn() + Send + Sync + 'static {
+        let sender = self.sender.clone();
+        move || {
+            // Nobody follows any more at the end of the process.
+            sender.send(Event::Files).ok();
+        }
+    }
+
+    pub(super) fn reload(&self) -> Reload {
+        Reload(self.sender.clone())
+    }
+
+    /// Tells of everything in `folder`, and of `file`. It is the folder of the file
+    /// that is watched, since editors put another file in its place.
+    pub(super) fn watch(&mut self, folder: Option<&Path>, file: &Path) {
+        // As events name them.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (folder, file) = (folder.map(absolute), absolute(file));
+        let folders: BTreeSet<_> =
+            folder.iter().map(PathBuf::as_path).chain(file.parent()).map(Path::to_owned).collect();
+        let sender = self.sender.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.map_or(true, |event| matters(&event, folder.as_deref(), &file)) {
+                sender.send(Event::Files).ok();
+            }
+        });
+        let watching = watcher.and_then(|mut watcher| {
+            for folder in &folders {
+                watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            }
+            self.watcher = Some(watcher);
+            Ok(())
+        });
+        if let Err(error) = watching {
+            tracing::warn!(%error, "no file events; looking every few seconds");
+        }
+    }
+
+    /// Waits for something to happen, and takes what came with it, or for `time`; true
+    /// where a reload was asked for.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let first = match self.receiver.recv_timeout(time) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        };
+        let all = first.into_iter().chain(self.receiver.try_iter());
+        all.fold(false, |asked, event| asked | matches!(event, Event::Reload))
+    }
+}
+
+/// Not reading, and of the files beside the configuration only itself: there may be
+/// logs among them.
+fn matters(event: &notify::Event, folder: Option<&Path>, file: &Path) -> bool {
+    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    let concerns = |path: &PathBuf| path == file || folder.is_some_and(|folder| path.starts_with(folder));
+    (!event.kind.is_access() || event.kind == written)
+        && (event.need_rescan() || event.paths.iter().any(concerns))
+}

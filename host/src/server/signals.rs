@@ -1,0 +1,56 @@
+//! The signals that the server knows.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{self, SignalKind, signal};
+
+/// Signals so soon after the first are one with it.
+const ECHO: Duration = Duration::from_secs(1);
+
+/// What an operator may ask for while the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// SIGHUP: the configuration anew.
+    Reload,
+}
+
+/// SIGINT and SIGTERM, which end the server, and those that ask it for something.
+pub(super) struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hang_up: unix::Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The name of the next signal to end, those before it being answered by
+    /// `on_request`.
+    pub(super) async fn until_end(&mut self, on_request: impl Fn(Request)) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.hang_up.recv() => on_request(Request::Reload),
+            }
+        }
+    }
+
+    /// The name of the next signal to end that is not an echo of the one before: a
+    /// process group and a supervisor may both deliver it.
+    pub(super) async fn next_deliberate(&mut self) -> &'static str {
+        let echo = tokio::time::Instant::now() + ECHO;
+        loop {
+            let signal = self.until_end(|_| {}).await;
+            if tokio::time::Instant::now() > echo {
+                return signal;
+            }
+        }
+    }
+}
