@@ -30,7 +30,8 @@ enum Command {
     ///
     /// Without a configuration, `handlers/` and `static/` of the current folder are served.
     /// SIGINT and SIGTERM finish the calls under way, for `drain_timeout` at most. SIGHUP
-    /// reloads the configuration, as does a change of its file.
+    /// reloads the configuration, as does a change of its file; SIGUSR1 opens the access
+    /// log's file anew.
     Serve(serve::Serve),
     /// Check the configuration and every component, and report all that is wrong.
     Check(check::Check),

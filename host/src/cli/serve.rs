@@ -14,7 +14,7 @@ use crate::follow::Follower;
 use crate::handlers::folder::{FileStamp, log_loaded};
 use crate::server::{self, Request};
 use crate::site::Current;
-use crate::telemetry::{self, AccessLog};
+use crate::telemetry::{self, AccessLog, Destination};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -43,29 +43,27 @@ impl Serve {
         let stamp = FileStamp::of(source.path());
         let config = Config::load(&source)?;
         let listeners = server::bind(&config.server);
+        let destination = Destination::open(config.server.access_log_path());
         let mut loaded = site::load(&config)?;
         if self.strict {
             loaded.fatal.append(&mut loaded.tolerable);
         }
-        let listeners = match listeners {
-            Ok(listeners) if loaded.fatal.is_empty() => listeners,
-            Ok(_) => bail!("{}", loaded.fatal.join("\n")),
-            Err(error) => {
-                loaded.fatal.push(error.to_string());
-                bail!("{}", loaded.fatal.join("\n"));
-            }
+        let listeners = listeners.map_err(|error| loaded.fatal.push(error.to_string()));
+        let destination = destination.map_err(|error| loaded.fatal.push(error));
+        let (Ok(listeners), Ok(destination), true) = (listeners, destination, loaded.fatal.is_empty()) else {
+            bail!("{}", loaded.fatal.join("\n"));
         };
         let current = Arc::new(Current::from_pointee(loaded.site));
         loaded.engine.set_site(&current);
-        let (access_log, writer) = AccessLog::start(config.server.access_log);
+        let (access_log, writer) = AccessLog::start(destination)?;
         let settings = Arc::new(CurrentServer::from_pointee(config.server));
-        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log, settings.clone()));
+        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log.clone(), settings.clone()));
         let handlers: Vec<_> = loaded.folder.handlers().cloned().collect();
-        let follower =
-            Follower::new((source, stamp), loaded.folder, loaded.memory, settings.clone(), current);
+        let follower = Follower::new((source, stamp), loaded.folder, loaded.memory, &dispatch);
         let reload = follower.reload();
         let on_request = |request| match request {
             Request::Reload => reload.request(),
+            Request::Reopen => access_log.reopen(),
         };
         server::run(&settings, listeners, &loaded.engine, &dispatch, on_request, |addresses| {
             for address in addresses {
@@ -80,8 +78,7 @@ impl Serve {
                 tracing::error!(%error, "cannot follow the configuration and the handlers folder; changes need a restart");
             }
         })?;
-        drop(dispatch);
-        writer.finish();
+        access_log.finish(writer);
         Ok(())
     }
 }

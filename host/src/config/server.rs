@@ -41,13 +41,20 @@ pub struct ServerConfig {
     pub slashes: Slashes,
     /// What static mounts may keep in memory.
     pub static_memory: MemoryConfig,
-    /// The form of the access log on standard output.
+    /// The form of the access log.
     pub access_log: AccessLogFormat,
+    /// The file it is written to; standard output without one.
+    pub access_log_file: Option<PathBuf>,
     /// Whether error bodies show traps and their backtraces.
     pub dev: bool,
 }
 
 impl ServerConfig {
+    /// The file that the access log is written to, if it is.
+    pub fn access_log_path(&self) -> Option<&Path> {
+        self.access_log_file.as_deref().filter(|_| self.access_log != AccessLogFormat::Off)
+    }
+
     /// Takes over what a server that runs with `running` cannot change; names those
     /// keys whose values were others.
     pub fn keep_fixed(&mut self, running: &Self) -> Vec<&'static str> {
@@ -121,6 +128,7 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
                 other => Err(format!("expected \"text\", \"json\" or \"off\", found \"{other}\"")),
             })
             .unwrap_or(AccessLogFormat::Text),
+        access_log_file: section.string("access_log_file").map(|file| folder.join(file)),
         dev: section.boolean("dev").unwrap_or(false),
     };
     if config.head_bytes < 8192 {

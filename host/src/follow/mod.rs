@@ -12,11 +12,12 @@ use std::time::{Duration, SystemTime};
 
 use self::events::Events;
 pub use self::events::Reload;
-use crate::config::{Config, CurrentServer, Source};
+use crate::config::{Config, Source};
+use crate::dispatch::Dispatch;
 use crate::handlers;
 use crate::handlers::folder::{FileStamp, Folder, Refused, SETTLE};
-use crate::site::Current;
 use crate::static_files::{Memory, Mount};
+use crate::telemetry::Destination;
 
 /// How often is looked where no event comes, as on network drives.
 const POLL: Duration = Duration::from_secs(2);
@@ -25,8 +26,7 @@ const POLL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Follower {
     source: Source,
-    server: Arc<CurrentServer>,
-    current: Arc<Current>,
+    dispatch: Arc<Dispatch>,
     folder: Folder,
     memory: Arc<Memory>,
     events: Events,
@@ -41,22 +41,20 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Of what was loaded from `source` when its file was as `stamp` tells.
+    /// Of what was loaded from `source` when its file was as `stamp` tells, for what
+    /// `dispatch` does.
     pub fn new(
         (source, stamp): (Source, Option<FileStamp>),
         folder: Folder,
         memory: Arc<Memory>,
-        server: Arc<CurrentServer>,
-        current: Arc<Current>,
+        dispatch: &Arc<Dispatch>,
     ) -> Self {
-        let events = Events::new();
         Self {
             source,
-            server,
-            current,
+            dispatch: dispatch.clone(),
             folder,
             memory,
-            events,
+            events: Events::new(),
             stamp,
             asked: false,
             retry: false,
@@ -92,7 +90,7 @@ impl Follower {
     /// Does what there is to do; false where something has yet to settle.
     fn look(&mut self) -> bool {
         let reloaded = self.reload_if_changed();
-        let update = self.folder.update(&self.current);
+        let update = self.folder.update(self.dispatch.site());
         // What the configuration was waiting for may have come.
         self.retry |= update.changed && self.refused.is_some();
         let reloaded = reloaded && self.reload_if_changed();
@@ -137,14 +135,20 @@ impl Follower {
             true => self.memory.clone(),
             false => Arc::new(Memory::new(&config.server.static_memory)),
         };
-        let (mut mounts, problems) = open_mounts(&config, &memory);
+        let (mut mounts, mut problems) = open_mounts(&config, &memory);
+        let path = config.server.access_log_path();
+        let destination = (path != running.server.access_log_path())
+            .then(|| Destination::open(path).map_err(|error| problems.push(error)));
         if !problems.is_empty() {
             return Err(Refused::Problems(problems));
         }
         let unchanged = self.keep_mounts(&mut mounts) & (config == *running);
         let server = Arc::new(config.server.clone());
-        self.folder.reconfigure(config, mounts, &self.current)?;
-        self.server.store(server);
+        self.folder.reconfigure(config, mounts, self.dispatch.site())?;
+        self.dispatch.settings().store(server);
+        if let Some(Ok(destination)) = destination {
+            self.dispatch.access_log().redirect(destination);
+        }
         self.memory = memory;
         if !kept.is_empty() {
             let keys = kept.join(", ");

@@ -12,6 +12,8 @@ const ECHO: Duration = Duration::from_secs(1);
 pub enum Request {
     /// SIGHUP: the configuration anew.
     Reload,
+    /// SIGUSR1: the access log's file anew, as after a rotation.
+    Reopen,
 }
 
 /// SIGINT and SIGTERM, which end the server, and those that ask it for something.
@@ -19,6 +21,7 @@ pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
     hang_up: unix::Signal,
+    user: unix::Signal,
 }
 
 impl Signals {
@@ -27,6 +30,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -38,6 +42,7 @@ impl Signals {
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.hang_up.recv() => on_request(Request::Reload),
+                _ = self.user.recv() => on_request(Request::Reopen),
             }
         }
     }

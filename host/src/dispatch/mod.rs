@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 
 use crate::body::{Body, BodyError};
 use crate::compression::compress;
-use crate::config::CurrentServer;
+use crate::config::{AccessLogFormat, CurrentServer};
 use crate::error;
 use crate::handlers::{Call, Core};
 use crate::router::{Find, RequestHost, RequestPath};
@@ -86,6 +86,21 @@ impl Dispatch {
         Self { site, access_log, ready, next_id, settings }
     }
 
+    /// What it dispatches by.
+    pub fn site(&self) -> &Arc<Current> {
+        &self.site
+    }
+
+    /// What it is told to do.
+    pub fn settings(&self) -> &Arc<CurrentServer> {
+        &self.settings
+    }
+
+    /// Where it writes its lines.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.access_log
+    }
+
     /// Lets `/-/ready` answer 503, at the start of a drain.
     pub fn set_unready(&self) {
         self.ready.store(false, Ordering::Relaxed);
@@ -136,7 +151,9 @@ impl Dispatch {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        let record = self.access_log.is_on().then(|| AccessRecord {
+        let format = self.settings.load().access_log;
+        let record = (format != AccessLogFormat::Off).then(|| AccessRecord {
+            format,
             request_id,
             peer,
             method,

@@ -1,59 +1,32 @@
-//! Logs: operational lines on standard error, one access-log line a request on
-//! standard output.
+//! The lines of the access log.
 //!
-//! The access log never blocks a core: lines go through a bounded queue to a
-//! thread of its own; where that falls behind, lines are dropped and counted.
+//! In: what is known of a request when its response has ended. Out: a line, for the
+//! [`Writer`]. A core never waits for it: where the writer falls behind, lines are
+//! dropped and counted.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Sender, SyncSender, TrySendError};
 use std::time::{Duration, SystemTime};
 
-use tracing_subscriber::EnvFilter;
-
+use super::writer::{Command, Destination, Writer};
 use crate::config::AccessLogFormat;
-
-const QUEUED_LINES: usize = 8192;
-/// How long the end of the server waits for the last lines to be written.
-const LAST_LINES: Duration = Duration::from_secs(1);
-
-/// Starts the operational log at `filter`, for example `info` or `debug`.
-///
-/// # Errors
-///
-/// If `filter` is malformed.
-pub fn start(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| anyhow::anyhow!("log filter `{filter}`: {error}; try `info` or `debug`"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-    Ok(())
-}
 
 /// The access log.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
-    format: AccessLogFormat,
-    sender: Option<SyncSender<String>>,
+    lines: SyncSender<String>,
+    commands: Sender<Command>,
     dropped: Arc<AtomicU64>,
-}
-
-/// The thread that writes the access log.
-#[derive(Debug)]
-pub struct AccessLogWriter {
-    ended: Receiver<()>,
 }
 
 /// What is known of a request when its response has ended.
 #[derive(Debug)]
 pub struct AccessRecord {
+    /// How its line looks.
+    pub format: AccessLogFormat,
     /// Names the request everywhere.
     pub request_id: Arc<str>,
     /// The client.
@@ -87,69 +60,49 @@ impl AccessRecord {
 }
 
 impl AccessLog {
-    /// Starts the log on standard output.
-    pub fn start(format: AccessLogFormat) -> (Self, AccessLogWriter) {
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (end, ended) = channel();
-        let sender = (format != AccessLogFormat::Off).then(|| {
-            let (sender, receiver) = sync_channel(QUEUED_LINES);
-            let dropped = dropped.clone();
-            std::thread::spawn(move || {
-                write_lines(&receiver, &dropped);
-                end.send(()).ok();
-            });
-            sender
-        });
-        (Self { format, sender, dropped }, AccessLogWriter { ended })
+    /// Starts the thread that writes to `destination`.
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    pub fn start(destination: Destination) -> std::io::Result<(Self, Writer)> {
+        let dropped = Arc::default();
+        let (lines, commands, writer) = Writer::start(destination, &dropped)?;
+        Ok((Self { lines, commands, dropped }, writer))
     }
 
     /// Writes a line, or counts it as dropped where the log has fallen behind.
     pub fn write(&self, record: &AccessRecord) {
-        let Some(sender) = &self.sender else { return };
-        let line = match self.format {
+        let line = match record.format {
+            AccessLogFormat::Off => return,
             AccessLogFormat::Json => json(record),
-            _ => text(record),
+            AccessLogFormat::Text => text(record),
         };
-        if let Err(TrySendError::Full(_)) = sender.try_send(line) {
+        if let Err(TrySendError::Full(_)) = self.lines.try_send(line) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether lines are written at all.
-    pub fn is_on(&self) -> bool {
-        self.sender.is_some()
+    /// Opens the file anew, after it was moved away. Returns at once.
+    pub fn reopen(&self) {
+        self.command(Command::Reopen);
     }
-}
 
-impl AccessLogWriter {
-    /// Waits, for a moment at most, until every line has been written. All handles on
-    /// the log must have been dropped.
-    pub fn finish(self) {
-        self.ended.recv_timeout(LAST_LINES).ok();
+    /// Writes to `destination` from now on. Returns at once.
+    pub fn redirect(&self, destination: Destination) {
+        self.command(Command::Redirect(destination));
     }
-}
 
-fn write_lines(receiver: &Receiver<String>, dropped: &AtomicU64) {
-    let mut output = std::io::BufWriter::new(std::io::stdout());
-    loop {
-        let line = match receiver.try_recv() {
-            Ok(line) => line,
-            Err(_) => {
-                output.flush().ok();
-                match receiver.recv_timeout(Duration::from_secs(1)) {
-                    Ok(line) => line,
-                    Err(RecvTimeoutError::Timeout) => {
-                        let count = dropped.swap(0, Ordering::Relaxed);
-                        if count > 0 {
-                            tracing::warn!(count, "access log lines dropped; its reader is too slow");
-                        }
-                        continue;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => return,
-                }
-            }
-        };
-        output.write_all(line.as_bytes()).ok();
+    /// Writes what there is and ends, for a moment at most.
+    pub fn finish(&self, writer: Writer) {
+        self.command(Command::End);
+        writer.wait();
+    }
+
+    fn command(&self, command: Command) {
+        self.commands.send(command).ok();
+        // In case it waits for lines; a queue that is full keeps it awake.
+        self.lines.try_send(String::new()).ok();
     }
 }
 
@@ -202,6 +155,7 @@ mod tests {
 
     fn record() -> AccessRecord {
         AccessRecord {
+            format: AccessLogFormat::Text,
             request_id: "1".into(),
             peer: "127.0.0.1:1".parse().unwrap(),
             method: Some(http::Method::GET),
