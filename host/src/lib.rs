@@ -11,6 +11,7 @@
 //! - [`server`] accepts connections, hands each to a core, drains them at the end;
 //!   its [`server::guard`] lets hyper have only requests that are framed strictly.
 //! - [`dispatch`] turns every request into a response and one access-log line.
+//! - [`forwarded`] (pure) is what trusted proxies tell of a request.
 //! - [`router`] (pure) finds the target of a method and path.
 //! - [`static_files`] answers from a folder; [`answers`] are the host's own.
 //! - [`handlers`] loads components, keeps their instances and calls them.
@@ -20,6 +21,7 @@
 //! ARCHITECTURE.md has the bird's-eye view and the invariants.
 
 pub mod answers;
+pub mod authority;
 pub mod body;
 pub mod cli;
 pub mod compression;
@@ -27,6 +29,7 @@ pub mod config;
 pub mod dispatch;
 pub mod error;
 pub mod follow;
+pub mod forwarded;
 pub mod handlers;
 pub mod negotiate;
 pub mod router;

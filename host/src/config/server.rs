@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::MemoryConfig;
 use super::reader::{Lookup, Section};
+use crate::forwarded::Network;
 use crate::router::Slashes;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -45,6 +46,8 @@ pub struct ServerConfig {
     pub access_log: AccessLogFormat,
     /// The file it is written to; standard output without one.
     pub access_log_file: Option<PathBuf>,
+    /// Proxies that are believed what they tell of a request.
+    pub trusted_proxies: Vec<Network>,
     /// Whether error bodies show traps and their backtraces.
     pub dev: bool,
 }
@@ -129,6 +132,9 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
             })
             .unwrap_or(AccessLogFormat::Text),
         access_log_file: section.string("access_log_file").map(|file| folder.join(file)),
+        trusted_proxies: section
+            .list("trusted_proxies", "an address or network such as \"10.0.0.0/8\"")
+            .unwrap_or_default(),
         dev: section.boolean("dev").unwrap_or(false),
     };
     if config.head_bytes < 8192 {

@@ -4,26 +4,26 @@
 //! target; every failure becomes a response through [`crate::error`]. Out: a
 //! response whose body writes the access-log line when it ends.
 
+mod head;
+mod logged_body;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HOST, HeaderName, LOCATION, RETRY_AFTER};
-use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use http_body::{Body as _, Frame, SizeHint};
+use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HeaderName, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
-use crate::body::{Body, BodyError};
+pub use self::logged_body::LoggedBody;
+use crate::body::Body;
 use crate::compression::compress;
 use crate::config::{AccessLogFormat, CurrentServer};
 use crate::error;
+use crate::forwarded::{Network, Told};
 use crate::handlers::{Call, Core};
 use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Target};
@@ -62,6 +62,7 @@ pub struct Refused {
 struct Asked {
     request_id: Arc<str>,
     peer: SocketAddr,
+    told: Told,
     method: Option<Method>,
     target: Option<Uri>,
     accept: Option<HeaderValue>,
@@ -114,14 +115,16 @@ impl Dispatch {
         peer: SocketAddr,
     ) -> Result<Response<LoggedBody>, Infallible> {
         let start = Instant::now();
-        let request_id = self.request_id();
+        let told = self.told(&request, peer);
+        let request_id = told.request_id.clone().unwrap_or_else(|| self.request_id());
         let method = request.method().clone();
         let target = request.uri().clone();
         let accept = request.headers().get(http::header::ACCEPT).cloned();
 
         let mut notes = Notes::default();
-        let response = self.answer(core, request, &request_id, &mut notes).await;
-        let asked = Asked { request_id, peer, method: Some(method), target: Some(target), accept, start };
+        let response = self.answer(core, request, &request_id, &told, &mut notes).await;
+        let asked =
+            Asked { request_id, peer, told, method: Some(method), target: Some(target), accept, start };
         Ok(self.finish(response, asked, notes))
     }
 
@@ -130,14 +133,15 @@ impl Dispatch {
         let Refused { status: code, detail, method, target, accept, begun } = refused;
         let request_id = self.request_id();
         tracing::debug!(%request_id, %peer, %detail, "head refused");
-        let asked = Asked { request_id, peer, method, target, accept, start: begun };
+        let told = Told::default();
+        let asked = Asked { request_id, peer, told, method, target, accept, start: begun };
         let notes = Notes { detail: Some(detail), ..Notes::default() };
         self.finish(status(code), asked, notes)
     }
 
     /// Gives a response what every response has.
     fn finish(&self, mut response: Response<Body>, asked: Asked, notes: Notes) -> Response<LoggedBody> {
-        let Asked { request_id, peer, method, target, accept, start } = asked;
+        let Asked { request_id, peer, told, method, target, accept, start } = asked;
         // A HEAD that was answered for an error page has a length, but no body.
         if response.body().is_empty()
             && !response.headers().contains_key(CONTENT_LENGTH)
@@ -156,6 +160,9 @@ impl Dispatch {
             format,
             request_id,
             peer,
+            client: told.client,
+            scheme: told.scheme,
+            authority: told.authority,
             method,
             target,
             status: response.status().as_u16(),
@@ -169,15 +176,26 @@ impl Dispatch {
         response.map(|body| LoggedBody { body, log, start })
     }
 
+    /// What the peer tells of the request, if it is a proxy that is trusted.
+    fn told(&self, request: &Request<Incoming>, peer: SocketAddr) -> Told {
+        let settings = self.settings.load();
+        let proxies = &settings.trusted_proxies;
+        match Network::any_has(proxies, peer.ip()) {
+            true => Told::read(request.headers(), proxies),
+            false => Told::default(),
+        }
+    }
+
     async fn answer(
         &self,
         core: &Rc<Core>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         request_id: &Arc<str>,
+        told: &Told,
         notes: &mut Notes,
     ) -> Response<Body> {
-        let authority = match check_head(&request) {
-            Ok(authority) => authority,
+        let authority = match head::check(&request) {
+            Ok(authority) => told.authority.clone().unwrap_or(authority),
             Err(reason) => {
                 notes.detail = Some(reason.to_owned());
                 return status(StatusCode::BAD_REQUEST);
@@ -231,6 +249,10 @@ impl Dispatch {
             }
             Target::Handler { handler, name } => {
                 notes.handler = Some(handler.shared_name());
+                told.write(request.headers_mut());
+                if let Some(scheme) = &told.scheme {
+                    request.extensions_mut().insert(scheme.clone());
+                }
                 let call = Call {
                     request,
                     authority: authority.clone(),
@@ -283,38 +305,6 @@ impl Dispatch {
     }
 }
 
-/// What must hold of the head before it is routed; gives the authority.
-fn check_head(request: &Request<Incoming>) -> Result<Arc<str>, &'static str> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Some(host.to_str().map_err(|_| "the Host field is not ASCII")?),
-        (Some(_), Some(_)) => return Err("there is more than one Host field"),
-        (None, _) if request.version() < Version::HTTP_11 => None,
-        // RFC 9112, section 3.2
-        (None, _) => return Err("there is no Host field"),
-    };
-    if request.uri().path() == "*" && request.method() != Method::OPTIONS {
-        return Err("the target `*` is for OPTIONS");
-    }
-    // The authority of an absolute target wins over Host (RFC 9112, section 3.2.2).
-    match (request.uri().authority(), host) {
-        (Some(authority), _) => Ok(authority.as_str().into()),
-        (None, Some("")) | (None, None) => Ok(Arc::default()),
-        (None, Some(host)) => match host.parse::<Authority>() {
-            Ok(authority) if !host.contains('@') && has_good_port(&authority) => {
-                Ok(authority.as_str().into())
-            }
-            _ => Err("the Host field is not a host and port"),
-        },
-    }
-}
-
-/// `Authority` parses any text after the colon.
-fn has_good_port(authority: &Authority) -> bool {
-    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-    port.strip_prefix(':').is_none_or(|digits| digits.is_empty() || authority.port_u16().is_some())
-}
-
 fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -342,58 +332,4 @@ fn with_allow(code: StatusCode, methods: &[Method]) -> Response<Body> {
     let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     response.headers_mut().extend(HeaderValue::try_from(list).ok().map(|list| (ALLOW, list)));
     response
-}
-
-/// A body that writes the access-log line when it has ended or is given up.
-#[derive(Debug)]
-pub struct LoggedBody {
-    body: Body,
-    log: Option<Box<(AccessLog, AccessRecord)>>,
-    start: Instant,
-}
-
-impl http_body::Body for LoggedBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let ended = self.body.is_end_stream();
-        if let Some((_, record)) = self.log.as_deref_mut() {
-            match &frame {
-                Some(Ok(frame)) => {
-                    record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-                    record.complete = ended;
-                }
-                Some(Err(_)) => {}
-                None => record.complete = true,
-            }
-        }
-        if let Some(Err(error)) = &frame {
-            tracing::debug!(%error, "response body ended early");
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for LoggedBody {
-    fn drop(&mut self) {
-        if let Some((log, mut record)) = self.log.take().map(|log| *log) {
-            // hyper does not read a body that is empty or that answers HEAD.
-            record.complete |= self.body.is_end_stream() || record.method == Some(Method::HEAD);
-            record.duration = self.start.elapsed();
-            log.write(&record);
-        }
-    }
 }

@@ -5,11 +5,13 @@
 //! dropped and counted.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, TrySendError};
 use std::time::{Duration, SystemTime};
+
+use http::uri::Scheme;
 
 use super::writer::{Command, Destination, Writer};
 use crate::config::AccessLogFormat;
@@ -29,8 +31,14 @@ pub struct AccessRecord {
     pub format: AccessLogFormat,
     /// Names the request everywhere.
     pub request_id: Arc<str>,
-    /// The client.
+    /// The client, or the nearest of its proxies.
     pub peer: SocketAddr,
+    /// The client, where a trusted proxy tells of it.
+    pub client: Option<IpAddr>,
+    /// The client's scheme, likewise.
+    pub scheme: Option<Scheme>,
+    /// The authority that the client asked for, likewise.
+    pub authority: Option<Arc<str>>,
     /// The method; none where it could not be read.
     pub method: Option<http::Method>,
     /// Path and query as sent; none where they could not be read.
@@ -119,6 +127,15 @@ fn text(record: &AccessRecord) -> String {
         now()
     );
     // Writing to a String cannot fail.
+    if let Some(client) = &record.client {
+        write!(line, " client={client}").ok();
+    }
+    if let Some(scheme) = &record.scheme {
+        write!(line, " scheme={scheme}").ok();
+    }
+    if let Some(authority) = &record.authority {
+        write!(line, " authority={authority:?}").ok();
+    }
     if let Some(handler) = &record.handler {
         write!(line, " handler={handler}").ok();
     }
@@ -137,6 +154,9 @@ fn json(record: &AccessRecord) -> String {
         "time": now().to_string(),
         "request_id": &*record.request_id,
         "peer": record.peer,
+        "client": record.client,
+        "scheme": record.scheme.as_ref().map(Scheme::as_str),
+        "authority": record.authority.as_deref(),
         "method": record.method(),
         "target": record.target(),
         "status": record.status,
@@ -158,6 +178,9 @@ mod tests {
             format: AccessLogFormat::Text,
             request_id: "1".into(),
             peer: "127.0.0.1:1".parse().unwrap(),
+            client: None,
+            scheme: None,
+            authority: None,
             method: Some(http::Method::GET),
             target: Some("/a\"b".parse().unwrap()),
             status: 200,

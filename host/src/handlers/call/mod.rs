@@ -11,6 +11,7 @@ mod service;
 use std::sync::atomic::Ordering;
 
 use http::HeaderValue;
+use http::uri::Scheme;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use wasmtime::component::Accessor;
@@ -49,7 +50,7 @@ fn standard_request(head: &CallHead, body: Inbound) -> http::Request<WasiBody> {
     *request.uri_mut() = head.parts.uri.clone();
     *request.headers_mut() = head.parts.headers.clone();
     let mut uri = head.parts.uri.clone().into_parts();
-    uri.scheme = Some(http::uri::Scheme::HTTP);
+    uri.scheme = Some(scheme(head));
     uri.authority = head.authority.parse().ok();
     if let Ok(uri) = http::Uri::from_parts(uri) {
         *request.uri_mut() = uri;
@@ -59,6 +60,11 @@ fn standard_request(head: &CallHead, body: Inbound) -> http::Request<WasiBody> {
         request.headers_mut().insert("x-request-id", id);
     }
     request
+}
+
+/// What the client has used, as a trusted proxy tells, or this server has.
+fn scheme(head: &CallHead) -> Scheme {
+    head.parts.extensions.get().cloned().unwrap_or(Scheme::HTTP)
 }
 
 fn standard_body(body: Inbound) -> WasiBody {

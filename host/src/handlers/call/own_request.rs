@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
+use http::uri::Scheme;
 use wasmtime::component::{ComponentType, Lower};
 
 use super::fields;
@@ -48,7 +49,10 @@ impl Request {
         let parts = &head.parts;
         Self {
             method: method(&parts.method),
-            scheme: types::Scheme::Http,
+            scheme: match parts.extensions.get::<Scheme>() {
+                Some(scheme) if *scheme == Scheme::HTTPS => types::Scheme::Https,
+                _ => types::Scheme::Http,
+            },
             authority: head.authority.clone(),
             path_with_query: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             headers: fields::pack(&parts.headers),

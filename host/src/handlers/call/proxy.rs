@@ -13,12 +13,16 @@ use crate::handlers::state::{CallRecord, State};
 
 pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> wasmtime::Result<()> {
     let handle = proxy.wasi_http_incoming_handler().func_handle();
+    let scheme = match super::scheme(&job.head) == http::uri::Scheme::HTTPS {
+        true => Scheme::Https,
+        false => Scheme::Http,
+    };
     let request = super::standard_request(&job.head, job.body);
     let (call, task, record) = accessor.with(|mut access| {
         let record = CallRecord::share(job.head, job.answer, access.get());
         let respond = record.clone();
         let mut http = access.get().http();
-        let request = http.new_incoming_request(Scheme::Http, request)?;
+        let request = http.new_incoming_request(scheme, request)?;
         // Answered from within the import: while the guest then waits for its body to be
         // read, it holds the store, and nothing else of this task is polled.
         let out = http.new_response_outparam_from_callback(move |outcome| {

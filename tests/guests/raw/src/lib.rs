@@ -95,9 +95,26 @@ impl Guest for Raw {
                     body: Body::Full(text.unwrap_or_default().into()),
                 }
             }
+            "request" => {
+                Response { status: 200, headers: fields(none), body: Body::Full(told(&request).into()) }
+            }
             _ => full(404, fields(none)),
         }
     }
+}
+
+/// The request as it came, a line for each field.
+fn told(request: &Request) -> String {
+    let head = format!("{:?} {} {}\n", request.scheme, request.authority, request.request_id);
+    let text = String::from_utf8_lossy(&request.headers.text);
+    let mut start = 0;
+    let parts = request.headers.ends.iter().map(|end| {
+        let part = text.get(start..*end as usize).unwrap_or_default();
+        start = *end as usize;
+        part
+    });
+    let parts: Vec<_> = parts.collect();
+    parts.chunks(2).fold(head, |lines, field| lines + &field.join(": ") + "\n")
 }
 
 fn full(status: u16, headers: Fields) -> Response {

@@ -1,0 +1,60 @@
+//! What a connection is held to, and how many there may be.
+
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::ServerConfig;
+
+/// Open files that are no connections: components, static files, logs, sockets to
+/// others, and the runtimes' own.
+const OTHER_FILES: u64 = 128;
+
+/// What a connection is held to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConnectionLimits {
+    pub(super) head_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+    pub(super) write_timeout: Duration,
+    pub(super) requests: u32,
+    pub(super) head_bytes: usize,
+}
+
+impl ConnectionLimits {
+    pub(super) fn of(config: &ServerConfig) -> Self {
+        Self {
+            head_timeout: config.head_timeout,
+            idle_timeout: config.idle_timeout,
+            write_timeout: config.write_timeout,
+            requests: config.requests_per_connection,
+            head_bytes: usize::try_from(config.head_bytes).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whatever begins now is not over before that.
+    pub(super) fn shortest(&self) -> Duration {
+        self.head_timeout.min(self.idle_timeout).min(self.write_timeout)
+    }
+}
+
+/// Raises this process's limit of open files as far as it may be.
+pub fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it fails, the limit is what it was, and that is checked.
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).ok();
+}
+
+/// Whether this process may have so many connections.
+///
+/// # Errors
+///
+/// Names the limit and the remedy.
+pub fn check_connections(connections: u32) -> Result<(), String> {
+    match getrlimit(Resource::Nofile).current {
+        Some(files) if files < u64::from(connections) + OTHER_FILES => Err(format!(
+            "server.connections: {connections} connections and {OTHER_FILES} other files are more than the {files} \
+             that this process may open; lower it, or raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd)"
+        )),
+        _ => Ok(()),
+    }
+}

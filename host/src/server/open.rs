@@ -1,0 +1,73 @@
+//! The open connections of a core, so that one of them can make room for another.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use slab::Slab;
+use tokio::sync::Notify;
+
+use super::core::Counted;
+use super::guard::{Rest, Watch};
+
+/// The open connections of a core.
+#[derive(Debug, Default)]
+pub(super) struct OpenConnections(RefCell<Slab<Rc<Open>>>);
+
+#[derive(Debug)]
+struct Open {
+    watch: Rc<Watch>,
+    counted: RefCell<Option<Counted>>,
+    closed: Notify,
+}
+
+/// A connection's place among them, for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Place {
+    all: Rc<OpenConnections>,
+    open: Rc<Open>,
+    key: usize,
+}
+
+impl OpenConnections {
+    pub(super) fn add(self: &Rc<Self>, watch: Rc<Watch>, counted: Counted) -> Place {
+        let counted = RefCell::new(Some(counted));
+        let open = Rc::new(Open { watch, counted, closed: Notify::new() });
+        let key = self.0.borrow_mut().insert(open.clone());
+        Place { all: self.clone(), open, key }
+    }
+
+    /// How long the connection that can best be spared has had nothing to do.
+    pub(super) fn spare(&self) -> Option<Rest> {
+        self.find().map(|(rest, _)| rest)
+    }
+
+    /// Closes that connection, if there still is one.
+    pub(super) fn close_spare(&self) -> bool {
+        let Some((_, open)) = self.find() else { return false };
+        // Its place is free at once, so that not one more has to go.
+        open.counted.take();
+        open.closed.notify_one();
+        true
+    }
+
+    fn find(&self) -> Option<(Rest, Rc<Open>)> {
+        let all = self.0.borrow();
+        let counted = all.iter().filter(|(_, open)| open.counted.borrow().is_some());
+        let resting = counted.filter_map(|(_, open)| open.watch.rest().map(|rest| (rest, open)));
+        resting.min_by_key(|(rest, _)| *rest).map(|(rest, open)| (rest, open.clone()))
+    }
+}
+
+impl Place {
+    /// Waits until it is to make room.
+    pub(super) async fn closed(&self) {
+        self.open.closed.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.all.0.borrow_mut().try_remove(self.key);
+        self.open.counted.take();
+    }
+}
