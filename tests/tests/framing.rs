@@ -11,7 +11,7 @@ use patchboard_tests::{BodyEnd, Connection, Server, Shared};
 
 static SERVER: Shared = Shared::new(|| {
     Server::builder()
-        .server("head_timeout = \"1s\"\nhead_bytes = \"16KiB\"")
+        .server("head_timeout = \"1s\"\nidle_timeout = \"1s\"\nhead_bytes = \"16KiB\"")
         .demo("hello")
         .demo("demo1")
         .guest("ill")

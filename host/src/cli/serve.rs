@@ -42,12 +42,15 @@ impl Serve {
         // Before it is read, so that no change is missed.
         let stamp = FileStamp::of(source.path());
         let config = Config::load(&source)?;
+        server::raise_open_files();
+        let connections = server::check_connections(config.server.connections);
         let listeners = server::bind(&config.server);
         let destination = Destination::open(config.server.access_log_path());
         let mut loaded = site::load(&config)?;
         if self.strict {
             loaded.fatal.append(&mut loaded.tolerable);
         }
+        loaded.fatal.extend(connections.err());
         let listeners = listeners.map_err(|error| loaded.fatal.push(error.to_string()));
         let destination = destination.map_err(|error| loaded.fatal.push(error));
         let (Ok(listeners), Ok(destination), true) = (listeners, destination, loaded.fatal.is_empty()) else {

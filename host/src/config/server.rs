@@ -27,9 +27,15 @@ pub struct ServerConfig {
     pub cores: usize,
     /// How long calls under way may take to finish at shutdown.
     pub drain_timeout: Duration,
-    /// How long a client may take to send the head of a request; also the time a
-    /// connection may be idle between two.
+    /// How long a client may take to send the head of a request, and to begin the
+    /// first.
     pub head_timeout: Duration,
+    /// How long a connection may be idle between two requests.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of its response.
+    pub write_timeout: Duration,
+    /// Requests of one connection, which is closed after the last.
+    pub requests_per_connection: u32,
     /// Connections at once.
     pub connections: u32,
     /// The longest head of a request, in bytes.
@@ -103,6 +109,9 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
         cores: section.count("cores").map_or(cores, |count| count as usize),
         drain_timeout: section.duration("drain_timeout").unwrap_or(Duration::from_secs(10)),
         head_timeout: section.duration("head_timeout").unwrap_or(Duration::from_secs(30)),
+        idle_timeout: section.duration("idle_timeout").unwrap_or(Duration::from_secs(75)),
+        write_timeout: section.duration("write_timeout").unwrap_or(Duration::from_secs(60)),
+        requests_per_connection: section.count("requests_per_connection").unwrap_or(1_000_000),
         connections: section.count("connections").unwrap_or(4096),
         head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
         instances: section.count("instances").unwrap_or(1000),
@@ -140,6 +149,15 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
     if config.head_bytes < 8192 {
         // hyper's read buffer cannot be smaller.
         section.problem("head_bytes must be at least 8KiB");
+    }
+    for (key, timeout) in [
+        ("head_timeout", config.head_timeout),
+        ("idle_timeout", config.idle_timeout),
+        ("write_timeout", config.write_timeout),
+    ] {
+        if timeout.is_zero() {
+            section.problem(format!("{key} must be longer than nothing"));
+        }
     }
     section.finish();
     config

@@ -16,6 +16,7 @@ use crate::config::{Config, Source};
 use crate::dispatch::Dispatch;
 use crate::handlers;
 use crate::handlers::folder::{FileStamp, Folder, Refused, SETTLE};
+use crate::server;
 use crate::static_files::{Memory, Mount};
 use crate::telemetry::Destination;
 
@@ -136,6 +137,9 @@ impl Follower {
             false => Arc::new(Memory::new(&config.server.static_memory)),
         };
         let (mut mounts, mut problems) = open_mounts(&config, &memory);
+        if config.server.connections != running.server.connections {
+            problems.extend(server::check_connections(config.server.connections).err());
+        }
         let path = config.server.access_log_path();
         let destination = (path != running.server.access_log_path())
             .then(|| Destination::open(path).map_err(|error| problems.push(error)));
@@ -143,9 +147,9 @@ impl Follower {
             return Err(Refused::Problems(problems));
         }
         let unchanged = self.keep_mounts(&mut mounts) & (config == *running);
-        let server = Arc::new(config.server.clone());
+        let settings = Arc::new(config.server.clone());
         self.folder.reconfigure(config, mounts, self.dispatch.site())?;
-        self.dispatch.settings().store(server);
+        self.dispatch.settings().store(settings);
         if let Some(Ok(destination)) = destination {
             self.dispatch.access_log().redirect(destination);
         }

@@ -1,5 +1,6 @@
 //! One connection: hyper's HTTP/1.1 behind the framing guard, within its limits.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::{SocketAddr, TcpStream};
@@ -8,15 +9,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
-use super::ConnectionLimits;
 use super::core::Phase;
 use super::guard::{Guard, Limits, Overdue, Watch, refusal};
+use super::limits::ConnectionLimits;
 use crate::dispatch::Dispatch;
 use crate::handlers::Core;
 
@@ -25,9 +29,9 @@ use crate::handlers::Core;
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
     limits: ConnectionLimits,
+    watch: Rc<Watch>,
     core: &Rc<Core>,
     dispatch: &Dispatch,
     mut phases: watch::Receiver<Phase>,
@@ -42,10 +46,14 @@ pub(super) async fn serve(
             return;
         }
     };
-    let watch = Rc::new(Watch::default());
     let guard = Guard::new(stream, Limits::new(limits.head_bytes), watch.clone());
+    let served = Cell::new(0);
     let service = service_fn(|request| async {
-        let Ok(response) = dispatch.dispatch(core, request, peer).await;
+        let Ok(mut response) = dispatch.dispatch(core, request, peer).await;
+        served.set(served.get() + 1);
+        if served.get() >= limits.requests {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok::<_, Infallible>(response.map(|body| watch.answer(body)))
     });
     let mut connection = http1::Builder::new()
@@ -53,8 +61,7 @@ pub(super) async fn serve(
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes)
         .serve_connection(TokioIo::new(guard), service);
-    let mut clock =
-        Clock { timer: pin!(tokio::time::sleep(limits.head_timeout)), limit: limits.head_timeout };
+    let mut clock = Clock { timer: pin!(tokio::time::sleep(limits.shortest())), limits };
     let ended = tokio::select! {
         // What has arrived is read before a drain ends the connection.
         biased;
@@ -76,6 +83,13 @@ pub(super) async fn serve(
     };
     match ended {
         Ended::Idle => return,
+        Ended::Stuck => {
+            tracing::debug!(%peer, "the client takes nothing for write_timeout; connection closed");
+            let stream = connection.into_parts().io.into_inner().into_inner();
+            // What it has not taken would otherwise wait in the kernel.
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO)).ok();
+            return;
+        }
         Ended::Hyper(Ok(())) => {}
         Ended::Hyper(Err(error)) => tracing::debug!(%error, %peer, "connection ended"),
     }
@@ -84,7 +98,7 @@ pub(super) async fn serve(
         let refused = refusal.refused();
         let method = refused.method.clone();
         refusal::answer(stream, dispatch.refuse(refused, peer), method.as_ref()).await;
-    } else if watch.is_broken() {
+    } else if watch.is_broken() || served.get() >= limits.requests {
         refusal::drain(connection.into_parts().io.into_inner().into_inner()).await;
     }
 }
@@ -94,13 +108,15 @@ enum Ended {
     Hyper(hyper::Result<()>),
     /// The client had nothing to ask.
     Idle,
+    /// The client does not take its response.
+    Stuck,
 }
 
 /// One timer for the life of a connection: that it goes off means only that it is
 /// time to look.
 struct Clock<'t> {
     timer: Pin<&'t mut Sleep>,
-    limit: Duration,
+    limits: ConnectionLimits,
 }
 
 impl Clock<'_> {
@@ -116,13 +132,14 @@ impl Clock<'_> {
                 continue;
             }
             ready!(self.timer.as_mut().poll(cx));
-            match watch.overdue(self.limit) {
+            match watch.overdue(&self.limits) {
                 Overdue::Not(until) => self.timer.as_mut().reset(until),
                 Overdue::Idle => return Poll::Ready(Ended::Idle),
+                Overdue::Write => return Poll::Ready(Ended::Stuck),
                 Overdue::Head => {
                     watch.time_out();
                     // In case the guard finds nothing to refuse.
-                    self.timer.as_mut().reset(tokio::time::Instant::now() + self.limit);
+                    self.timer.as_mut().reset(tokio::time::Instant::now() + self.limits.shortest());
                 }
             }
         }

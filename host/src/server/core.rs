@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::ConnectionLimits;
 use super::connection;
+use super::guard::{Rest, Watch};
+use super::limits::ConnectionLimits;
+use super::open::OpenConnections;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
 use crate::handlers::{self, Engine};
@@ -25,7 +27,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct Core {
     connections: Arc<AtomicUsize>,
-    given: mpsc::UnboundedSender<Given>,
+    messages: mpsc::UnboundedSender<Message>,
     phase: watch::Sender<Phase>,
     thread: JoinHandle<()>,
 }
@@ -40,6 +42,15 @@ pub(super) enum Phase {
     Stopped,
 }
 
+/// What the control thread wants of a core.
+enum Message {
+    Given(Given),
+    /// How long has the connection that can best be spared had nothing to do?
+    Spare(oneshot::Sender<Option<Rest>>),
+    /// Close it; was there still one?
+    CloseSpare(oneshot::Sender<bool>),
+}
+
 struct Given {
     stream: TcpStream,
     peer: SocketAddr,
@@ -47,7 +58,8 @@ struct Given {
 }
 
 /// A connection counts from its acceptance to its end.
-struct Counted(Arc<AtomicUsize>);
+#[derive(Debug)]
+pub(super) struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -65,7 +77,24 @@ impl Core {
     pub(super) fn give(&self, stream: TcpStream, peer: SocketAddr) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(self.connections.clone());
-        self.given.send(Given { stream, peer, counted }).ok();
+        self.messages.send(Message::Given(Given { stream, peer, counted })).ok();
+    }
+
+    /// How long the connection that can best be spared has had nothing to do; none
+    /// where all are at work.
+    pub(super) async fn spare(&self) -> Option<Rest> {
+        self.ask(Message::Spare).await.flatten()
+    }
+
+    /// Closes that connection; false where there is none any more.
+    pub(super) async fn close_spare(&self) -> bool {
+        self.ask(Message::CloseSpare).await.unwrap_or_default()
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.messages.send(message(answer)).ok()?;
+        answered.await.ok()
     }
 }
 
@@ -79,7 +108,7 @@ pub(super) fn spawn(
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .build()?;
-    let (given, receiver) = mpsc::unbounded_channel();
+    let (messages, receiver) = mpsc::unbounded_channel();
     let (phase, phases) = watch::channel(Phase::Serving);
     let (settings, engine, dispatch) = (settings.clone(), engine.clone(), dispatch.clone());
     let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
@@ -89,11 +118,11 @@ pub(super) fn spawn(
         drop(local);
         runtime.shutdown_background();
     })?;
-    Ok(Core { connections: Arc::default(), given, phase, thread })
+    Ok(Core { connections: Arc::default(), messages, phase, thread })
 }
 
 async fn serve(
-    mut given: mpsc::UnboundedReceiver<Given>,
+    mut messages: mpsc::UnboundedReceiver<Message>,
     mut phases: watch::Receiver<Phase>,
     settings: Arc<CurrentServer>,
     engine: Arc<Engine>,
@@ -103,6 +132,7 @@ async fn serve(
     let watched = core.clone();
     tokio::task::spawn_local(async move { watched.watch().await });
     let of_connections = phases.clone();
+    let open = Rc::new(OpenConnections::default());
     loop {
         tokio::select! {
             biased;
@@ -110,14 +140,22 @@ async fn serve(
                 drop(stopped);
                 return;
             }
-            next = given.recv() => {
-                let Some(Given { stream, peer, counted }) = next else { return };
-                let limits = ConnectionLimits::of(&settings.load());
-                let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
-                tokio::task::spawn_local(async move {
-                    connection::serve(stream, peer, limits, &core, &dispatch, phases).await;
-                    drop(counted);
-                });
+            message = messages.recv() => match message {
+                None => return,
+                Some(Message::Spare(answer)) => drop(answer.send(open.spare())),
+                Some(Message::CloseSpare(answer)) => drop(answer.send(open.close_spare())),
+                Some(Message::Given(Given { stream, peer, counted })) => {
+                    let limits = ConnectionLimits::of(&settings.load());
+                    let watch = Rc::new(Watch::default());
+                    let place = open.add(watch.clone(), counted);
+                    let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
+                    tokio::task::spawn_local(async move {
+                        tokio::select! {
+                            () = connection::serve((stream, peer), limits, watch, &core, &dispatch, phases) => {}
+                            () = place.closed() => tracing::debug!(%peer, "connection closed for another"),
+                        }
+                    });
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
@@ -18,7 +19,7 @@ use crate::config::CurrentServer;
 const BACKLOG: i32 = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long the accept loop waits for a connection to end at the limit.
+/// How long the accept loop waits at the limit, where all connections are at work.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
 
 /// Bound sockets.
@@ -116,13 +117,11 @@ impl Acceptor {
 async fn accept_loop(socket: &TcpListener, cores: &[Core], settings: &CurrentServer) -> Infallible {
     let mut pause = FIRST_PAUSE;
     loop {
-        while cores.iter().map(Core::connections).sum::<usize>() >= settings.load().connections as usize {
-            tokio::time::sleep(FULL_PAUSE).await;
-        }
         match socket.accept().await {
             Ok((stream, peer)) => {
                 pause = FIRST_PAUSE;
                 if let Ok(stream) = stream.into_std() {
+                    make_room(cores, settings).await;
                     give(stream, peer, cores);
                 }
             }
@@ -132,6 +131,22 @@ async fn accept_loop(socket: &TcpListener, cores: &[Core], settings: &CurrentSer
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
+        }
+    }
+}
+
+/// Waits until there is room for one more connection; of those that have nothing to do,
+/// the one that can best be spared makes it.
+async fn make_room(cores: &[Core], settings: &CurrentServer) {
+    while cores.iter().map(Core::connections).sum::<usize>() >= settings.load().connections as usize {
+        let rests = join_all(cores.iter().map(Core::spare)).await;
+        let spares = rests.into_iter().zip(cores).filter_map(|(rest, core)| Some((rest?, core)));
+        let closed = match spares.min_by_key(|(rest, _)| *rest) {
+            Some((_, core)) => core.close_spare().await,
+            None => false,
+        };
+        if !closed {
+            tokio::time::sleep(FULL_PAUSE).await;
         }
     }
 }

@@ -3,22 +3,25 @@
 //! One control thread binds, accepts and waits for signals; each core is a thread
 //! with its own single-threaded runtime, on which a connection and the guest code
 //! it calls stay. The accept loop gives each connection to the core that has the
-//! fewest, so that long-lived connections stay in balance.
+//! fewest, so that long-lived connections stay in balance; where there are too many,
+//! one that has nothing to do makes room.
 
 mod connection;
 mod core;
 pub mod guard;
+mod limits;
 mod listener;
+mod open;
 mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::Engine;
 
+pub use limits::{check_connections, raise_open_files};
 pub use listener::{BindError, Listeners};
 pub use signals::Request;
 
@@ -29,22 +32,6 @@ pub use signals::Request;
 /// Every address that cannot be had.
 pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
     Listeners::bind(&config.listen)
-}
-
-/// What a connection is held to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ConnectionLimits {
-    pub(crate) head_timeout: Duration,
-    pub(crate) head_bytes: usize,
-}
-
-impl ConnectionLimits {
-    fn of(config: &ServerConfig) -> Self {
-        Self {
-            head_timeout: config.head_timeout,
-            head_bytes: usize::try_from(config.head_bytes).unwrap_or(usize::MAX),
-        }
-    }
 }
 
 /// Serves until a signal, then drains. Runs on the calling thread.

@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 pub use fault::{BodyFault, Fault, HeadFault};
 pub use framing::{Framing, Limits, Passed, Piece};
-pub(super) use watch::{Overdue, Watch};
+pub(super) use watch::{Overdue, Rest, Watch};
 
 /// Room for the rest of a head whose start has been held back.
 const READ_BYTES: usize = 4 << 10;
@@ -187,7 +187,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.watch.write(written.is_pending());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -210,7 +212,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.watch.write(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

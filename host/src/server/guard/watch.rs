@@ -12,6 +12,12 @@ use tokio::time::Instant;
 
 use super::fault::HeadFault;
 use super::refusal::Refusal;
+use crate::server::limits::ConnectionLimits;
+
+/// For so long after a response another request may be on its way.
+const SOON: Duration = Duration::from_millis(100);
+/// For so long after its first byte, or its connection, a first request may be.
+const SOON_FIRST: Duration = Duration::from_millis(500);
 
 /// The state of a connection, for its guard, its bodies and its task.
 #[derive(Debug, Default)]
@@ -23,6 +29,8 @@ pub(in crate::server) struct Watch {
     /// Those whose response was written, too.
     flushed: Cell<u64>,
     waiting: Cell<Waiting>,
+    /// Since when the client has taken nothing of what is to be written.
+    blocked: Cell<Option<Instant>>,
     timed_out: Cell<bool>,
     refusal: RefCell<Option<Refusal>>,
     /// Whether hyper was shown the end.
@@ -52,6 +60,16 @@ pub(in crate::server) enum Overdue {
     Idle,
     /// It has begun a head.
     Head,
+    /// It does not take its response.
+    Write,
+}
+
+/// How well a connection that has nothing to do can be spared: the least best. One
+/// that waits for another request goes before one that never had its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::server) struct Rest {
+    is_first: bool,
+    since: Instant,
 }
 
 impl Watch {
@@ -71,14 +89,36 @@ impl Watch {
     }
 
     /// Looks at the clock.
-    pub(in crate::server) fn overdue(&self, limit: Duration) -> Overdue {
+    pub(in crate::server) fn overdue(&self, limits: &ConnectionLimits) -> Overdue {
         let now = Instant::now();
-        match self.waiting.get() {
-            Waiting::No => Overdue::Not(now + limit),
-            Waiting::Idle(since) | Waiting::Head(since) if since + limit > now => Overdue::Not(since + limit),
-            Waiting::Idle(_) => Overdue::Idle,
-            Waiting::Head(_) => Overdue::Head,
+        let written = self.blocked.get().map(|since| (since + limits.write_timeout, Overdue::Write));
+        let asked = match self.waiting.get() {
+            Waiting::No => None,
+            // The first request is to come soon.
+            Waiting::Idle(since) if !self.was_asked() => Some((since + limits.head_timeout, Overdue::Idle)),
+            Waiting::Idle(since) => Some((since + limits.idle_timeout, Overdue::Idle)),
+            Waiting::Head(since) => Some((since + limits.head_timeout, Overdue::Head)),
+        };
+        let mut next = now + limits.shortest();
+        for (due, overdue) in written.into_iter().chain(asked) {
+            if due <= now {
+                return overdue;
+            }
+            next = next.min(due);
         }
+        Overdue::Not(next)
+    }
+
+    /// Since when the connection has had nothing to do; none where it is at work, or may
+    /// soon be.
+    pub(in crate::server) fn rest(&self) -> Option<Rest> {
+        let (is_first, since) = match self.waiting.get() {
+            Waiting::No => return None,
+            Waiting::Idle(since) => (!self.was_asked(), since),
+            Waiting::Head(since) => (true, since),
+        };
+        let soon = if is_first { SOON_FIRST } else { SOON };
+        (since.elapsed() >= soon).then_some(Rest { is_first, since })
     }
 
     /// Lets the guard refuse the head that is under way.
@@ -110,6 +150,15 @@ impl Watch {
         if heads > 0 {
             self.heads.set(self.heads.get() + heads);
             self.waiting.set(Waiting::No);
+        }
+    }
+
+    /// Notes whether the client has taken something, when there was something to take.
+    pub(super) fn write(&self, is_blocked: bool) {
+        match (is_blocked, self.blocked.get()) {
+            (true, None) => self.blocked.set(Some(Instant::now())),
+            (false, Some(_)) => self.blocked.set(None),
+            (true, Some(_)) | (false, None) => {}
         }
     }
 
