@@ -54,6 +54,8 @@ fn a_file_that_is_written_slowly_is_read_when_it_is_whole() {
     let server = start(Server::builder(), &answer("/a", "one"));
     let text = config(&answer("/a", "two"));
     let mut file = fs::File::create(server.dir().join("patchboard.toml")).unwrap();
+    // Empty for a while: not what is meant.
+    std::thread::sleep(std::time::Duration::from_millis(400));
     for part in text.as_bytes().chunks(8) {
         file.write_all(part).unwrap();
         // Each write is younger than what counts as settled; not waited for anything.
@@ -81,9 +83,11 @@ fn an_invalid_configuration_changes_nothing_and_says_all_that_is_wrong_once() {
     server.put("patchboard.toml", config(&format!("{}{bad}", answer("/a", "two"))));
     server.log.wait_for(REFUSED);
     server.log.wait_for_all(&["ERROR", "memory_bytes", "expected a size"]);
-    server
-        .put("patchboard.toml", config(&format!("{}{}", answer("/a", "two"), bad.replace("1TiB", "64GiB"))));
+    let worse = config(&format!("{}{}", answer("/a", "two"), bad.replace("1TiB", "64GiB")));
+    let worse = worse.replace("[server]", "[server]\naccess_log_file = \"nowhere/a.log\"");
+    server.put("patchboard.toml", worse);
     server.log.wait_for_count(REFUSED, 2);
+    server.log.wait_for_all(&["ERROR", "nowhere/a.log"]);
     server.log.wait_for_all(&["ERROR", "handler missing", "there is no file"]);
     server.log.wait_for_all(&["ERROR", "handler hello", "limits.memory_bytes", "restart"]);
     server.get("/a").expect(200, "one");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, EventKind};
@@ -82,10 +82,7 @@ impl Events {
     /// Waits for something to happen, and takes what came with it, or for `time`; true
     /// where a reload was asked for.
     pub(super) fn wait(&self, time: Duration) -> bool {
-        let first = match self.receiver.recv_timeout(time) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        let first = self.receiver.recv_timeout(time);
         let all = first.into_iter().chain(self.receiver.try_iter());
         all.fold(false, |asked, event| asked | matches!(event, Event::Reload))
     }

@@ -22,6 +22,9 @@ use crate::telemetry::Destination;
 
 /// How often is looked where no event comes, as on network drives.
 const POLL: Duration = Duration::from_secs(2);
+/// A configuration that changed less than this ago may still be being written. Longer
+/// than for components, since the start of a configuration may well be valid.
+const SETTLE_CONFIG: Duration = Duration::from_millis(250);
 
 /// Follows the configuration and the handlers folder.
 #[derive(Debug)]
@@ -100,12 +103,13 @@ impl Follower {
 
     fn reload_if_changed(&mut self) -> bool {
         let stamp = FileStamp::of(self.source.path());
-        // A file that has gone is about to come back, or else who asks hears of it.
-        let changed = stamp.is_some() && stamp != self.stamp;
+        // A file that has gone, or is empty, is about to be written, or else who asks
+        // hears of it.
+        let changed = stamp.is_some_and(|stamp| !stamp.is_empty()) && stamp != self.stamp;
         if !changed && !self.asked && !self.retry {
             return true;
         }
-        if changed && stamp.is_some_and(|stamp| stamp.is_younger_than(SETTLE, SystemTime::now())) {
+        if changed && stamp.is_some_and(|stamp| stamp.is_younger_than(SETTLE_CONFIG, SystemTime::now())) {
             return false;
         }
         let refused = match self.read_anew() {
@@ -143,12 +147,9 @@ impl Follower {
         let path = config.server.access_log_path();
         let destination = (path != running.server.access_log_path())
             .then(|| Destination::open(path).map_err(|error| problems.push(error)));
-        if !problems.is_empty() {
-            return Err(Refused::Problems(problems));
-        }
         let unchanged = self.keep_mounts(&mut mounts) & (config == *running);
         let settings = Arc::new(config.server.clone());
-        self.folder.reconfigure(config, mounts, self.dispatch.site())?;
+        self.folder.reconfigure(config, mounts, problems, self.dispatch.site())?;
         self.dispatch.settings().store(settings);
         if let Some(Ok(destination)) = destination {
             self.dispatch.access_log().redirect(destination);

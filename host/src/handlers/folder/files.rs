@@ -39,6 +39,11 @@ impl FileStamp {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
     }
 
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Whether it was written to so short a time ago that more may follow.
     pub fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
         // A time in the future says nothing of when it was written.

@@ -24,8 +24,9 @@ pub enum Refused {
 }
 
 impl Folder {
-    /// Serves what `config` and `mounts` say from now on. What is broken in files that
-    /// the configuration does not name is left to [`Folder::update`].
+    /// Serves what `config` and `mounts` say from now on, unless there are `problems`.
+    /// What is broken in files that the configuration does not name is left to
+    /// [`Folder::update`].
     ///
     /// # Errors
     ///
@@ -34,6 +35,7 @@ impl Folder {
         &mut self,
         config: Config,
         mounts: Vec<Arc<Mount>>,
+        mut problems: Vec<String>,
         current: &Current,
     ) -> Result<(), Refused> {
         let mut next = Self { config, mounts, ..self.clone() };
@@ -44,7 +46,6 @@ impl Folder {
         if changed.values().any(|stamp| stamp.is_younger_than(SETTLE, now)) {
             return Err(Refused::Unsettled);
         }
-        let mut problems = Vec::new();
         for ((name, stamp), loaded) in changed.iter().zip(next.load_all(&changed)) {
             match loaded {
                 Ok(handler) => {
