@@ -31,6 +31,34 @@ fn head_has_the_fields_of_get_and_no_body() {
 }
 
 #[test]
+fn head_of_a_streamed_response_ends_with_its_head() {
+    let limits = |name: &str| format!("[handlers.{name}.limits]\ncalls = 1\n");
+    let server = Server::builder()
+        .guest("ill")
+        .guest("p2-hello")
+        .guest("p3-hello")
+        .config(&["ill", "p2-hello", "p3-hello"].map(limits).concat())
+        .start();
+    let cases = [
+        ("/endless", "/ok"),
+        ("/stall", "/ok"),
+        ("/p2-hello/stream", "/p2-hello"),
+        ("/p3-hello/stream", "/p3-hello"),
+    ];
+    for (streamed, other) in cases {
+        let mut connection = server.connect();
+        connection.send(format!("HEAD {streamed} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let head = connection.head();
+        assert_eq!((head.status, head.header("content-length")), (200, None), "{streamed}");
+        // The next response begins right after, and the call, of which there may be
+        // one, is over.
+        assert_eq!(connection.get(other).status, 200, "after HEAD {streamed}");
+        let line = server.access_log.wait_for_all(&["method=HEAD", streamed]);
+        assert!(line.contains("bytes=0") && !line.contains("complete=false"), "{line}");
+    }
+}
+
+#[test]
 fn no_route_is_404() {
     SERVER.get().get("/nothing/here").expect_error(404);
 }
