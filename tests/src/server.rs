@@ -1,7 +1,8 @@
 //! The server under test: its folder, its process, its output.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ pub struct ServerBuilder {
     environment: Vec<(String, String)>,
     listen: bool,
     has_config: bool,
+    inherited: Option<TcpListener>,
 }
 
 /// What is left of a process that has ended.
@@ -60,6 +62,7 @@ impl Server {
             environment: Vec::new(),
             listen: true,
             has_config: true,
+            inherited: None,
         }
     }
 
@@ -279,6 +282,17 @@ impl ServerBuilder {
         self
     }
 
+    /// Passes `socket` as systemd does: as the first descriptor after the standard ones.
+    ///
+    /// # Panics
+    ///
+    /// If there are no more descriptors.
+    #[track_caller]
+    pub fn inherit(mut self, socket: &TcpListener) -> Self {
+        self.inherited = Some(socket.try_clone().expect("a socket can be had twice"));
+        self
+    }
+
     /// Writes no configuration, and makes no `handlers` folder: an empty folder.
     ///
     /// # Panics
@@ -362,7 +376,10 @@ impl ServerBuilder {
             let text = format!("[server]\n{}\n{}", self.server_table, self.config);
             fs::write(config, text).expect("the configuration can be written");
         }
-        let mut process = Command::new(built::server_binary());
+        let mut process = match self.inherited {
+            Some(_) => activated(),
+            None => Command::new(built::server_binary()),
+        };
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PATCHBOARD_") {
                 process.env_remove(name);
@@ -374,7 +391,8 @@ impl ServerBuilder {
             process.args(["--listen", "127.0.0.1:0"]);
         }
         process.current_dir(self.dir.path());
-        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = self.inherited.map_or_else(Stdio::null, |socket| OwnedFd::from(socket).into());
+        process.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         (process.spawn().expect("the server can be run"), self.dir)
     }
 
@@ -383,4 +401,14 @@ impl ServerBuilder {
         fs::copy(from, self.dir().join(to)).expect("the component can be copied");
         self
     }
+}
+
+/// The server as a supervisor starts it, with the socket that is its standard input. A
+/// shell puts it in its place, since only it knows its own process id before the
+/// server has it.
+fn activated() -> Command {
+    let mut shell = Command::new("sh");
+    let script = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#;
+    shell.arg("-c").arg(script).arg(built::server_binary());
+    shell
 }

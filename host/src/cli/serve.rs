@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args;
+use listenfd::ListenFd;
 
 use super::SourceArgs;
 use super::site;
@@ -44,7 +45,7 @@ impl Serve {
         let config = Config::load(&source)?;
         server::raise_open_files();
         let connections = server::check_connections(config.server.connections);
-        let listeners = server::bind(&config.server);
+        let listeners = server::bind(&config.server, ListenFd::from_env());
         let destination = Destination::open(config.server.access_log_path());
         let mut loaded = site::load(&config)?;
         if self.strict {
@@ -68,9 +69,17 @@ impl Serve {
             Request::Reload => reload.request(),
             Request::Reopen => access_log.reopen(),
         };
+        let probes = listeners.probes();
+        let are_inherited = listeners.are_inherited();
         server::run(&settings, listeners, &loaded.engine, &dispatch, on_request, |addresses| {
             for address in addresses {
                 eprintln!("listening on http://{address}");
+            }
+            if let Some(address) = probes {
+                eprintln!("probes on http://{address}");
+            }
+            if are_inherited {
+                tracing::info!("the sockets are those of LISTEN_FDS; `listen` is not used");
             }
             loaded.engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
             handlers.iter().for_each(|handler| log_loaded(handler));

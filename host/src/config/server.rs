@@ -21,10 +21,14 @@ pub type CurrentServer = ArcSwap<ServerConfig>;
 pub struct ServerConfig {
     /// Addresses to listen on; port 0 takes any free port.
     pub listen: Vec<SocketAddr>,
+    /// The address of the probes, if it is one of their own.
+    pub probes: Option<SocketAddr>,
     /// The folder that handlers are dropped into.
     pub handlers_dir: Option<PathBuf>,
     /// The number of threads that run requests.
     pub cores: usize,
+    /// How long the server goes on as before at shutdown, but for not being ready.
+    pub shutdown_delay: Duration,
     /// How long calls under way may take to finish at shutdown.
     pub drain_timeout: Duration,
     /// How long a client may take to send the head of a request, and to begin the
@@ -70,6 +74,7 @@ impl ServerConfig {
         let mut kept = Vec::new();
         let mut note = |key: &'static str, differs: bool| kept.extend(differs.then_some(key));
         note("listen", keep(&mut self.listen, &running.listen));
+        note("probes", keep(&mut self.probes, &running.probes));
         note("handlers", keep(&mut self.handlers_dir, &running.handlers_dir));
         note("cores", keep(&mut self.cores, &running.cores));
         note("instances", keep(&mut self.instances, &running.instances));
@@ -105,8 +110,10 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
         listen: section
             .list("listen", "an address such as \"127.0.0.1:8080\"")
             .unwrap_or_else(|| vec![DEFAULT_LISTEN]),
+        probes: section.parse("probes", "an address such as \"127.0.0.1:9090\"", str::parse),
         handlers_dir: section.string("handlers").map(|dir| folder.join(dir)),
         cores: section.count("cores").map_or(cores, |count| count as usize),
+        shutdown_delay: section.duration("shutdown_delay").unwrap_or_default(),
         drain_timeout: section.duration("drain_timeout").unwrap_or(Duration::from_secs(10)),
         head_timeout: section.duration("head_timeout").unwrap_or(Duration::from_secs(30)),
         idle_timeout: section.duration("idle_timeout").unwrap_or(Duration::from_secs(75)),

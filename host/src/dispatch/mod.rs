@@ -128,6 +128,24 @@ impl Dispatch {
         Ok(self.finish(response, asked, notes))
     }
 
+    /// Answers a request on the probes' own listener.
+    pub fn answer_probe<B>(&self, request: &Request<B>, peer: SocketAddr) -> Response<LoggedBody> {
+        let response = match request.uri().path().strip_prefix("/-/") {
+            Some(probe) => self.probe(probe, request.method()),
+            None => status(StatusCode::NOT_FOUND),
+        };
+        let asked = Asked {
+            request_id: self.request_id(),
+            peer,
+            told: Told::default(),
+            method: Some(request.method().clone()),
+            target: Some(request.uri().clone()),
+            accept: request.headers().get(http::header::ACCEPT).cloned(),
+            start: Instant::now(),
+        };
+        self.finish(response, asked, Notes::default())
+    }
+
     /// Answers a request whose head was refused before hyper could see it.
     pub fn refuse(&self, refused: Refused, peer: SocketAddr) -> Response<LoggedBody> {
         let Refused { status: code, detail, method, target, accept, begun } = refused;
@@ -211,7 +229,10 @@ impl Dispatch {
         }
         let uri = request.uri().clone();
         if let Some(probe) = uri.path().strip_prefix("/-/") {
-            return self.probe(probe, request.method());
+            return match self.settings.load().probes {
+                None => self.probe(probe, request.method()),
+                Some(_) => status(StatusCode::NOT_FOUND),
+            };
         }
         let path = match RequestPath::parse(uri.path()) {
             Ok(path) => path,

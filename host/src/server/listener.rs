@@ -1,15 +1,19 @@
 //! Binding and accepting.
 //!
 //! Each address is bound once, exclusively: a second server on it is refused.
+//! Sockets that a supervisor passes (systemd's socket activation) are used instead.
 //! Nothing leaves the accept loop by `?`: an error of one connection is skipped, and
 //! a shortage (EMFILE, ENFILE, ENOBUFS, ENOMEM) is waited out with a back-off.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
+use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
@@ -27,6 +31,17 @@ const FULL_PAUSE: Duration = Duration::from_millis(10);
 pub struct Listeners {
     sockets: Vec<std::net::TcpListener>,
     addresses: Vec<SocketAddr>,
+    probes: Option<(std::net::TcpListener, SocketAddr)>,
+    origin: Origin,
+}
+
+/// Where the sockets come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// They are this server's own.
+    Bound,
+    /// A supervisor has them too, and maybe another server.
+    Inherited,
 }
 
 /// Addresses that cannot be had, a line each.
@@ -35,25 +50,71 @@ pub struct Listeners {
 pub struct BindError(Vec<String>);
 
 impl Listeners {
-    pub(super) fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
-        let mut listeners = Self { sockets: Vec::new(), addresses: Vec::new() };
+    /// The sockets that were passed, or else those of `listen`; and `probes`.
+    pub(super) fn open(
+        passed: ListenFd,
+        listen: &[SocketAddr],
+        probes: Option<SocketAddr>,
+    ) -> Result<Self, BindError> {
         let mut errors = Vec::new();
-        for &address in addresses {
-            match bind(address) {
-                Ok((socket, address)) => {
-                    listeners.sockets.push(socket);
-                    listeners.addresses.push(address);
-                }
-                Err(error) => errors.push(explain(address, &error)),
+        let inherited = inherited(passed, &mut errors);
+        let origin = if inherited.is_empty() { Origin::Bound } else { Origin::Inherited };
+        let mut bind = |address, key| match bind(address) {
+            Ok(bound) => Some(bound),
+            Err(error) => {
+                errors.push(explain(address, &error, key));
+                None
             }
+        };
+        let (sockets, addresses) = match origin {
+            Origin::Inherited => inherited.into_iter().unzip(),
+            Origin::Bound => listen.iter().filter_map(|address| bind(*address, "--listen")).unzip(),
+        };
+        let probes = probes.and_then(|address| bind(address, "`probes`"));
+        match errors.is_empty() {
+            true => Ok(Self { sockets, addresses, probes, origin }),
+            false => Err(BindError(errors)),
         }
-        if errors.is_empty() { Ok(listeners) } else { Err(BindError(errors)) }
     }
 
     /// The bound addresses, with the ports that were taken.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
+
+    /// The address of the probes, if it is one of their own.
+    pub fn probes(&self) -> Option<SocketAddr> {
+        self.probes.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Whether they were passed by a supervisor.
+    pub fn are_inherited(&self) -> bool {
+        self.origin == Origin::Inherited
+    }
+
+    pub(super) fn take_probes(&mut self) -> Option<std::net::TcpListener> {
+        self.probes.take().map(|(socket, _)| socket)
+    }
+}
+
+/// The sockets of `LISTEN_FDS`, as sd_listen_fds(3) has it.
+fn inherited(mut passed: ListenFd, errors: &mut Vec<String>) -> Vec<(std::net::TcpListener, SocketAddr)> {
+    let mut sockets = Vec::new();
+    for index in 0..passed.len() {
+        let socket = passed.take_tcp_listener(index).and_then(|socket| {
+            let Some(socket) = socket else { return Ok(None) };
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            Ok(Some((socket, address)))
+        });
+        match socket {
+            Ok(socket) => sockets.extend(socket),
+            Err(error) => errors.push(format!(
+                "cannot listen on socket {index} of LISTEN_FDS: {error}; pass listening TCP sockets only"
+            )),
+        }
+    }
+    sockets
 }
 
 fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
@@ -72,38 +133,47 @@ fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> 
     Ok((listener, address))
 }
 
-fn explain(address: SocketAddr, error: &io::Error) -> String {
+/// `key` is what says where to listen.
+fn explain(address: SocketAddr, error: &io::Error, key: &str) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program, or another Patchboard, listens there; stop it, or choose another address with --listen"
+            "another program, or another Patchboard, listens there; stop it, or choose another address with"
         }
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need CAP_NET_BIND_SERVICE; choose another port with --listen"
+            "ports below 1024 need CAP_NET_BIND_SERVICE; choose another port with"
         }
-        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address; correct --listen",
-        _ => "choose another address with --listen",
+        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address; correct",
+        _ => "choose another address with",
     };
-    format!("cannot listen on {address}: {error}; {remedy}")
+    format!("cannot listen on {address}: {error}; {remedy} {key}")
 }
 
 /// Listening sockets on the control thread's runtime.
-pub(super) struct Acceptor(Vec<TcpListener>);
+pub(super) struct Acceptor {
+    sockets: Vec<TcpListener>,
+    origin: Origin,
+    /// Accepted, but without a place yet.
+    accepted: RefCell<VecDeque<(TcpStream, SocketAddr)>>,
+}
 
 impl Acceptor {
     pub(super) fn new(listeners: Listeners) -> io::Result<Self> {
-        listeners.sockets.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>().map(Self)
+        let sockets: io::Result<_> = listeners.sockets.into_iter().map(TcpListener::from_std).collect();
+        Ok(Self { sockets: sockets?, origin: listeners.origin, accepted: RefCell::default() })
     }
 
     /// Accepts on every socket, for ever.
     pub(super) async fn run(&self, cores: &[Core], settings: &CurrentServer) -> Infallible {
-        let loops = self.0.iter().map(|socket| accept_loop(socket, cores, settings));
-        let (never, ..) = futures_util::future::select_all(loops.map(Box::pin)).await;
+        let loops = self.sockets.iter().map(|socket| self.accept_loop(socket, cores, settings));
+        let (never, ..) = select_all(loops.map(Box::pin)).await;
         never
     }
 
-    /// Stops to listen; who has connected already is still served.
+    /// Stops to listen; who has connected already is still served. Who waits at a
+    /// socket that others have too is left to them: it might never be empty.
     pub(super) fn finish(self, cores: &[Core]) {
-        for socket in self.0 {
+        self.accepted.take().into_iter().for_each(|(stream, peer)| give(stream, peer, cores));
+        for socket in self.sockets.into_iter().filter(|_| self.origin == Origin::Bound) {
             let Ok(socket) = socket.into_std() else { continue };
             while let Ok((stream, peer)) = socket.accept() {
                 if stream.set_nonblocking(true).is_ok() {
@@ -112,24 +182,31 @@ impl Acceptor {
             }
         }
     }
-}
 
-async fn accept_loop(socket: &TcpListener, cores: &[Core], settings: &CurrentServer) -> Infallible {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match socket.accept().await {
-            Ok((stream, peer)) => {
-                pause = FIRST_PAUSE;
-                if let Ok(stream) = stream.into_std() {
-                    make_room(cores, settings).await;
-                    give(stream, peer, cores);
+    async fn accept_loop(
+        &self,
+        socket: &TcpListener,
+        cores: &[Core],
+        settings: &CurrentServer,
+    ) -> Infallible {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match socket.accept().await {
+                Ok((stream, peer)) => {
+                    pause = FIRST_PAUSE;
+                    if let Ok(stream) = stream.into_std() {
+                        self.accepted.borrow_mut().push_back((stream, peer));
+                        make_room(cores, settings).await;
+                        let next = self.accepted.borrow_mut().pop_front();
+                        next.into_iter().for_each(|(stream, peer)| give(stream, peer, cores));
+                    }
                 }
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, ?pause, "cannot accept connections; trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, ?pause, "cannot accept connections; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
             }
         }
     }
@@ -174,8 +251,8 @@ mod tests {
 
     #[test]
     fn an_address_is_bound_once() {
-        let first = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
-        let error = Listeners::bind(first.addresses()).unwrap_err().to_string();
+        let first = Listeners::open(ListenFd::empty(), &["127.0.0.1:0".parse().unwrap()], None).unwrap();
+        let error = Listeners::open(ListenFd::empty(), first.addresses(), None).unwrap_err().to_string();
         assert!(error.contains(&first.addresses()[0].to_string()), "{error}");
         assert!(error.contains("--listen"), "{error}");
     }
@@ -183,8 +260,10 @@ mod tests {
     #[test]
     fn every_bad_address_is_reported() {
         let any = "127.0.0.1:0".parse().unwrap();
-        let held = Listeners::bind(&[any, any]).unwrap();
-        let error = Listeners::bind(held.addresses()).unwrap_err();
-        assert_eq!(error.0.len(), 2);
+        let held = Listeners::open(ListenFd::empty(), &[any, any], None).unwrap();
+        let error =
+            Listeners::open(ListenFd::empty(), held.addresses(), Some(held.addresses()[0])).unwrap_err();
+        assert_eq!(error.0.len(), 3);
+        assert!(error.0[2].contains("`probes`"), "{error}");
     }
 }

@@ -12,10 +12,13 @@ pub mod guard;
 mod limits;
 mod listener;
 mod open;
+mod probes;
 mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use listenfd::ListenFd;
 
 use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
@@ -25,13 +28,13 @@ pub use limits::{check_connections, raise_open_files};
 pub use listener::{BindError, Listeners};
 pub use signals::Request;
 
-/// Binds all addresses, before anything slow is done.
+/// Takes the sockets that were passed, or else binds all addresses, before anything slow is done.
 ///
 /// # Errors
 ///
 /// Every address that cannot be had.
-pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
-    Listeners::bind(&config.listen)
+pub fn bind(config: &ServerConfig, passed: ListenFd) -> Result<Listeners, BindError> {
+    Listeners::open(passed, &config.listen, config.probes)
 }
 
 /// Serves until a signal, then drains. Runs on the calling thread.
@@ -44,7 +47,7 @@ pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
 /// If a thread or runtime cannot be started.
 pub fn run(
     settings: &Arc<CurrentServer>,
-    listeners: Listeners,
+    mut listeners: Listeners,
     engine: &Arc<Engine>,
     dispatch: &Arc<Dispatch>,
     on_request: impl Fn(Request),
@@ -58,14 +61,28 @@ pub fn run(
         .collect::<std::io::Result<Vec<_>>>()?;
     runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;
+        if let Some(socket) = listeners.take_probes() {
+            let listener = tokio::net::TcpListener::from_std(socket)?;
+            tokio::spawn(probes::serve(listener, dispatch.clone()));
+        }
         let acceptor = listener::Acceptor::new(listeners)?;
         announce(&addresses);
+        let until_drain = async {
+            let signal = signals.until_end(&on_request).await;
+            dispatch.set_unready();
+            let delay = settings.load().shutdown_delay;
+            if !delay.is_zero() {
+                tracing::info!(signal, ?delay, "not ready any more; draining after shutdown_delay");
+                // Another signal is for who cannot wait.
+                tokio::time::timeout(delay, signals.next_deliberate(&on_request)).await.ok();
+            }
+            signal
+        };
         let signal = tokio::select! {
-            signal = signals.until_end(on_request) => signal,
+            signal = until_drain => signal,
             never = acceptor.run(&cores, settings) => match never {},
         };
         tracing::info!(signal, "draining");
-        dispatch.set_unready();
         acceptor.finish(&cores);
         let drained = core::drain(&cores, settings.load().drain_timeout);
         tokio::select! {
@@ -76,7 +93,7 @@ pub fn run(
                     "drain_timeout is over; calls under way are cancelled"
                 ),
             },
-            signal = signals.next_deliberate() => {
+            signal = signals.next_deliberate(&on_request) => {
                 tracing::warn!(signal, "second signal; calls under way are cancelled");
             }
         }

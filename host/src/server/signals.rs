@@ -49,10 +49,10 @@ impl Signals {
 
     /// The name of the next signal to end that is not an echo of the one before: a
     /// process group and a supervisor may both deliver it.
-    pub(super) async fn next_deliberate(&mut self) -> &'static str {
+    pub(super) async fn next_deliberate(&mut self, on_request: impl Fn(Request)) -> &'static str {
         let echo = tokio::time::Instant::now() + ECHO;
         loop {
-            let signal = self.until_end(|_| {}).await;
+            let signal = self.until_end(&on_request).await;
             if tokio::time::Instant::now() > echo {
                 return signal;
             }
