@@ -3,7 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use patchboard_tests::{Answer, Server, Upstream};
+use patchboard_tests::{Answer, Server, Upstream, wait_until};
+use rustix::process::Signal;
 
 fn with_folders() -> Server {
     let builder = Server::builder()
@@ -96,4 +97,44 @@ fn a_name_that_leads_to_a_private_address_is_refused() {
     let server = Server::builder().demo("demo2").config(&config).start();
     assert_eq!(server.post_form("/demo2", "").status, 502);
     assert_eq!(upstream.asked(), []);
+}
+
+#[test]
+fn a_handler_has_the_values_it_was_given() {
+    let server = Server::builder()
+        .server("secrets = \"secrets\"")
+        .guest("ill")
+        .file("secrets/api-key", "s3cret\n")
+        .variable("REGION", "north")
+        .config(
+            "[handlers.ill.config]\none = \"first\"\nkey = { secret = \"api-key\" }\n\
+             region = { variable = \"REGION\" }\n\
+             [handlers.ill.environment]\nTOKEN = { secret = \"api-key\" }",
+        )
+        .start();
+    server.get("/config").expect(200, "Some(\"first\")\nkey=s3cret\none=first\nregion=north\n");
+    server.get("/env").expect(200, "TOKEN=s3cret\n");
+    // A secret that was changed comes with the next reload.
+    server.put("secrets/api-key", "another");
+    server.signal(Signal::HUP);
+    wait_until("the new secret", || server.get("/config").text().contains("key=another"));
+    assert_eq!(server.log.count("s3cret") + server.log.count("another"), 0);
+}
+
+#[test]
+fn a_value_that_is_not_there_is_said_without_any_other() {
+    let exited = Server::builder()
+        .server("secrets = \"secrets\"")
+        .guest("ill")
+        .file("secrets/api-key", "s3cret\n")
+        .config(
+            "[handlers.ill.config]\na = { secret = \"none\" }\nb = { variable = \"PB_NONE\" }\n\
+             c = { secret = \"../x\" }\nd = 4\ne = { secrets = \"api-key\" }\nf = { secret = \"api-key\" }",
+        )
+        .check();
+    assert_ne!(exited.code, Some(0));
+    for expected in ["secrets/none", "PB_NONE", "the name of a secret", "d", "did you mean `secret`"] {
+        assert!(exited.log.contains(expected), "{expected}: {}", exited.log);
+    }
+    assert!(!exited.log.contains("s3cret"), "{}", exited.log);
 }

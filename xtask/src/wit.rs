@@ -17,8 +17,9 @@ use crate::workspace::Workspace;
 const SOURCE: &str = "wasmtime-wasi-http";
 const FOLDERS: [&str; 2] = ["wit/deps", "src/p3/wit/deps"];
 
-/// The interface of <https://github.com/WebAssembly/wasi-logging>, which is in no crate.
-const LOGGING: &str = include_str!("wasi-logging.wit");
+/// The interfaces of <https://github.com/WebAssembly/wasi-logging> and
+/// <https://github.com/WebAssembly/wasi-config>, which are in no crate that is used.
+const PROPOSALS: [&str; 2] = [include_str!("wasi-logging.wit"), include_str!("wasi-config.wit")];
 
 /// Vendor WASI's WIT packages into wit/deps/
 ///
@@ -87,7 +88,7 @@ fn vendored(root: &Path) -> Result<Files> {
         (Some(_), Some(_)) => bail!("Cargo.lock has several versions of {SOURCE}; keep one"),
     };
     let mut files = Files::new();
-    files.extend(file_name(LOGGING).map(|name| (name, LOGGING.to_owned())));
+    files.extend(PROPOSALS.iter().filter_map(|text| Some((file_name(text)?, (*text).to_owned()))));
     for folder in FOLDERS {
         let folder = source.join(folder);
         for (file, text) in read(&folder)?.into_iter().filter(|(file, _)| file.ends_with(".wit")) {

@@ -71,6 +71,7 @@ extern crate self as patchboard;
 
 mod call;
 pub mod client;
+pub mod config;
 mod log;
 mod pattern;
 mod registry;

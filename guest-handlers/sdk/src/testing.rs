@@ -23,6 +23,18 @@ use axum::response::Response;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Values of [`config`](crate::config) are those of [`set_config`].
 pub async fn call(request: Request) -> Response {
     crate::service::standalone::answer(request).await
+}
+
+/// Sets what [`config`](crate::config) gives on this thread, instead of what it gave
+/// before.
+pub fn set_config<'v>(values: impl IntoIterator<Item = (&'v str, &'v str)>) {
+    let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    #[cfg(not(target_family = "wasm"))]
+    crate::config::backend::set(values.into_iter().map(own).collect());
+    #[cfg(target_family = "wasm")]
+    drop(values.into_iter().map(own).collect::<Vec<_>>());
 }

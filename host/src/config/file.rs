@@ -9,6 +9,7 @@ use super::answer::{redirect, response};
 use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
 use super::server::server;
+use super::value::{Sources, values};
 use super::{
     Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MountConfig, RouteConfig, Source,
 };
@@ -88,16 +89,16 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     let mounts = root.sections("static").into_iter().filter_map(|s| mount(s, folder)).collect();
     let redirects = root.sections("redirect").into_iter().filter_map(redirect);
     let answers = redirects.chain(root.sections("response").into_iter().filter_map(response)).collect();
+    let sources = Sources { secrets: &server.secrets_dir, lookup };
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
-        handlers.insert(name, handler(section, folder));
+        handlers.insert(name, handler(section, folder, sources));
     }
     root.finish();
     Some(Config { server, mounts, answers, handlers })
 }
 
-fn handler(section: Section<'_, '_>, folder: &Path) -> HandlerConfig {
-    let environment = section.section("environment");
+fn handler(section: Section<'_, '_>, folder: &Path, sources: Sources<'_>) -> HandlerConfig {
     let config = HandlerConfig {
         routes: route_list(&section),
         isolation: section.parse("isolation", "\"request\", \"reuse\" or \"shared\"", |text| match text {
@@ -109,7 +110,8 @@ fn handler(section: Section<'_, '_>, folder: &Path) -> HandlerConfig {
         outbound: section
             .list("outbound", "an origin such as \"https://api.example.com\"")
             .unwrap_or_default(),
-        environment: environment.strings_by_key(),
+        environment: values(&section.section("environment"), sources),
+        config: values(&section.section("config"), sources),
         folders: folders(&section, folder),
         compression: compression(&section),
         limits: limits(section.section("limits")),

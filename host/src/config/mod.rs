@@ -9,6 +9,7 @@ mod file;
 mod mount;
 mod reader;
 mod server;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +25,7 @@ pub use crate::compression::CompressionConfig;
 use crate::router::{MethodFilter, PatternError, RoutePattern};
 pub use crate::static_files::{MemoryConfig, MountConfig};
 pub use server::{AccessLogFormat, CurrentServer, ServerConfig};
+pub use value::Value;
 
 /// Everything that was configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +61,9 @@ pub struct HandlerConfig {
     /// Granted origins for outbound HTTP.
     pub outbound: Vec<OriginPattern>,
     /// Granted environment variables.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(String, Value)>,
+    /// Granted values of `wasi:config`.
+    pub config: Vec<(String, Value)>,
     /// Granted folders.
     pub folders: Vec<FolderConfig>,
     /// Whether and how its responses are compressed.

@@ -125,6 +125,32 @@ impl<'a, 'i> Section<'a, 'i> {
         entries
     }
 
+    /// Each key of this section with what its string, or its table, comes to, all keys
+    /// being the user's own.
+    pub(super) fn strings_or_tables_by_key<T>(
+        &self,
+        of_string: impl Fn(String) -> T,
+        of_table: impl Fn(Section<'a, 'i>) -> Option<T>,
+    ) -> Vec<(String, T)> {
+        let mut entries = Vec::new();
+        for (key, value) in self.table.into_iter().flatten() {
+            let name = key.get_ref().to_string();
+            let read = match value.get_ref() {
+                DeValue::String(text) => Some(of_string(text.to_string())),
+                DeValue::Table(table) => {
+                    let path = format!("{}.{name}", self.path);
+                    of_table(Section::new(self.problems, path, Some(table)))
+                }
+                _ => {
+                    self.mismatch(&name, value, "a string, or a table such as { secret = \"NAME\" }");
+                    None
+                }
+            };
+            entries.extend(read.map(|read| (name, read)));
+        }
+        entries
+    }
+
     /// Whether `key` was written as a table.
     pub(super) fn is_table(&self, key: &str) -> bool {
         self.table.and_then(|table| table.get(key)).is_some_and(|value| value.get_ref().is_table())

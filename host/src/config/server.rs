@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub access_log: AccessLogFormat,
     /// The file it is written to; standard output without one.
     pub access_log_file: Option<PathBuf>,
+    /// The folder of the secrets, a file each.
+    pub secrets_dir: PathBuf,
     /// Proxies that are believed what they tell of a request.
     pub trusted_proxies: Vec<Network>,
     /// Whether error bodies show traps and their backtraces.
@@ -148,6 +150,9 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
             })
             .unwrap_or(AccessLogFormat::Text),
         access_log_file: section.string("access_log_file").map(|file| folder.join(file)),
+        secrets_dir: section
+            .string("secrets")
+            .map_or_else(|| default_secrets(lookup), |dir| folder.join(dir)),
         trusted_proxies: section
             .list("trusted_proxies", "an address or network such as \"10.0.0.0/8\"")
             .unwrap_or_default(),
@@ -168,6 +173,11 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
     }
     section.finish();
     config
+}
+
+/// systemd's folder for this service, or that of containers.
+fn default_secrets(lookup: &Lookup) -> PathBuf {
+    lookup("CREDENTIALS_DIRECTORY").unwrap_or_else(|| "/run/secrets".to_owned()).into()
 }
 
 /// systemd's folder for it, or the user's.

@@ -15,10 +15,11 @@ const OWN: &str = "patchboard:handler/handler@0.1.0";
 /// That of a `wasi:http` 0.3 component; later versions of it are found by this name, too.
 const SERVICE: &str = "wasi:http/handler@0.3.0";
 /// Packages whose interfaces are linked.
-const LINKED: [&str; 9] = [
+const LINKED: [&str; 10] = [
     "patchboard:handler/",
     "wasi:cli/",
     "wasi:clocks/",
+    "wasi:config/",
     "wasi:filesystem/",
     "wasi:http/",
     "wasi:io/",

@@ -231,6 +231,7 @@ fn link(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<Stat
     } else {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     }
+    super::config_store::add_to_linker(&mut linker)?;
     super::logging::add_to_linker(&mut linker)?;
     super::bindings::routing::add_to_linker::<State, wasmtime::component::HasSelf<State>>(
         &mut linker,

@@ -21,7 +21,7 @@ use super::slices::Slices;
 use super::status::Status;
 use super::{Claim, Routes, section};
 use crate::config::{
-    CompressionConfig, FolderConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig,
+    CompressionConfig, FolderConfig, HandlerConfig, Isolation, Limits, OriginPattern, RouteConfig, Value,
 };
 
 /// How long the trial instance may take to start.
@@ -38,7 +38,8 @@ pub struct Handler {
     program: Program,
     limits: Limits,
     compression: Option<CompressionConfig>,
-    environment: Vec<(String, String)>,
+    environment: Vec<(String, Value)>,
+    config: Arc<[(String, Value)]>,
     folders: Vec<FolderConfig>,
     outbound: Arc<[OriginPattern]>,
     outbound_calls: Arc<Semaphore>,
@@ -113,6 +114,7 @@ impl Handler {
             program,
             compression: config.compression.clone(),
             environment: config.environment.clone(),
+            config: config.config.clone().into(),
             folders: config.folders.clone(),
             outbound: config.outbound.clone().into(),
             outbound_calls: Arc::new(Semaphore::new(limits.outbound_calls as usize)),
@@ -204,8 +206,13 @@ impl Handler {
         &self.limits
     }
 
-    pub(super) fn environment(&self) -> &[(String, String)] {
-        &self.environment
+    pub(super) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.reveal()))
+    }
+
+    /// What it was granted of `wasi:config`.
+    pub(super) fn config(&self) -> Arc<[(String, Value)]> {
+        self.config.clone()
     }
 
     pub(super) fn folders(&self) -> &[FolderConfig] {

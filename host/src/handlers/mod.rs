@@ -13,6 +13,7 @@ mod code_cache;
 mod collapse;
 mod compilers;
 mod component;
+mod config_store;
 mod counts;
 mod deadlines;
 mod engine;

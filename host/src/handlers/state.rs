@@ -19,7 +19,7 @@ use super::load::Handler;
 use super::log::{LogLimit, LogStream};
 use super::outbound::{Outbound, OutboundClient};
 use super::status::Status;
-use crate::config::FolderConfig;
+use crate::config::{FolderConfig, Value};
 use crate::site::Current;
 
 /// The data of a store.
@@ -38,6 +38,7 @@ pub(super) struct State {
     /// Whose instance it is.
     pub(super) handler: Arc<str>,
     pub(super) log_limit: Arc<LogLimit>,
+    pub(super) config: Arc<[(String, Value)]>,
     /// Gone at the end of the process, and not there yet in a trial instance.
     pub(super) site: Weak<Current>,
 }
@@ -101,7 +102,9 @@ impl State {
         wasi.stdout(stream("stdout")).stderr(stream("stderr"));
         // Sockets are linked, but nothing may be done with them.
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-        wasi.envs(handler.environment());
+        for (name, value) in handler.environment() {
+            wasi.env(name, value);
+        }
         for FolderConfig { path, dir, writable } in handler.folders() {
             let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
@@ -119,6 +122,7 @@ impl State {
             status,
             handler: handler.shared_name(),
             log_limit: handler.log_limit(),
+            config: handler.config(),
             site: engine.site(),
         })
     }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use patchboard::{Body, Path, Query, Request, future, get, post, stream, time};
+use patchboard::{Body, Path, Query, Request, config, future, get, post, stream, time};
 use serde::Deserialize;
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::sockets::instance_network::instance_network;
@@ -185,6 +185,14 @@ async fn env() -> String {
     let mut variables: Vec<_> = std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect();
     variables.sort();
     variables.concat()
+}
+
+/// Lists its configuration.
+#[get("/config")]
+async fn configuration() -> String {
+    let one = config::get("one");
+    let all: Vec<_> = config::all().iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    format!("{one:?}\n{}", all.concat())
 }
 
 /// Says what a handler can find out of the machine: files, arguments, sockets.

@@ -1,0 +1,110 @@
+//! A value that a handler is given: written out, or found in a secret's file or in a
+//! variable of the server's environment.
+//!
+//! `"text"`, `{ secret = "NAME" }`, or `{ variable = "NAME" }`. A secret is a file of
+//! that name in the folder `secrets`, as Kubernetes, Docker and systemd provide them.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::reader::{Lookup, Section};
+
+/// The longest secret, in bytes.
+const LONGEST: u64 = 64 << 10;
+
+/// A value that is shown to nobody but the handler.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value(String);
+
+impl Value {
+    /// The value itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(…)")
+    }
+}
+
+/// Where values come from that are not written out.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    /// The folder of the secrets.
+    pub(super) secrets: &'a Path,
+    pub(super) lookup: &'a Lookup,
+}
+
+/// All keys of `section` with their values.
+pub(super) fn values(section: &Section<'_, '_>, sources: Sources<'_>) -> Vec<(String, Value)> {
+    section.strings_or_tables_by_key(Value, |table| {
+        let (secret, variable) = (table.string("secret"), table.string("variable"));
+        let value = match (secret, variable) {
+            (Some(secret), None) => read_secret(sources.secrets, &secret),
+            (None, Some(variable)) => (sources.lookup)(&variable)
+                .ok_or_else(|| format!("the variable {variable} is not set in the server's environment")),
+            _ => Err("write { secret = \"NAME\" } or { variable = \"NAME\" }".to_owned()),
+        };
+        let value = value.map_err(|problem| table.problem(problem)).ok();
+        table.finish();
+        value.map(Value)
+    })
+}
+
+/// A line's end at the end of the file is not part of the secret.
+fn read_secret(folder: &Path, name: &str) -> Result<String, String> {
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        || name.starts_with('.')
+    {
+        return Err(format!("`{name}`: the name of a secret has letters, digits, `-`, `_` and `.` only"));
+    }
+    let path = folder.join(name);
+    let read = || -> io::Result<String> {
+        let mut text = String::new();
+        File::open(&path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let mut text = read().map_err(|error| {
+        format!("cannot read the secret {}: {error}; see `secrets` in [server]", path.display())
+    })?;
+    if text.len() as u64 > LONGEST {
+        return Err(format!("the secret {} is longer than {LONGEST} bytes", path.display()));
+    }
+    let length = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text).len());
+    text.truncate(length.unwrap_or(text.len()));
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_read_from_their_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content, expected) in
+            [("a", "s3cret\n", "s3cret"), ("b", "two\nlines\r\n", "two\nlines"), ("c.d-e_f", "", "")]
+        {
+            std::fs::write(folder.path().join(name), content).unwrap();
+            assert_eq!(read_secret(folder.path(), name).as_deref(), Ok(expected));
+        }
+        for name in ["../a", "/etc/passwd", ".", "..", ".hidden", "a/b"] {
+            assert!(read_secret(folder.path(), name).unwrap_err().contains("the name of a secret"), "{name}");
+        }
+        let error = read_secret(folder.path(), "none").unwrap_err();
+        assert!(error.contains("none") && error.contains("`secrets`"), "{error}");
+        std::fs::write(folder.path().join("long"), vec![b'x'; LONGEST as usize + 1]).unwrap();
+        assert!(read_secret(folder.path(), "long").unwrap_err().contains("longer"));
+    }
+
+    #[test]
+    fn a_value_is_not_shown() {
+        let value = Value("s3cret".to_owned());
+        assert!(!format!("{value:?}").contains("s3cret"));
+        assert_eq!(value.reveal(), "s3cret");
+    }
+}
