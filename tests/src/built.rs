@@ -15,11 +15,12 @@ fn existing(path: PathBuf, what: &str) -> PathBuf {
     path
 }
 
-/// The server binary. It lies beside the test programs, two folders up from this one.
+/// The server binary. Test programs lie in a folder of their own beside it, others with it.
 #[track_caller]
 pub(crate) fn server_binary() -> PathBuf {
     let this = std::env::current_exe().expect("a program knows its own path");
-    let folder = this.ancestors().nth(2).expect("test programs lie in target/PROFILE/deps");
+    let folder = this.parent().expect("a program lies in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     existing(folder.join("patchboard"), "server binary")
 }
 
