@@ -35,6 +35,25 @@ pub fn demo_handler(name: &str) -> PathBuf {
     existing(workspace().join(format!("target/handlers/{name}.wasm")), "demo handler")
 }
 
+/// The demo handler `hello` with another answer, of the same length: another version of it.
+///
+/// # Panics
+///
+/// If the length is another.
+#[track_caller]
+pub fn hello_that_says(answer: &str) -> Vec<u8> {
+    let (old, new) = (b"Hello, world", answer.as_bytes());
+    assert_eq!(old.len(), new.len());
+    let mut bytes = fs::read(demo_handler("hello")).expect("the component can be read");
+    let places: Vec<_> =
+        bytes.windows(old.len()).enumerate().filter(|(_, w)| w == old).map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "the text is in the component");
+    for at in places {
+        bytes[at..at + new.len()].copy_from_slice(new);
+    }
+    bytes
+}
+
 /// The component of a guest of the tests, or of a demo handler's `wasi:http` variant.
 #[track_caller]
 pub fn test_guest(name: &str) -> PathBuf {
