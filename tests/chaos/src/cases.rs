@@ -283,3 +283,48 @@ fn body(rng: &mut Rng) -> Vec<u8> {
     };
     (0..length).map(|_| rng.u8(..)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether this answer to `/HANDLER/PATH` is taken for right.
+    #[track_caller]
+    fn check(handler: &str, path: &str, (status, body, is_whole): (u16, &str, bool), right: bool) {
+        let ill = ILL.iter().find(|ill| ill.name == handler).unwrap();
+        let kind = kinds(ill).into_iter().find(|kind| kind.path == path).unwrap();
+        let answer = Answer::made(status, body, is_whole);
+        let found = Case::new(ill, kind, &mut Rng::with_seed(1)).check(&answer);
+        assert_eq!(found.is_ok(), right, "{handler} {path}: {found:?}");
+    }
+
+    #[test]
+    fn an_answer_is_the_own_or_one_of_the_company() {
+        let error = |status| (status, "failed, request id made", true);
+        check("request", "ok", (200, "ok", true), true);
+        check("request", "ok", (200, "raw", true), false);
+        check("request", "ok", (200, "ok", false), false);
+        check("request", "ok", (204, "", true), false);
+        check("request", "ok", error(503), true);
+        check("request", "ok", error(500), false);
+        check("shared", "ok", error(500), true);
+        check("shared", "ok", (500, "without an id", true), false);
+        check("shared", "trap", error(500), true);
+        check("shared", "trap", (200, "", true), false);
+        check("raw", "newline", error(502), true);
+        check("raw", "newline", error(500), false);
+        check("p2", "hello", (200, "hello from 0.2: Method::Get test /p2/hello made", true), true);
+        check("p2", "hello", (200, "hello from 0.2: Method::Get test /p2/hello other", true), false);
+    }
+
+    #[test]
+    fn what_is_cut_must_have_begun_right_and_not_look_whole() {
+        check("request", "half", (200, "the first", false), true);
+        check("request", "half", (200, "the first half", true), false);
+        check("request", "half", (200, "another", false), false);
+        check("request", "endless", (200, "xxx", false), true);
+        check("request", "endless", (200, "xyx", false), false);
+        check("p3", "stream", (200, "part 0\npart", false), true);
+        check("p3", "stream", (200, "part 0\n", true), false);
+    }
+}

@@ -115,3 +115,22 @@ impl Ledger {
 fn line(counts: &BTreeMap<Came, u64>) -> String {
     counts.iter().map(|(came, count)| format!("{came} x {count}")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_accounted_for_is_wrong() {
+        let ledger = Ledger::default();
+        ledger.ask();
+        ledger.note("a", Came::Status(200));
+        assert!(ledger.verdict().is_empty());
+        ledger.ask();
+        assert_eq!(ledger.verdict(), ["2 requests were sent, and 1 accounted for"]);
+        ledger.wrong("b", "because");
+        assert_eq!(ledger.verdict(), ["b: because"]);
+        assert_eq!(ledger.summary(), "200 x 1, WRONG x 1");
+        assert_eq!(ledger.table(), "  a: 200 x 1\n  b: WRONG x 1\n");
+    }
+}

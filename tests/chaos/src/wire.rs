@@ -49,6 +49,13 @@ impl fmt::Display for Failure {
 }
 
 impl Answer {
+    /// One that nobody sent, with the request id `made`.
+    #[cfg(test)]
+    pub(crate) fn made(status: u16, body: &str, is_whole: bool) -> Self {
+        let fields = vec![("x-request-id".to_owned(), "made".to_owned())];
+        Self { status, fields, body: body.as_bytes().to_vec(), is_whole }
+    }
+
     /// The value of the field `name`, given in lower case; empty where there is none.
     pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).unwrap_or_default()
@@ -216,4 +223,51 @@ impl Wire {
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// What is read, a byte at a time, of a server that sends `text` and closes.
+    fn read(text: &'static str) -> Result<Answer, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut wire = Wire::open(listener.local_addr().unwrap())?.in_pieces_of(1);
+        listener.accept().unwrap().0.write_all(text.as_bytes()).unwrap();
+        wire.answer()
+    }
+
+    #[track_caller]
+    fn check(text: &'static str, body: &str, is_whole: bool) {
+        let answer = read(text).unwrap();
+        assert_eq!((answer.status, &*answer.body, answer.is_whole), (200, body.as_bytes(), is_whole));
+    }
+
+    #[test]
+    fn a_body_is_whole_or_cut() {
+        check("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody", "body", true);
+        check("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbo", "bo", false);
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n";
+        check(chunked, "body", true);
+        check(&chunked[..chunked.len() - 2], "body", false);
+        check(&chunked[..chunked.len() - 5], "body", false);
+        check(&chunked[..chunked.len() - 8], "bod", false);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        assert!(matches!(read(""), Err(Failure::Ended)));
+        for text in [
+            "HTTP/1.1 200",
+            "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nno field\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\nbody",
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ] {
+            assert!(matches!(read(text), Err(Failure::Broken(_))), "{text:?}");
+        }
+    }
 }
