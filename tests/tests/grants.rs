@@ -1,5 +1,7 @@
 //! What a handler was not granted it does not have.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 

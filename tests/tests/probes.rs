@@ -94,3 +94,25 @@ fn during_the_drain_the_probes_still_answer() {
     call.reply().expect(200, "slept");
     assert_eq!(server.wait_exit().code, Some(0));
 }
+
+#[test]
+fn metrics_count_calls_by_what_became_of_them() {
+    let server = builder().guest("ill").config("[handlers.ill.limits]\nrequest_body_bytes = 10").start();
+    server.get("/").expect(200, "Hello, world");
+    server.get("/").expect(200, "Hello, world");
+    server.get("/trap").expect_error(500);
+    server.client().post(&server.url("/unread"), "text/plain", &[b'x'; 11]).expect_error(413);
+    let reply = probe(&server, "/-/metrics");
+    assert_eq!(reply.status, 200);
+    for line in [
+        "patchboard_calls_total{handler=\"hello\"} 2",
+        "patchboard_calls_total{handler=\"ill\"} 0",
+        "patchboard_failed_calls_total{handler=\"ill\",reason=\"trapped\"} 1",
+        "patchboard_failed_calls_total{handler=\"ill\",reason=\"request_too_large\"} 1",
+    ] {
+        assert!(reply.text().lines().any(|found| found == line), "{line}: {}", reply.text());
+    }
+    assert!(reply.text().contains("patchboard_instances "));
+    server.get("/-/metrics").expect_error(404);
+    Server::builder().demo("hello").start().get("/-/metrics").expect_error(404);
+}

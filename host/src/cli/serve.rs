@@ -61,7 +61,12 @@ impl Serve {
         loaded.engine.set_site(&current);
         let (access_log, writer) = AccessLog::start(destination)?;
         let settings = Arc::new(CurrentServer::from_pointee(config.server));
-        let dispatch = Arc::new(Dispatch::new(current.clone(), access_log.clone(), settings.clone()));
+        let dispatch = Arc::new(Dispatch::new(
+            current.clone(),
+            loaded.engine.clone(),
+            access_log.clone(),
+            settings.clone(),
+        ));
         let handlers: Vec<_> = loaded.folder.handlers().cloned().collect();
         let follower = Follower::new((source, stamp), loaded.folder, loaded.memory, &dispatch);
         let reload = follower.reload();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, CONTENT_LENGTH, EXPECT, HeaderName, LOCATION, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
@@ -24,7 +24,7 @@ use crate::compression::compress;
 use crate::config::{AccessLogFormat, CurrentServer};
 use crate::error;
 use crate::forwarded::{Network, Told};
-use crate::handlers::{Call, Core};
+use crate::handlers::{Call, Core, Engine};
 use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Target};
 use crate::telemetry::{AccessLog, AccessRecord};
@@ -35,6 +35,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug)]
 pub struct Dispatch {
     site: Arc<Current>,
+    engine: Arc<Engine>,
     access_log: AccessLog,
     ready: AtomicBool,
     next_id: AtomicU64,
@@ -79,12 +80,17 @@ struct Notes {
 
 impl Dispatch {
     /// Dispatches by the routes of `site`, as `settings` say.
-    pub fn new(site: Arc<Current>, access_log: AccessLog, settings: Arc<CurrentServer>) -> Self {
+    pub fn new(
+        site: Arc<Current>,
+        engine: Arc<Engine>,
+        access_log: AccessLog,
+        settings: Arc<CurrentServer>,
+    ) -> Self {
         let ready = AtomicBool::new(true);
         // Ids of two servers, or of one before and after a restart, shall differ.
         let seed = std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_nanos() as u64);
         let next_id = AtomicU64::new(seed ^ u64::from(std::process::id()).rotate_left(40));
-        Self { site, access_log, ready, next_id, settings }
+        Self { site, engine, access_log, ready, next_id, settings }
     }
 
     /// What it dispatches by.
@@ -131,6 +137,8 @@ impl Dispatch {
     /// Answers a request on the probes' own listener.
     pub fn answer_probe<B>(&self, request: &Request<B>, peer: SocketAddr) -> Response<LoggedBody> {
         let response = match request.uri().path().strip_prefix("/-/") {
+            // Only where the operator has said who may see it.
+            Some("metrics") if request.method() == Method::GET => self.metrics(),
             Some(probe) => self.probe(probe, request.method()),
             None => status(StatusCode::NOT_FOUND),
         };
@@ -298,6 +306,13 @@ impl Dispatch {
                 }
             }
         }
+    }
+
+    fn metrics(&self) -> Response<Body> {
+        let mut response = Response::new(Body::full(self.engine.metrics()));
+        let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
     }
 
     fn probe(&self, probe: &str, method: &Method) -> Response<Body> {

@@ -141,6 +141,15 @@ impl Engine {
         }
     }
 
+    /// What became of the calls of all handlers, for Prometheus.
+    pub fn metrics(&self) -> String {
+        let mut text = self.counts.text();
+        text += "# HELP patchboard_instances Live instances of all handlers.\n\
+                 # TYPE patchboard_instances gauge\n";
+        text += &format!("patchboard_instances {}\n", self.places.taken());
+        text
+    }
+
     /// What became of the calls of all handlers.
     pub(super) fn counts(&self) -> &AllCounts {
         &self.counts

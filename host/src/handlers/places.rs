@@ -90,11 +90,19 @@ impl Places {
         self.wanted.notified().await;
     }
 
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        (self.all as usize).saturating_sub(self.free())
+    }
+
+    fn free(&self) -> usize {
+        self.common.available_permits() + self.reserved.available_permits()
+    }
+
     /// Whether there is room for instances that nobody waits for: half of it is left to
     /// calls.
     pub(super) fn has_room(&self) -> bool {
-        let free = self.common.available_permits() + self.reserved.available_permits();
-        free > (self.all / 2) as usize
+        self.free() > (self.all / 2) as usize
     }
 }
 

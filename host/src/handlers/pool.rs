@@ -132,11 +132,6 @@ impl Core {
         }
     }
 
-    /// What became of the calls of all handlers, for Prometheus.
-    pub fn metrics(&self) -> String {
-        self.engine.counts().text()
-    }
-
     /// Calls `handler` on this core.
     ///
     /// # Errors
