@@ -1,5 +1,6 @@
 //! What a handler may use, and what becomes of one that keeps failing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use patchboard_tests::{Answer, BodyEnd, Connection, Server, Upstream, test_guest, wait_until};
@@ -153,6 +154,26 @@ fn idle_instances_make_room_for_others() {
         one.get("/ok").expect(200, "ok");
         one.get("/").expect(200, "Hello, world");
     }
+}
+
+#[test]
+fn short_calls_are_never_charged_for_time_that_others_had_the_cpu() {
+    let server =
+        Server::builder().guest("ill").config("[handlers.ill.limits]\ncpu_timeout = \"1ms\"").start();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 * std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let mut connection = server.connect();
+        let failed = (0..1000).filter(|_| connection.get("/ok").status != 200).count();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(failed, 0);
+    });
 }
 
 #[test]
