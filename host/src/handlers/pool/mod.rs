@@ -1,36 +1,29 @@
-//! The instances of a core, and the way of a call into one of them.
+//! The instances of a core: which of them takes a call, when one is started, and when
+//! one is given up.
 //!
-//! In: a [`Call`]. Here: admission (a permit, or a bounded wait for one), an
-//! instance that takes calls (or a new one), the wait for its answer within
-//! `call_timeout`. Out: a response that holds permit and place until its body ends.
+//! In: a [`Call`](super::Call), whose way through admission, an instance and its answer
+//! is in `call`. Out: a response that holds permit and place until its body ends.
+
+mod call;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use http::{Method, Response};
-use http_body::Body as _;
 use rustc_hash::FxHashMap;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use super::collapse::collapse;
-use super::component::Kind;
+use super::CallError;
 use super::deadlines::Deadlines;
 use super::engine::Engine;
-use super::health::Verdict;
-use super::held_body::hold;
 use super::inbox::Inbox;
-use super::instance::{self, Answer, CallHead, Job};
+use super::instance;
 use super::load::Handler;
 use super::outbound::OutboundClient;
 use super::places::Place;
-use super::request_body::{Faults, Inbound};
 use super::slices::Slices;
-use super::status::{Status, Ticket};
-use super::{Call, CallError};
-use crate::body::Body;
+use super::status::Status;
 use crate::config::Isolation;
 
 /// Calls at once in one shared instance; further ones go to another.
@@ -38,9 +31,6 @@ const CALLS_PER_SHARED: u32 = 256;
 /// Instances of a handler that a core starts ahead of calls, where each takes one at a
 /// time; they are kept as long as any idle instance.
 const SPARES: usize = 4;
-/// How often a call is moved to another instance, because calls before it in one
-/// compute or trap.
-const ATTEMPTS: u32 = 16;
 
 /// How long an idle instance is kept.
 const IDLE: Duration = Duration::from_secs(30);
@@ -129,118 +119,6 @@ impl Core {
         let idlest = instances.values().flatten().filter(idle).min_by_key(|instance| instance.used.get().1);
         if let Some(instance) = idlest {
             instance.status.retire();
-        }
-    }
-
-    /// Calls `handler` on this core.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no response.
-    pub async fn call(
-        self: &Rc<Self>,
-        handler: &Arc<Handler>,
-        call: Call,
-    ) -> Result<Response<Body>, CallError> {
-        let outcome = self.try_call(handler, call).await;
-        handler.counts().count(&outcome);
-        outcome
-    }
-
-    async fn try_call(
-        self: &Rc<Self>,
-        handler: &Arc<Handler>,
-        call: Call,
-    ) -> Result<Response<Body>, CallError> {
-        let start = Instant::now();
-        let limits = handler.limits();
-        let (parts, body) = call.request.into_parts();
-        if body.size_hint().lower() > limits.request_body_bytes {
-            return Err(CallError::RequestTooLarge);
-        }
-        let route = call.route.name.clone();
-        handler.health().admit(&route, start).map_err(CallError::Paused)?;
-        let permit = handler.admission().admit(limits).await?;
-        let faults = Arc::new(Faults::default());
-        let mut inbound = Inbound::receive(body, limits, &faults).await;
-        let head = Arc::new(CallHead {
-            parts,
-            authority: call.authority,
-            route: call.route,
-            request_id: call.request_id,
-            has_body: !matches!(inbound, Inbound::Empty),
-            done: AtomicBool::new(false),
-        });
-        let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
-        for _ in 0..ATTEMPTS {
-            if self.is_computing(handler)
-                && self.deadlines.within(deadline, self.slices.begin()).await.is_none()
-            {
-                return Err(CallError::CallTimeout(limits.call_timeout));
-            }
-            let instance = match self.free_instance(handler) {
-                Some(instance) => instance,
-                None => self.new_instance(handler).await?,
-            };
-            let (answer, mut ticket) = send(&instance, head.clone(), inbound);
-            let Some(answer) = self.deadlines.within(deadline, answer).await else {
-                return Err(CallError::CallTimeout(limits.call_timeout));
-            };
-            let failure = match answer {
-                Ok(Answer::Response(mut response)) => {
-                    let status = response.status();
-                    if (status.is_client_error() || status.is_server_error())
-                        && let Some(error) = faults.error(limits)
-                    {
-                        // It says in its own words what the body lacked.
-                        ticket.end();
-                        return Err(error);
-                    }
-                    if handler.kind() == Kind::Proxy {
-                        response = collapse(response).await;
-                    }
-                    if head.parts.method == Method::HEAD {
-                        // Nobody reads the body.
-                        ticket.end();
-                    }
-                    self.answered(handler, &route);
-                    self.replenish(handler);
-                    return Ok(response.map(|body| hold(body, ticket, permit, handler, deadline)));
-                }
-                Ok(Answer::Again(again)) => {
-                    ticket.end();
-                    inbound = again;
-                    continue;
-                }
-                Ok(Answer::Failed(error)) => error,
-                Err(_) => CallError::NoResponse,
-            };
-            ticket.end();
-            if failure.is_trap() {
-                self.trapped(handler, &route);
-            }
-            // The guest's failure follows from the body it did not get.
-            return Err(faults.error(limits).unwrap_or(failure));
-        }
-        Err(CallError::Neighbour)
-    }
-
-    fn answered(&self, handler: &Handler, route: &str) {
-        if handler.health().answered(route) {
-            tracing::info!(handler = handler.name(), route, "answers again");
-        }
-    }
-
-    fn trapped(&self, handler: &Handler, route: &Arc<str>) {
-        match handler.health().trapped(route, Instant::now()) {
-            Verdict::None => {}
-            Verdict::Pause(pause) => tracing::error!(
-                handler = handler.name(),
-                %route,
-                ?pause,
-                "keeps trapping; its calls answer 503 for a while"
-            ),
-            Verdict::RollBack => self.engine.alarm(),
         }
     }
 
@@ -336,17 +214,4 @@ impl Core {
             }
         }
     }
-}
-
-/// Gives the call to the instance.
-fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Receiver<Answer>, Ticket) {
-    let left = instance.left.get().saturating_sub(1);
-    instance.left.set(left);
-    let ticket = Ticket::new(&instance.status, head.clone());
-    if left == 0 {
-        instance.status.retire();
-    }
-    let (answer, receiver) = oneshot::channel();
-    instance.inbox.push(Job { head, body, answer });
-    (receiver, ticket)
 }

@@ -1,0 +1,153 @@
+//! The way of a call into an instance and of its answer out of it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use http::{Method, Response};
+use http_body::Body as _;
+use tokio::sync::oneshot;
+
+use super::{Core, Instance};
+use crate::body::Body;
+use crate::handlers::collapse::collapse;
+use crate::handlers::component::Kind;
+use crate::handlers::health::Verdict;
+use crate::handlers::held_body::hold;
+use crate::handlers::instance::{Answer, CallHead, Job};
+use crate::handlers::load::Handler;
+use crate::handlers::request_body::{Faults, Inbound};
+use crate::handlers::status::Ticket;
+use crate::handlers::{Call, CallError};
+
+/// How often a call is moved to another instance, because calls before it in one
+/// compute or trap.
+const ATTEMPTS: u32 = 16;
+
+impl Core {
+    /// Calls `handler` on this core.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no response.
+    pub async fn call(
+        self: &Rc<Self>,
+        handler: &Arc<Handler>,
+        call: Call,
+    ) -> Result<Response<Body>, CallError> {
+        let outcome = self.try_call(handler, call).await;
+        handler.counts().count(&outcome);
+        outcome
+    }
+
+    async fn try_call(
+        self: &Rc<Self>,
+        handler: &Arc<Handler>,
+        call: Call,
+    ) -> Result<Response<Body>, CallError> {
+        let start = Instant::now();
+        let limits = handler.limits();
+        let (parts, body) = call.request.into_parts();
+        if body.size_hint().lower() > limits.request_body_bytes {
+            return Err(CallError::RequestTooLarge);
+        }
+        let route = call.route.name.clone();
+        handler.health().admit(&route, start).map_err(CallError::Paused)?;
+        let permit = handler.admission().admit(limits).await?;
+        let faults = Arc::new(Faults::default());
+        let mut inbound = Inbound::receive(body, limits, &faults).await;
+        let head = Arc::new(CallHead {
+            parts,
+            authority: call.authority,
+            route: call.route,
+            request_id: call.request_id,
+            has_body: !matches!(inbound, Inbound::Empty),
+            done: AtomicBool::new(false),
+        });
+        let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
+        for _ in 0..ATTEMPTS {
+            if self.is_computing(handler)
+                && self.deadlines.within(deadline, self.slices.begin()).await.is_none()
+            {
+                return Err(CallError::CallTimeout(limits.call_timeout));
+            }
+            let instance = match self.free_instance(handler) {
+                Some(instance) => instance,
+                None => self.new_instance(handler).await?,
+            };
+            let (answer, mut ticket) = send(&instance, head.clone(), inbound);
+            let Some(answer) = self.deadlines.within(deadline, answer).await else {
+                return Err(CallError::CallTimeout(limits.call_timeout));
+            };
+            let failure = match answer {
+                Ok(Answer::Response(mut response)) => {
+                    let status = response.status();
+                    if (status.is_client_error() || status.is_server_error())
+                        && let Some(error) = faults.error(limits)
+                    {
+                        // It says in its own words what the body lacked.
+                        ticket.end();
+                        return Err(error);
+                    }
+                    if handler.kind() == Kind::Proxy {
+                        response = collapse(response).await;
+                    }
+                    if head.parts.method == Method::HEAD {
+                        // Nobody reads the body.
+                        ticket.end();
+                    }
+                    self.answered(handler, &route);
+                    self.replenish(handler);
+                    return Ok(response.map(|body| hold(body, ticket, permit, handler, deadline)));
+                }
+                Ok(Answer::Again(again)) => {
+                    ticket.end();
+                    inbound = again;
+                    continue;
+                }
+                Ok(Answer::Failed(error)) => error,
+                Err(_) => CallError::NoResponse,
+            };
+            ticket.end();
+            if failure.is_trap() {
+                self.trapped(handler, &route);
+            }
+            // The guest's failure follows from the body it did not get.
+            return Err(faults.error(limits).unwrap_or(failure));
+        }
+        Err(CallError::Neighbour)
+    }
+
+    fn answered(&self, handler: &Handler, route: &str) {
+        if handler.health().answered(route) {
+            tracing::info!(handler = handler.name(), route, "answers again");
+        }
+    }
+
+    fn trapped(&self, handler: &Handler, route: &Arc<str>) {
+        match handler.health().trapped(route, Instant::now()) {
+            Verdict::None => {}
+            Verdict::Pause(pause) => tracing::error!(
+                handler = handler.name(),
+                %route,
+                ?pause,
+                "keeps trapping; its calls answer 503 for a while"
+            ),
+            Verdict::RollBack => self.engine.alarm(),
+        }
+    }
+}
+
+/// Gives the call to the instance.
+fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Receiver<Answer>, Ticket) {
+    let left = instance.left.get().saturating_sub(1);
+    instance.left.set(left);
+    let ticket = Ticket::new(&instance.status, head.clone());
+    if left == 0 {
+        instance.status.retire();
+    }
+    let (answer, receiver) = oneshot::channel();
+    instance.inbox.push(Job { head, body, answer });
+    (receiver, ticket)
+}
