@@ -15,11 +15,12 @@ fn existing(path: PathBuf, what: &str) -> PathBuf {
     path
 }
 
-/// The server binary. It lies beside the test programs, two folders up from this one.
+/// The server binary. Test programs lie in a folder of their own beside it, others with it.
 #[track_caller]
 pub(crate) fn server_binary() -> PathBuf {
     let this = std::env::current_exe().expect("a program knows its own path");
-    let folder = this.ancestors().nth(2).expect("test programs lie in target/PROFILE/deps");
+    let folder = this.parent().expect("a program lies in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     existing(folder.join("patchboard"), "server binary")
 }
 
@@ -32,6 +33,25 @@ pub(crate) fn code_cache() -> PathBuf {
 #[track_caller]
 pub fn demo_handler(name: &str) -> PathBuf {
     existing(workspace().join(format!("target/handlers/{name}.wasm")), "demo handler")
+}
+
+/// The demo handler `hello` with another answer, of the same length: another version of it.
+///
+/// # Panics
+///
+/// If the length is another.
+#[track_caller]
+pub fn hello_that_says(answer: &str) -> Vec<u8> {
+    let (old, new) = (b"Hello, world", answer.as_bytes());
+    assert_eq!(old.len(), new.len());
+    let mut bytes = fs::read(demo_handler("hello")).expect("the component can be read");
+    let places: Vec<_> =
+        bytes.windows(old.len()).enumerate().filter(|(_, w)| w == old).map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "the text is in the component");
+    for at in places {
+        bytes[at..at + new.len()].copy_from_slice(new);
+    }
+    bytes
 }
 
 /// The component of a guest of the tests, or of a demo handler's `wasi:http` variant.

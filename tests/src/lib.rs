@@ -25,7 +25,7 @@ mod upstream;
 
 use std::time::{Duration, Instant};
 
-pub use built::{demo_handler, test_guest, test_guests_in_workspace};
+pub use built::{demo_handler, hello_that_says, test_guest, test_guests_in_workspace};
 pub use client::Client;
 pub use connection::{BodyEnd, Connection};
 pub use output::Output;

@@ -59,6 +59,12 @@ impl Output {
         self.lock().lines.clone()
     }
 
+    /// Forgets all but the last `count` lines so far, of a process that writes many.
+    pub fn keep_last(&self, count: usize) {
+        let lines = &mut self.lock().lines;
+        lines.drain(..lines.len().saturating_sub(count));
+    }
+
     /// The number of lines so far that contain `text`.
     pub fn count(&self, text: &str) -> usize {
         self.lock().lines.iter().filter(|line| line.contains(text)).count()

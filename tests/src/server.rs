@@ -234,7 +234,13 @@ impl ServerBuilder {
     /// Adds a guest of the tests.
     #[track_caller]
     pub fn guest(self, name: &str) -> Self {
-        self.copy(&built::test_guest(name), &format!("handlers/{name}.wasm"))
+        self.guest_as(name, name)
+    }
+
+    /// Adds a guest of the tests as the handler `name`.
+    #[track_caller]
+    pub fn guest_as(self, guest: &str, name: &str) -> Self {
+        self.copy(&built::test_guest(guest), &format!("handlers/{name}.wasm"))
     }
 
     /// Adds a component that is written as text.

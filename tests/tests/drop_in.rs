@@ -7,21 +7,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use patchboard_tests::{Server, demo_handler, test_guest, wait_until};
-
-/// `hello` with another answer, of the same length.
-fn hello(answer: &str) -> Vec<u8> {
-    let (old, new) = (b"Hello, world", answer.as_bytes());
-    assert_eq!(old.len(), new.len());
-    let mut bytes = fs::read(demo_handler("hello")).unwrap();
-    let places: Vec<_> =
-        bytes.windows(old.len()).enumerate().filter(|(_, w)| w == old).map(|(at, _)| at).collect();
-    assert!(!places.is_empty(), "the text is in the component");
-    for at in places {
-        bytes[at..at + new.len()].copy_from_slice(new);
-    }
-    bytes
-}
+use patchboard_tests::{Server, demo_handler, hello_that_says as hello, test_guest, wait_until};
 
 /// Speaks wasi:http 0.2, and asks for a power that nobody has granted.
 const GREEDY: &str = r#"(component

@@ -14,11 +14,14 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::command::{self, say};
-use crate::coverage;
 use crate::workspace::Workspace;
+use crate::{coverage, guests};
 
 /// What one input may take, far more than any should.
 const LIMITS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=4096"];
+
+/// The target whose inputs are made from the guests.
+const OF_GUESTS: &str = "component";
 
 /// Look for inputs that break a fuzz target, for a bounded time
 #[derive(Args)]
@@ -43,6 +46,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("there is no fuzz target `{unknown}`; there are {}", all.join(", "));
     }
     let targets = if arguments.targets.is_empty() { &all } else { &arguments.targets };
+    if targets.iter().any(|target| target == OF_GUESTS) {
+        guests::for_tests()?;
+    }
     say("building the fuzz targets");
     let program = build(&workspace)?;
     let mut broken = Vec::new();

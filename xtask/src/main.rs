@@ -1,11 +1,12 @@
 //! `cargo xtask`: everything about this repository that cargo alone cannot do.
 //!
 //! Building guests to components, running the demo, the tests and the benchmark with
-//! what they need, fuzzing, and vendoring WASI's WIT. Each command is a file of this
+//! what they need, fuzzing, chaos, and vendoring WASI's WIT. Each command is a file of this
 //! folder; none of them is part of what is shipped.
 
 mod apt;
 mod bench;
+mod chaos;
 mod command;
 mod coverage;
 mod debian;
@@ -41,6 +42,7 @@ enum Command {
     Python(python::Arguments),
     Fuzz(fuzz::Arguments),
     Bench(bench::Arguments),
+    Chaos(chaos::Arguments),
     Wit(wit::Arguments),
 }
 
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Python(arguments) => python::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Fuzz(arguments) => fuzz::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Wit(arguments) => wit::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -17,7 +17,7 @@ use crate::{demo, guests, python, wit};
 /// with the server.
 const GROUPS: [&[&str]; 4] = [
     &["patchboard", "patchboard-fuzz"],
-    &["patchboard-tests"],
+    &["patchboard-tests", "patchboard-chaos"],
     &["patchboard-sdk", "patchboard-macros"],
     &["xtask", "patchboard-bench"],
 ];

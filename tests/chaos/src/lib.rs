@@ -1,0 +1,122 @@
+//! Chaos: ill-behaved handlers and ill-behaved clients at once, beside healthy ones.
+//!
+//! A server with every kind of handler ([`subject`]) is asked by clients that leave,
+//! dawdle, or send nonsense ([`clients`]), by a schedule that a seed decides ([`load`]).
+//! Every answer is judged ([`cases`]) and accounted for ([`ledger`]); the healthy handlers
+//! must not fail once ([`health`]). At the end nothing may be lost or kept ([`checks`]):
+//! places of calls, instances, file descriptors, threads, memory.
+//!
+//! `cargo xtask chaos` runs it for as long as wanted; a short one is part of the tests.
+
+mod cases;
+mod checks;
+mod clients;
+mod health;
+mod ledger;
+mod load;
+mod process;
+mod subject;
+mod wire;
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use fastrand::Rng;
+
+use crate::ledger::Ledger;
+use crate::load::Until;
+use crate::process::Holdings;
+
+/// How long the load is without options.
+const SHORT: Duration = Duration::from_secs(10);
+/// Of a load, the part after which memory is looked at for the first time.
+const FIRST: u32 = 10;
+/// The shortest such part: each kind of instance has been there.
+const SHORTEST_FIRST: Duration = Duration::from_secs(4);
+/// What the pool's places may still come to keep after it: up to 2 MiB of each, depending
+/// on the guests that were in it.
+const WARMING_BYTES: u64 = 64 << 20;
+
+/// For how long, and by which schedule.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Go on for so long [default: about half a minute in all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub minutes: Option<u32>,
+    /// Go on for so many requests, most of them quick; memory at the end is compared with that after
+    /// the first tenth
+    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(10..))]
+    pub calls: Option<u64>,
+    /// Repeat the schedule of an earlier run, which has printed it
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print at the end what came for each thing that was asked
+    #[arg(long)]
+    pub table: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+///
+/// Everything that was wrong, with the seed.
+pub fn run(options: &Options) -> Result<()> {
+    let seed = options.seed.unwrap_or_else(new_seed);
+    eprintln!("chaos: seed {seed}");
+    let mut rng = Rng::with_seed(seed);
+    let server = subject::start()?;
+    let idle = Holdings::of(server.pid())?;
+    let ledger = Ledger::default();
+    let mut wrong = Vec::new();
+    // All places of the pool have then been used, and keep some memory.
+    wrong.extend(checks::instances(&server));
+    let Plan { first, rest, more_bytes } = Plan::new(options);
+    load::run(&server, &ledger, &mut rng, first)?;
+    let before = Holdings::at_rest(server.pid(), idle.descriptors)?;
+    eprintln!("chaos: after {} requests: {before}", ledger.asked());
+    load::run(&server, &ledger, &mut rng, rest)?;
+    let after = Holdings::at_rest(server.pid(), idle.descriptors)?;
+    eprintln!("chaos: after {} requests: {after}; {}", ledger.asked(), ledger.summary());
+    if options.table {
+        eprint!("{}", ledger.table());
+    }
+    wrong.extend(ledger.verdict());
+    wrong.extend(checks::compare(before, after, more_bytes));
+    wrong.extend(checks::permits(&server));
+    checks::replace_all(&server)?;
+    wrong.extend(checks::instances(&server));
+    if !wrong.is_empty() {
+        let tail = server.log.lines();
+        let tail = tail.get(tail.len().saturating_sub(50)..).unwrap_or_default();
+        eprintln!("the end of the server's log:\n{}", tail.join("\n"));
+        bail!("with --seed {seed}:\n{}", wrong.join("\n"));
+    }
+    server.stop();
+    Ok(())
+}
+
+/// How long the load is up to the first look at memory, and after it.
+struct Plan {
+    first: Until,
+    rest: Until,
+    /// What memory may be more than a tenth.
+    more_bytes: u64,
+}
+
+impl Plan {
+    fn new(options: &Options) -> Self {
+        if let Some(calls) = options.calls {
+            let first = Until::Asked(calls / u64::from(FIRST));
+            return Self { first, rest: Until::Asked(calls), more_bytes: 0 };
+        }
+        let whole = options.minutes.map_or(SHORT, |minutes| Duration::from_secs(60) * minutes);
+        let first = Until::Over(SHORTEST_FIRST.max(whole / FIRST));
+        Self { first, rest: Until::Over(whole), more_bytes: WARMING_BYTES }
+    }
+}
+
+fn new_seed() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos()) ^ now.as_secs()
+}

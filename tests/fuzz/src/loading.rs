@@ -1,0 +1,34 @@
+//! Loading a component as the handlers folder does, with limits that suit a fuzzer: the
+//! targets of components go by way of it.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use patchboard_host::config::{Config, HandlerConfig, Limits, Source};
+use patchboard_host::handlers::{Engine, Handler, LoadError};
+
+/// Few instances, since each has its address space, and nothing is written to a disk.
+const CONFIG: &str = "[server]\ninstances = 8\ncode_cache = \"off\"\n";
+
+thread_local! {
+    static ENGINE: Arc<Engine> = match engine() {
+        Ok(engine) => engine,
+        Err(error) => panic!("could not build the engine: {error}"),
+    };
+}
+
+fn engine() -> anyhow::Result<Arc<Engine>> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("patchboard.toml");
+    fs::write(&file, CONFIG)?;
+    Engine::build(&Config::load(&Source { file: Some(file), ..Source::default() })?)
+}
+
+/// Loads `bytes` as the handler `fuzz`.
+pub(crate) fn load(bytes: &[u8]) -> Result<Arc<Handler>, LoadError> {
+    let limits =
+        Limits { memory_bytes: 32 << 20, cpu_timeout: Duration::from_millis(200), ..Limits::default() };
+    let config = HandlerConfig { limits, ..HandlerConfig::default() };
+    ENGINE.with(|engine| Handler::load(engine, "fuzz", bytes, &config))
+}
