@@ -87,7 +87,8 @@ impl Serve {
                 tracing::info!("the sockets are those of LISTEN_FDS; `listen` is not used");
             }
             loaded.engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
-            handlers.iter().for_each(|handler| log_loaded(handler));
+            // By value: what is replaced later is not to be kept.
+            handlers.into_iter().for_each(|handler| log_loaded(&handler));
             for problem in &loaded.tolerable {
                 tracing::error!("{problem}; its routes answer 503");
             }
