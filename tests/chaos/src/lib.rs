@@ -66,17 +66,16 @@ pub fn run(options: &Options) -> Result<()> {
     eprintln!("chaos: seed {seed}");
     let mut rng = Rng::with_seed(seed);
     let server = subject::start()?;
-    let idle = Holdings::of(server.pid())?;
     let ledger = Ledger::default();
     let mut wrong = Vec::new();
     // All places of the pool have then been used, and keep some memory.
     wrong.extend(checks::instances(&server));
     let Plan { first, rest, more_bytes } = Plan::new(options);
     load::run(&server, &ledger, &mut rng, first)?;
-    let before = Holdings::at_rest(server.pid(), idle.descriptors)?;
+    let before = Holdings::at_rest(server.pid())?;
     eprintln!("chaos: after {} requests: {before}", ledger.asked());
     load::run(&server, &ledger, &mut rng, rest)?;
-    let after = Holdings::at_rest(server.pid(), idle.descriptors)?;
+    let after = Holdings::at_rest(server.pid())?;
     eprintln!("chaos: after {} requests: {after}; {}", ledger.asked(), ledger.summary());
     if options.table {
         eprint!("{}", ledger.table());
