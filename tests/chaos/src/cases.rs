@@ -211,10 +211,14 @@ impl Case {
     /// Whether the connection may end without an answer.
     pub(crate) fn may_get_none(&self) -> bool {
         // A server may close a connection on which more is sent than it wants to read, and
-        // the answer be lost with it; and the body of an answer may fail, with the instance
-        // of a neighbour that traps, before its head has left.
-        let streams = matches!(self.own, Own::Streamed(_) | Own::Begun(_) | Own::Endless(_));
-        self.is_too_large() || streams && self.others.contains(&500)
+        // the answer be lost with it; and the body of an answer may fail before its head has
+        // left, by a trap of its own or with the instance of a neighbour that traps.
+        let is_cut = match self.own {
+            Own::Begun(_) => true,
+            Own::Streamed(_) | Own::Endless(_) => self.others.contains(&500),
+            _ => false,
+        };
+        self.is_too_large() || is_cut
     }
 
     /// Whether `answer` is one of those that are right; says what is wrong with it.

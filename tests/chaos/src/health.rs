@@ -40,6 +40,7 @@ impl Visitor {
         if self.used.elapsed() > IDLE {
             self.wire = None;
         }
+        let (before, asked) = (self.used, Instant::now());
         let answer = self.ask(&request);
         self.used = Instant::now();
         match answer {
@@ -47,7 +48,10 @@ impl Visitor {
             Ok(answer) => ledger.wrong(self.handler, format!("healthy, but {}", wrong(&answer))),
             Err(failure) => {
                 self.wire = None;
-                ledger.wrong(self.handler, format!("healthy, but {failure}"));
+                let head = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
+                let (paused, waited) = (asked - before, asked.elapsed());
+                let when = format!("{waited:?} after {head}, {paused:?} after the one before");
+                ledger.wrong(self.handler, format!("healthy, but {failure}, {when}"));
             }
         }
     }

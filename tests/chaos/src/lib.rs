@@ -24,19 +24,18 @@ use anyhow::{Result, bail};
 use clap::Args;
 use fastrand::Rng;
 
-use crate::ledger::Ledger;
-use crate::load::Until;
+use crate::load::{Load, Until};
 use crate::process::Holdings;
 
 /// How long the load is without options.
-const SHORT: Duration = Duration::from_secs(10);
-/// Of a load, the part after which memory is looked at for the first time.
-const FIRST: u32 = 10;
-/// The shortest such part: each kind of instance has been there.
-const SHORTEST_FIRST: Duration = Duration::from_secs(4);
-/// What the pool's places may still come to keep after it: up to 2 MiB of each, depending
-/// on the guests that were in it.
+const SHORT: Duration = Duration::from_secs(14);
+/// Of a number of requests, the part after which memory is looked at for the first time.
+const FIRST: u64 = 10;
+/// What the pool's places may still come to keep in the second half of the time: up to 2 MiB
+/// of each, depending on the guests that were in it.
 const WARMING_BYTES: u64 = 64 << 20;
+/// So many lines of the server's log are shown where something is wrong.
+const LOG_LINES: usize = 50;
 
 /// For how long, and by which schedule.
 #[derive(Debug, Clone, Default, Args)]
@@ -66,29 +65,30 @@ pub fn run(options: &Options) -> Result<()> {
     eprintln!("chaos: seed {seed}");
     let mut rng = Rng::with_seed(seed);
     let server = subject::start()?;
-    let idle = Holdings::of(server.pid())?;
-    let ledger = Ledger::default();
     let mut wrong = Vec::new();
     // All places of the pool have then been used, and keep some memory.
     wrong.extend(checks::instances(&server));
     let Plan { first, rest, more_bytes } = Plan::new(options);
-    load::run(&server, &ledger, &mut rng, first)?;
-    let before = Holdings::at_rest(server.pid(), idle.descriptors)?;
-    eprintln!("chaos: after {} requests: {before}", ledger.asked());
-    load::run(&server, &ledger, &mut rng, rest)?;
-    let after = Holdings::at_rest(server.pid(), idle.descriptors)?;
+    let mut load = Load::new(&server);
+    load.run(&mut rng, first)?;
+    let before = Holdings::at_rest(server.pid())?;
+    eprintln!("chaos: after {} requests: {before}", load.ledger.asked());
+    load.run(&mut rng, rest)?;
+    let after = Holdings::at_rest(server.pid())?;
+    let ledger = &load.ledger;
     eprintln!("chaos: after {} requests: {after}; {}", ledger.asked(), ledger.summary());
     if options.table {
         eprint!("{}", ledger.table());
     }
+    // Before the checks fill it with their own.
+    let log = server.log.lines();
     wrong.extend(ledger.verdict());
     wrong.extend(checks::compare(before, after, more_bytes));
     wrong.extend(checks::permits(&server));
     checks::replace_all(&server)?;
     wrong.extend(checks::instances(&server));
     if !wrong.is_empty() {
-        let tail = server.log.lines();
-        let tail = tail.get(tail.len().saturating_sub(50)..).unwrap_or_default();
+        let tail = log.get(log.len().saturating_sub(LOG_LINES)..).unwrap_or_default();
         eprintln!("the end of the server's log:\n{}", tail.join("\n"));
         bail!("with --seed {seed}:\n{}", wrong.join("\n"));
     }
@@ -107,12 +107,12 @@ struct Plan {
 impl Plan {
     fn new(options: &Options) -> Self {
         if let Some(calls) = options.calls {
-            let first = Until::Asked(calls / u64::from(FIRST));
+            let first = Until::Asked(calls / FIRST);
             return Self { first, rest: Until::Asked(calls), more_bytes: 0 };
         }
         let whole = options.minutes.map_or(SHORT, |minutes| Duration::from_secs(60) * minutes);
-        let first = Until::Over(SHORTEST_FIRST.max(whole / FIRST));
-        Self { first, rest: Until::Over(whole), more_bytes: WARMING_BYTES }
+        let half = Until::Over(whole / 2);
+        Self { first: half, rest: half, more_bytes: WARMING_BYTES }
     }
 }
 

@@ -21,6 +21,8 @@ const CLIENTS: usize = 32;
 const PAUSE_MS: u64 = 20;
 /// So many lines of the log are kept, of the hundreds that there are a second.
 const LOG_LINES: usize = 1000;
+/// How often it is looked whether the load is over.
+const LOOK: Duration = Duration::from_millis(20);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Where it is calls that count, so many turns of a hundred are quick ones.
 const QUICK_TURNS: u32 = 95;
@@ -34,35 +36,80 @@ pub(crate) enum Until {
     Asked(u64),
 }
 
-/// Runs the clients, and prints a line a minute.
-pub(crate) fn run(server: &Server, ledger: &Ledger, rng: &mut Rng, until: Until) -> Result<()> {
-    let stop = AtomicBool::new(false);
-    let going = || !stop.load(Ordering::Relaxed) && !ledger.is_full();
-    thread::scope(|scope| {
-        for handler in health::handlers() {
-            let mut visitor = Visitor::new(handler, server.address(), rng.fork());
-            scope.spawn(move || {
-                while going() {
-                    visitor.visit(ledger);
-                }
-            });
-        }
-        for _ in 0..CLIENTS {
-            let mut client = Client { address: server.address(), rng: rng.fork(), ledger };
-            scope.spawn(move || {
-                while going() {
-                    let manner = next(&mut client.rng, until);
-                    if let Err(failure) = manner(&mut client) {
-                        ledger.wrong("a client", failure);
+/// The clients and what they ask.
+pub(crate) struct Load<'s> {
+    server: &'s Server,
+    pub(crate) ledger: Ledger,
+    /// Full minutes of load so far that a line was printed for, and the time since.
+    minutes: u32,
+    since: Duration,
+}
+
+impl<'s> Load<'s> {
+    pub(crate) fn new(server: &'s Server) -> Self {
+        Self { server, ledger: Ledger::default(), minutes: 0, since: Duration::ZERO }
+    }
+
+    /// Runs the clients, and prints a line a minute.
+    pub(crate) fn run(&mut self, rng: &mut Rng, until: Until) -> Result<()> {
+        let stop = AtomicBool::new(false);
+        let (server, ledger) = (self.server, &self.ledger);
+        let going = || !stop.load(Ordering::Relaxed) && !ledger.is_full();
+        let watched = thread::scope(|scope| {
+            for handler in health::handlers() {
+                let mut visitor = Visitor::new(handler, server.address(), rng.fork());
+                scope.spawn(move || {
+                    while going() {
+                        visitor.visit(ledger);
                     }
-                    thread::sleep(Duration::from_millis(client.rng.u64(..PAUSE_MS)));
-                }
-            });
+                });
+            }
+            for _ in 0..CLIENTS {
+                let mut client = Client { address: server.address(), rng: rng.fork(), ledger };
+                scope.spawn(move || {
+                    while going() {
+                        let manner = next(&mut client.rng, until);
+                        if let Err(failure) = manner(&mut client) {
+                            ledger.wrong("a client", failure);
+                        }
+                        thread::sleep(Duration::from_millis(client.rng.u64(..PAUSE_MS)));
+                    }
+                });
+            }
+            let watched = self.watch(until, &going);
+            stop.store(true, Ordering::Relaxed);
+            watched
+        });
+        (self.minutes, self.since) = watched?;
+        Ok(())
+    }
+
+    /// Returns when it is to end, with the minutes so far and the time since.
+    fn watch(&self, until: Until, going: &impl Fn() -> bool) -> Result<(u32, Duration)> {
+        let start = Instant::now();
+        let (mut minutes, mut since) = (self.minutes, self.since);
+        while going() {
+            let over = match until {
+                Until::Over(time) => start.elapsed() >= time,
+                Until::Asked(calls) => self.ledger.asked() >= calls,
+            };
+            if over {
+                break;
+            }
+            if since >= MINUTE {
+                (minutes, since) = (minutes + 1, since - MINUTE);
+                let holdings = Holdings::of(self.server.pid())?;
+                eprintln!("chaos: minute {minutes}: {holdings}; {}", self.ledger.summary());
+            }
+            self.server.log.keep_last(LOG_LINES);
+            let look = Instant::now();
+            thread::sleep(LOOK);
+            since += look.elapsed();
         }
-        let watched = watch(server, ledger, until, &going);
-        stop.store(true, Ordering::Relaxed);
-        watched
-    })
+        // That it still runs.
+        Holdings::of(self.server.pid())?;
+        Ok((minutes, since))
+    }
 }
 
 fn next(rng: &mut Rng, until: Until) -> Manner {
@@ -78,28 +125,4 @@ fn next(rng: &mut Rng, until: Until) -> Manner {
         }
     }
     clients::BURST
-}
-
-/// Returns when it is to end.
-fn watch(server: &Server, ledger: &Ledger, until: Until, going: &impl Fn() -> bool) -> Result<()> {
-    let start = Instant::now();
-    let mut minutes = 1;
-    while going() {
-        let over = match until {
-            Until::Over(time) => start.elapsed() >= time,
-            Until::Asked(calls) => ledger.asked() >= calls,
-        };
-        if over {
-            break;
-        }
-        if start.elapsed() >= minutes * MINUTE {
-            let holdings = Holdings::of(server.pid())?;
-            eprintln!("chaos: minute {minutes}: {holdings}; {}", ledger.summary());
-            minutes += 1;
-        }
-        server.log.keep_last(LOG_LINES);
-        thread::sleep(Duration::from_millis(20));
-    }
-    // That it still runs.
-    Holdings::of(server.pid()).map(drop)
 }

@@ -38,16 +38,16 @@ impl Holdings {
         Ok(Self { resident_bytes: kibibytes << 10, descriptors, threads })
     }
 
-    /// Those of the process once it is at rest: it has no more than `descriptors`, and its
-    /// memory does not change. Gives what it has at the end where it does not come to rest.
-    pub(crate) fn at_rest(pid: u32, descriptors: usize) -> Result<Self> {
+    /// Those of the process once it is at rest, which is when they do not change any more;
+    /// those at the end of its patience where they do.
+    pub(crate) fn at_rest(pid: u32) -> Result<Self> {
         let deadline = Instant::now() + PATIENCE;
         let (mut steady, mut looks) = (Self::of(pid)?, 0);
         while looks < STEADY_LOOKS && Instant::now() < deadline {
             thread::sleep(LOOK);
             let now = Self::of(pid)?;
             let moved = now.resident_bytes.abs_diff(steady.resident_bytes) > STEADY_BYTES;
-            if moved || now.descriptors > descriptors {
+            if moved || now.descriptors != steady.descriptors {
                 (steady, looks) = (now, 0);
             } else {
                 looks += 1;

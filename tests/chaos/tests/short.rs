@@ -4,5 +4,7 @@ use patchboard_chaos::{Options, run};
 
 #[test]
 fn nothing_is_wrong_lost_or_kept() {
-    run(&Options::default()).unwrap();
+    if let Err(wrong) = run(&Options::default()) {
+        panic!("{wrong}");
+    }
 }
