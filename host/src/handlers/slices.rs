@@ -180,15 +180,19 @@ mod tests {
                     }
                 });
             }
-            for _ in 0..20 {
+            let mut times = Vec::new();
+            for _ in 0..21 {
                 let start = Instant::now();
                 // As a request that comes by I/O, and takes a few tasks to be answered.
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 for _ in 0..TURNS {
                     turn().await;
                 }
-                assert!(start.elapsed() < 4 * SLICE, "{:?}", start.elapsed());
+                times.push(start.elapsed());
             }
+            times.sort();
+            // Of all the others it would be 32.
+            assert!(times[10] < 8 * SLICE, "{times:?}");
         });
     }
 
