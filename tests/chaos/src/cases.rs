@@ -1,9 +1,9 @@
 //! What the ill handlers are asked, and what may come back.
 //!
 //! An answer is right if it is the case's own, or one of the failures that its handler's
-//! company allows: a full queue and a time-out anywhere, a neighbour's trap only where
-//! instances are shared. A body that was begun may be cut, but nothing in it be wrong, and
-//! what is cut must not look whole.
+//! company allows: a full queue and a time-out anywhere, a neighbour's trap only where an
+//! instance has several calls. A body that was begun may be cut, but nothing in it be
+//! wrong, and what is cut must not look whole.
 
 use fastrand::Rng;
 
@@ -157,10 +157,12 @@ impl Case {
     }
 
     fn new(ill: &Ill, kind: Kind, rng: &mut Rng) -> Self {
-        let traps = matches!(ill.guest, "ill" | "p3-hello");
         let others: &[u16] = match ill.isolation {
-            Isolation::Shared if traps => &[500, 503, 504],
-            _ => &[503, 504],
+            // Nothing of `raw` traps.
+            _ if ill.guest == "raw" => &[503, 504],
+            // Reused, an instance may still have a call whose client has left, for a second.
+            Isolation::Shared | Isolation::Reuse => &[500, 503, 504],
+            Isolation::Request => &[503, 504],
         };
         let path = format!("/{}/{}", ill.name, kind.path);
         let mut name = format!("{} {path}", kind.method);
@@ -312,6 +314,7 @@ mod tests {
         check("request", "ok", error(503), true);
         check("request", "ok", error(500), false);
         check("shared", "ok", error(500), true);
+        check("raw", "ok", error(500), false);
         check("shared", "ok", (500, "without an id", true), false);
         check("shared", "trap", error(500), true);
         check("shared", "trap", (200, "", true), false);
