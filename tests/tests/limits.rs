@@ -157,6 +157,34 @@ fn idle_instances_make_room_for_others() {
 }
 
 #[test]
+fn a_call_in_a_reused_instance_has_it_for_itself() {
+    let server = Server::builder()
+        .server("cores = 1")
+        .guest("ill")
+        .config("[handlers.ill]\nisolation = \"reuse\"")
+        .start();
+    let mut leaving = server.connect();
+    ask(&mut leaving, "/trap-later?ms=300");
+    server.get("/ok").expect(200, "ok");
+    drop(leaving);
+    // Not beside the call that nobody waits for any more, and that traps meanwhile.
+    let reply = server.client().post(&server.url("/sleep?ms=600"), "text/plain", b"");
+    reply.expect(200, "slept");
+}
+
+#[test]
+fn calls_leave_no_memory_behind() {
+    let server = Server::builder()
+        .server("cores = 1")
+        .demo("hello")
+        .config("[handlers.hello.limits]\nmemory_bytes = \"2MiB\"")
+        .start();
+    let mut connection = server.connect();
+    let failed = (0..10_000).filter(|_| connection.get("/").status != 200).count();
+    assert_eq!(failed, 0);
+}
+
+#[test]
 fn short_calls_are_never_charged_for_time_that_others_had_the_cpu() {
     let server =
         Server::builder().guest("ill").config("[handlers.ill.limits]\ncpu_timeout = \"1ms\"").start();

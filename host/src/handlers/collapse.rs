@@ -62,6 +62,25 @@ pub(super) async fn collapse(response: Response<Body>) -> Response<Body> {
     Response::from_parts(head, Body::stream(Begun { frames, rest }))
 }
 
+/// Looks whether the body has failed already, when its head has not left yet.
+///
+/// # Errors
+///
+/// Why it has.
+pub(super) async fn begin(response: Response<Body>) -> Result<Response<Body>, BodyError> {
+    if !response.body().is_streaming() {
+        return Ok(response);
+    }
+    let (head, mut rest) = response.into_parts();
+    let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut rest).poll_frame(cx))).await;
+    let body = match first {
+        Poll::Pending => rest,
+        Poll::Ready(None) => Body::empty(),
+        Poll::Ready(Some(frame)) => Body::stream(Begun { frames: VecDeque::from([Ok(frame?)]), rest }),
+    };
+    Ok(Response::from_parts(head, body))
+}
+
 /// Lets everybody else who is ready run once. Unlike tokio's `yield_now`, this does not
 /// look for I/O in between.
 pub(super) async fn turn() {
@@ -113,8 +132,10 @@ impl http_body::Body for Begun {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // Where the guest has announced a length, hyper takes it from the head.
-        SizeHint::default()
+        let data = self.frames.iter().filter_map(|frame| frame.as_ref().ok().and_then(Frame::data_ref));
+        let begun = data.map(|data| data.len() as u64).sum::<u64>();
+        // Where only the head has the length, hyper takes it from there.
+        self.rest.size_hint().exact().map(|rest| SizeHint::with_exact(begun + rest)).unwrap_or_default()
     }
 }
 
@@ -161,6 +182,26 @@ mod tests {
             (&["a", "error"], true, "error"),
         ] {
             assert_eq!(collapsed(pieces).await, (streams, text.to_owned()), "{pieces:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_failed_before_it_began_is_no_response() {
+        for (pieces, failed, text) in [
+            (&["error"][..], true, ""),
+            (&["a", "error"], false, "error"),
+            (&["a", "", "b"], false, "ab"),
+            (&["", "a"], false, "a"),
+            (&[], false, ""),
+        ] {
+            let begun = begin(Response::new(body(pieces))).await;
+            assert_eq!(begun.is_err(), failed, "{pieces:?}");
+            let Ok(begun) = begun else { continue };
+            let read = match begun.into_body().collect().await {
+                Ok(body) => String::from_utf8(body.to_bytes().into()).unwrap(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(read, text, "{pieces:?}");
         }
     }
 

@@ -30,7 +30,7 @@ use super::load::Handler;
 use super::outbound::OutboundClient;
 use super::request_body::Inbound;
 use super::state::{CallRecord, State};
-use super::status::Status;
+use super::status::{Running, Status};
 use super::{CallError, MatchedRoute};
 use crate::body::Body;
 
@@ -42,6 +42,8 @@ pub(super) struct Job {
     pub(super) head: Arc<CallHead>,
     pub(super) body: Inbound,
     pub(super) answer: oneshot::Sender<Answer>,
+    /// Dropped when the call has come to its end.
+    pub(super) _running: Running,
 }
 
 /// What is known of a call when its head has arrived.
@@ -234,7 +236,11 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
     let known = culprit.is_some_and(|task| calls.contains_key(&task));
     for (task, call) in calls {
         let answer = if Some(task) == culprit || !known {
-            Answer::Failed(explain(handler, error))
+            if !call.answer(Answer::Failed(explain(handler, error))) {
+                // Its response had begun, or nobody waits any more.
+                explain(handler, error).log(handler.name(), &call.head.request_id);
+            }
+            continue;
         } else if call.may_run_again(state) {
             Answer::Again(Inbound::Empty)
         } else {

@@ -62,12 +62,9 @@ impl CallRecord {
         })
     }
 
-    /// Answers the call, if nobody has yet.
-    pub(super) fn answer(&self, answer: Answer) {
-        if let Some(sender) = self.take() {
-            // Nobody waits where the client has gone away or the call has timed out.
-            sender.send(answer).ok();
-        }
+    /// Answers the call, if nobody has yet; whether somebody waited for it.
+    pub(super) fn answer(&self, answer: Answer) -> bool {
+        self.take().is_some_and(|sender| sender.send(answer).is_ok())
     }
 
     pub(super) fn take(&self) -> Option<oneshot::Sender<Answer>> {

@@ -17,6 +17,8 @@ use super::slices::Slices;
 #[derive(Debug)]
 pub(super) struct Status {
     calls: AtomicU32,
+    /// Calls that the guest has not done with, whether or not anybody waits.
+    running: AtomicU32,
     retiring: AtomicBool,
     busy: AtomicBool,
     /// A call was interrupted, and has not gone on yet.
@@ -38,6 +40,7 @@ impl Status {
     pub(super) fn new(slices: Arc<Slices>, freed: Arc<Notify>) -> Self {
         Self {
             calls: AtomicU32::new(0),
+            running: AtomicU32::new(0),
             retiring: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
@@ -88,6 +91,11 @@ impl Status {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// Calls that the guest has not done with; also those that nobody waits for.
+    pub(super) fn running(&self) -> u32 {
+        self.running.load(Ordering::Relaxed)
+    }
+
     /// Whether it takes calls: it is not about to end, and no call in it computes
     /// for longer than a tick.
     pub(super) fn accepts(&self) -> bool {
@@ -128,6 +136,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A call in an instance, from when it is given to it until the guest has done with it.
+#[derive(Debug)]
+pub(super) struct Running(Arc<Status>);
+
+impl Running {
+    pub(super) fn new(status: &Arc<Status>) -> Self {
+        status.running.fetch_add(1, Ordering::Relaxed);
+        Self(status.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.0.freed.notify_waiters();
+    }
 }
 
 /// A place in an instance: held until the response has ended.

@@ -30,13 +30,8 @@ use http::{Method, StatusCode, Uri};
 
 struct Component;
 
-/// The export itself, generated.
-#[allow(unsafe_code)]
-mod export {
-    use super::{Component, bindings};
-
-    bindings::export!(Component with_types_in bindings);
-}
+#[cfg(target_family = "wasm")]
+mod export;
 
 impl Guest for Component {
     async fn handle(request: wit::Request) -> wit::Response {

@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 
 use super::{Core, Instance};
 use crate::body::Body;
-use crate::handlers::collapse::collapse;
+use crate::handlers::collapse::{begin, collapse};
 use crate::handlers::component::Kind;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::hold;
 use crate::handlers::instance::{Answer, CallHead, Job};
 use crate::handlers::load::Handler;
 use crate::handlers::request_body::{Faults, Inbound};
-use crate::handlers::status::Ticket;
+use crate::handlers::status::{Running, Ticket};
 use crate::handlers::{Call, CallError};
 
 /// How often a call is moved to another instance, because calls before it in one
@@ -93,6 +93,10 @@ impl Core {
                     if handler.kind() == Kind::Proxy {
                         response = collapse(response).await;
                     }
+                    // While another answer is still possible.
+                    let Ok(response) = begin(response).await else {
+                        return Err(CallError::NoResponse);
+                    };
                     if head.parts.method == Method::HEAD {
                         // Nobody reads the body.
                         ticket.end();
@@ -148,6 +152,7 @@ fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Re
         instance.status.retire();
     }
     let (answer, receiver) = oneshot::channel();
-    instance.inbox.push(Job { head, body, answer });
+    let running = Running::new(&instance.status);
+    instance.inbox.push(Job { head, body, answer, _running: running });
     (receiver, ticket)
 }

@@ -32,6 +32,8 @@ const CALLS_PER_SHARED: u32 = 256;
 /// time; they are kept as long as any idle instance.
 const SPARES: usize = 4;
 
+/// How often a call that waits in a full pool looks for an instance.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long an idle instance is kept.
 const IDLE: Duration = Duration::from_secs(30);
 /// How often instances are looked at, whether they are of use.
@@ -134,9 +136,25 @@ impl Core {
 
     /// An instance that takes a call.
     fn free_instance(&self, handler: &Handler) -> Option<Rc<Instance>> {
-        let at_once = if handler.isolation() == Isolation::Shared { CALLS_PER_SHARED } else { 1 };
-        let free = |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() < at_once;
+        let shared = handler.isolation() == Isolation::Shared;
+        let has_room = |status: &Status| match shared {
+            true => status.calls() < CALLS_PER_SHARED,
+            // One call at a time, and be it one that nobody waits for any more.
+            false => status.calls() == 0 && status.running() == 0,
+        };
+        let free = |instance: &&Rc<Instance>| instance.status.accepts() && has_room(&instance.status);
         self.instances.borrow().get(&handler.id()).into_iter().flatten().find(free).cloned()
+    }
+
+    /// A shared instance that takes a call over its number, if need be.
+    fn any_instance(&self, handler: &Handler) -> Option<Rc<Instance>> {
+        if handler.isolation() != Isolation::Shared {
+            return self.free_instance(handler);
+        }
+        let instances = self.instances.borrow();
+        let accepting = instances.get(&handler.id()).into_iter().flatten();
+        let accepting = accepting.filter(|instance| instance.status.accepts());
+        accepting.min_by_key(|instance| instance.status.calls()).cloned()
     }
 
     /// A new instance, or where the pool is full, the first that is to be had.
@@ -150,11 +168,12 @@ impl Core {
             loop {
                 tokio::select! {
                     place = places.take(handler.instances()) => return self.spawn(handler, place),
-                    () = self.freed.notified() => {
-                        if let Some(instance) = self.free_instance(handler) {
-                            return instance;
-                        }
-                    }
+                    () = self.freed.notified() => {}
+                    // One may have been computing, and wait for something now.
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                if let Some(instance) = self.any_instance(handler) {
+                    return instance;
                 }
             }
         };
