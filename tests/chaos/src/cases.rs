@@ -160,9 +160,8 @@ impl Case {
         let others: &[u16] = match ill.isolation {
             // Nothing of `raw` traps.
             _ if ill.guest == "raw" => &[503, 504],
-            // Reused, an instance may still have a call whose client has left, for a second.
-            Isolation::Shared | Isolation::Reuse => &[500, 503, 504],
-            Isolation::Request => &[503, 504],
+            Isolation::Shared => &[500, 503, 504],
+            Isolation::Reuse | Isolation::Request => &[503, 504],
         };
         let path = format!("/{}/{}", ill.name, kind.path);
         let mut name = format!("{} {path}", kind.method);
@@ -213,8 +212,8 @@ impl Case {
     /// Whether the connection may end without an answer.
     pub(crate) fn may_get_none(&self) -> bool {
         // A server may close a connection on which more is sent than it wants to read, and
-        // the answer be lost with it; and the body of an answer may fail before its head has
-        // left, by a trap of its own or with the instance of a neighbour that traps.
+        // the answer be lost with it; and the body of an answer may begin and fail before its
+        // head has left, by a trap of its own or with the instance of a neighbour that traps.
         let is_cut = match self.own {
             Own::Begun(_) => true,
             Own::Streamed(_) | Own::Endless(_) => self.others.contains(&500),
@@ -259,7 +258,12 @@ impl Case {
 
 impl Own {
     fn fails_with(&self, status: u16) -> bool {
-        matches!(self, Self::Fails(own) | Self::FullOr(_, own) if *own == status)
+        match self {
+            Self::Fails(own) | Self::FullOr(_, own) => *own == status,
+            // It may fail before its head has left.
+            Self::Begun(_) => status == 500,
+            Self::Full(_) | Self::Streamed(_) | Self::Endless(_) => false,
+        }
     }
 }
 

@@ -88,9 +88,6 @@ pub(crate) fn start() -> anyhow::Result<Server> {
     for ill in &ILL {
         builder = builder.config(&config(ill));
     }
-    // Guests of our world lose a few bytes of their own memory a call, by their bindings: an
-    // instance of many calls would be all that is seen of the server's memory.
-    builder = builder.config("[handlers.hello.limits]\ncalls_per_instance = 10000");
     let filler = format!(
         "[handlers.{FILLER}]\nisolation = \"request\"\n\
          routes = [{{ route = \"GET /{FILLER}\", name = \"sleep\" }}]\n\
