@@ -1,7 +1,6 @@
 //! wasmtime's engine, its settings, and the linkers: one of each for the process.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use wasmtime::component::Linker;
@@ -11,7 +10,7 @@ use super::blocking;
 use super::code_cache;
 use super::compilers;
 use super::counts::AllCounts;
-use super::limits::{SHORT_TICK, TICK};
+use super::limits::{SHORT_TICK, TICK, Ticks};
 use super::places::Places;
 use super::state::State;
 use crate::config::{self, Isolation};
@@ -38,7 +37,7 @@ pub struct Engine {
     self_address: OnceLock<SocketAddr>,
     site: OnceLock<Weak<Current>>,
     places: Places,
-    computing: Arc<AtomicBool>,
+    ticks: Arc<Ticks>,
     alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
     counts: AllCounts,
 }
@@ -76,7 +75,7 @@ impl Engine {
             self_address: OnceLock::new(),
             site: OnceLock::new(),
             places: Places::new(config.server.instances),
-            computing: Arc::default(),
+            ticks: Arc::default(),
             alarm: OnceLock::new(),
             counts: AllCounts::default(),
         });
@@ -124,9 +123,9 @@ impl Engine {
         self.site.set(Arc::downgrade(site)).ok();
     }
 
-    /// Is set by whoever computes for longer than a tick.
-    pub(super) fn computing(&self) -> Arc<AtomicBool> {
-        self.computing.clone()
+    /// The clock of the epoch.
+    pub(super) fn ticks(&self) -> Arc<Ticks> {
+        self.ticks.clone()
     }
 
     /// Sets who is to be told that a version has failed. Later calls change nothing.
@@ -173,10 +172,7 @@ fn tick(engine: &Weak<Engine>) {
         std::thread::sleep(if short > 0 { SHORT_TICK } else { TICK });
         let Some(engine) = engine.upgrade() else { return };
         engine.wasm.increment_epoch();
-        short = match engine.computing.swap(false, Ordering::Relaxed) {
-            true => SHORT_TICKS,
-            false => short.saturating_sub(1),
-        };
+        short = if engine.ticks.tick() { SHORT_TICKS } else { short.saturating_sub(1) };
     }
 }
 

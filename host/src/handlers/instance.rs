@@ -98,8 +98,10 @@ pub(super) async fn start(
 
 /// Charges CPU time to the call on the stack, and lets other stores have a turn.
 ///
-/// A call's first tick in a turn is free, since it may have begun just before: a
-/// thousand short calls are never charged a tick.
+/// A tick may be of before the store's turn, and the next of when it had just begun. So
+/// a turn goes on until the second tick in it; what was interrupted before, until the
+/// first. And a call's first interruption is free: a thousand short calls are never
+/// charged a tick.
 fn on_tick(
     mut store: StoreContextMut<'_, State>,
     limit: Duration,
@@ -108,7 +110,11 @@ fn on_tick(
     let task = store.async_call_stack()?.last();
     let state = store.data_mut();
     let status = &state.status;
-    let went_on = std::mem::replace(&mut state.interrupted, task) == task;
+    let went_on = state.interrupted == task && status.has_resumed();
+    if status.ticks_in_turn() < if went_on { 1 } else { 2 } {
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    state.interrupted = task;
     let used = if went_on { status.since_resumed() } else { Duration::ZERO };
     status.set_busy();
     let used = match task.and_then(|task| state.calls.get(&task)) {

@@ -139,7 +139,7 @@ impl Handler {
             .build()
             .map_err(|error| error.to_string())?;
         runtime.block_on(async {
-            let slices = Arc::new(Slices::new(Arc::default()));
+            let slices = Arc::new(Slices::new(engine.ticks()));
             let status = Arc::new(Status::new(slices.clone(), Arc::default()));
             let start = instance::start(self, engine, client, status);
             let started = tokio::select! {

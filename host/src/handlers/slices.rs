@@ -9,13 +9,13 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
 use super::collapse::turn;
+use super::limits::Ticks;
 
 /// How much longer than a slice others may take before the next.
 const SHARE: u32 = 4;
@@ -30,8 +30,7 @@ const NO_WORK: Duration = Duration::from_micros(20);
 pub(super) struct Slices {
     queues: Mutex<Queues>,
     asked: Notify,
-    /// Set at each wish for a slice: the epoch is to be raised more often.
-    computing: Arc<AtomicBool>,
+    ticks: Arc<Ticks>,
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +53,13 @@ impl Queues {
 }
 
 impl Slices {
-    pub(super) fn new(computing: Arc<AtomicBool>) -> Self {
-        Self { queues: Mutex::default(), asked: Notify::new(), computing }
+    pub(super) fn new(ticks: Arc<Ticks>) -> Self {
+        Self { queues: Mutex::default(), asked: Notify::new(), ticks }
+    }
+
+    /// How often the epoch was raised.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.count()
     }
 
     /// Whether anybody waits for one.
@@ -75,7 +79,7 @@ impl Slices {
     }
 
     async fn wait(&self, queue: impl FnOnce(&mut Queues) -> &mut VecDeque<oneshot::Sender<()>>) {
-        self.computing.store(true, Ordering::Relaxed);
+        self.ticks.set_computing();
         let (sender, receiver) = oneshot::channel();
         queue(&mut self.queues.lock().unwrap_or_else(PoisonError::into_inner)).push_back(sender);
         self.asked.notify_one();

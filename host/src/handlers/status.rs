@@ -29,6 +29,8 @@ pub(super) struct Status {
     freed: Arc<Notify>,
     /// Counts the turns of the instance's task.
     turns: AtomicU64,
+    /// The tick in which the last of them began.
+    turn_began: AtomicU64,
     /// The thread's CPU clock, in nanoseconds, when a call that was interrupted went
     /// on, and the turn in which that was. Valid in that turn only.
     resumed_at: AtomicU64,
@@ -48,6 +50,7 @@ impl Status {
             changed: Notify::new(),
             freed,
             turns: AtomicU64::new(0),
+            turn_began: AtomicU64::new(slices.ticks()),
             resumed_at: AtomicU64::new(0),
             resumed_in: AtomicU64::new(u64::MAX),
             slices,
@@ -56,7 +59,13 @@ impl Status {
 
     pub(super) fn begin_turn(&self) {
         self.turns.fetch_add(1, Ordering::Relaxed);
+        self.turn_began.store(self.slices.ticks(), Ordering::Relaxed);
         self.busy.store(false, Ordering::Relaxed);
+    }
+
+    /// Ticks since this turn began.
+    pub(super) fn ticks_in_turn(&self) -> u64 {
+        self.slices.ticks().saturating_sub(self.turn_began.load(Ordering::Relaxed))
     }
 
     /// Waits for a slice, in which the clock of the interrupted call starts anew.
@@ -67,11 +76,13 @@ impl Status {
         self.resumed_in.store(self.turns.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// The CPU time since the interrupted call went on, if that was in this turn.
+    /// Whether the interrupted call went on in this turn.
+    pub(super) fn has_resumed(&self) -> bool {
+        self.resumed_in.load(Ordering::Relaxed) == self.turns.load(Ordering::Relaxed)
+    }
+
+    /// The CPU time since it did.
     pub(super) fn since_resumed(&self) -> Duration {
-        if self.resumed_in.load(Ordering::Relaxed) != self.turns.load(Ordering::Relaxed) {
-            return Duration::ZERO;
-        }
         let now = nanoseconds(thread_cpu_time());
         Duration::from_nanos(now.saturating_sub(self.resumed_at.load(Ordering::Relaxed)))
     }

@@ -66,7 +66,7 @@ impl Core {
     /// A core without instances yet.
     pub fn new(engine: Arc<Engine>) -> Self {
         Self {
-            slices: Arc::new(Slices::new(engine.computing())),
+            slices: Arc::new(Slices::new(engine.ticks())),
             engine,
             client: OnceCell::new(),
             instances: RefCell::default(),
