@@ -231,20 +231,20 @@ fn thirty_two_endless_loops_leave_the_others_their_turn() {
 }
 
 #[test]
-fn a_route_that_keeps_trapping_is_refused_for_a_while() {
+fn a_path_that_keeps_trapping_is_refused_for_a_while() {
     let server = Server::builder().guest("ill").start();
     for _ in 0..16 {
-        server.get("/trap-if/true").expect_error(500);
+        server.get("/trap-if?now=true").expect_error(500);
     }
     server.log.wait_for_all(&["ERROR", "keeps trapping", "pause=1s"]);
-    let refused = server.get("/trap-if/false");
+    let refused = server.get("/trap-if?now=false");
     refused.expect_error(503);
     assert_eq!(refused.header("retry-after"), Some("1"));
     server.get("/ok").expect(200, "ok");
-    wait_until("it is let in on trial", || server.get("/trap-if/false").status == 200);
+    wait_until("it is let in on trial", || server.get("/trap-if?now=false").status == 200);
     server.log.wait_for("answers again");
-    server.get("/trap-if/true").expect_error(500);
-    server.get("/trap-if/false").expect(200, "no trap");
+    server.get("/trap-if?now=true").expect_error(500);
+    server.get("/trap-if?now=false").expect(200, "no trap");
 }
 
 #[test]

@@ -48,8 +48,8 @@ pub enum CallError {
     /// The call waited longer than `queue_timeout`.
     #[error("the call waited longer than limits.queue_timeout ({0:?})")]
     QueueTimeout(Duration),
-    /// The route has trapped too often in a row; its calls are refused for so long.
-    #[error("the route keeps trapping; its calls are refused for {0:?}")]
+    /// The path has trapped too often in a row; its calls are refused for so long.
+    #[error("the path keeps trapping; its calls are refused for {0:?}")]
     Paused(Duration),
     /// The core is stopping.
     #[error("the server is shutting down")]

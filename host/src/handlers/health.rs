@@ -1,14 +1,15 @@
 //! Whether a version of a handler works: crash loops, and the probation of what has
 //! just replaced another.
 //!
-//! In: how each call ended. Here, for each route: traps in a row without one call that
+//! In: how each call ended. Here, for each path: traps in a row without one call that
 //! was answered. After [`IN_A_ROW`] of them its calls are refused for a while, then one
-//! is let in on trial; the pause doubles until one is answered. Refusing by route means
-//! that who can make one route trap cannot take the others away. Out: calls to refuse,
-//! and the wish to have the version before back.
+//! is let in on trial; the pause doubles until one is answered. Refusing by path means
+//! that who can make one trap cannot take the others away. Only where instances do not
+//! even start is the whole handler refused. Out: calls to refuse, and the wish to have
+//! the version before back.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -17,14 +18,18 @@ use rustc_hash::FxHashMap;
 const IN_A_ROW: u32 = 16;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Paths that are remembered; of more, only those that are refused.
+const PATHS: usize = 1024;
+/// Stands for all paths, in the place of one.
+const ALL: &str = "";
 /// As many traps, before any call was answered, end a probation.
 const PROBATION: u32 = 3;
 
 /// The health of one version of a handler.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// Routes that have trapped since they last gave an answer.
-    routes: Mutex<FxHashMap<Arc<str>, Streak>>,
+    /// Paths that have trapped since they last gave an answer.
+    paths: Mutex<FxHashMap<Box<str>, Streak>>,
     /// How many those are, so that a healthy handler need not look.
     failing: AtomicU32,
     on_probation: AtomicBool,
@@ -44,50 +49,51 @@ struct Streak {
 pub(super) enum Verdict {
     /// Nothing.
     None,
-    /// Calls of the route are refused for so long.
+    /// Calls of the path, or all where no instance starts, are refused for so long.
     Pause(Duration),
     /// The version before is to serve again.
     RollBack,
 }
 
 impl Health {
-    /// Whether a call of `route` may run, or how long its calls are refused.
-    pub(super) fn admit(&self, route: &str, now: Instant) -> Result<(), Duration> {
+    /// Whether a call of `path` may run, or how long its calls are refused.
+    pub(super) fn admit(&self, path: &str, now: Instant) -> Result<(), Duration> {
         if self.failing.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
-        let mut routes = self.routes();
-        let Some(streak) = routes.get_mut(route) else { return Ok(()) };
-        match streak.until {
-            Some(until) if now < until => Err(until - now),
-            Some(_) => {
-                // If nothing is heard of this one, another is let in later.
-                streak.until = Some(now + streak.pause);
-                streak.on_trial = true;
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        let mut paths = self.paths();
+        [ALL, path].iter().filter_map(|key| paths.get_mut(*key).map(|streak| streak.admit(now))).collect()
     }
 
-    /// A call of `route` was answered; whether that ends a pause.
-    pub(super) fn answered(&self, route: &str) -> bool {
+    /// A call of `path` was answered; whether that ends a pause.
+    pub(super) fn answered(&self, path: &str) -> bool {
         if self.on_probation.load(Ordering::Relaxed) {
             self.on_probation.store(false, Ordering::Relaxed);
         }
         if self.failing.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        let mut routes = self.routes();
-        let ended = routes.remove(route);
-        self.count(&routes);
-        ended.is_some_and(|streak| streak.until.is_some())
+        let mut paths = self.paths();
+        let ended = [ALL, path].map(|key| paths.remove(key));
+        self.count(&paths);
+        ended.iter().flatten().any(|streak| streak.until.is_some())
     }
 
-    /// A call of `route` trapped.
-    pub(super) fn trapped(&self, route: &Arc<str>, now: Instant) -> Verdict {
-        let mut routes = self.routes();
-        let streak = routes.entry(route.clone()).or_default();
+    /// No instance could be started.
+    pub(super) fn not_started(&self, now: Instant) -> Verdict {
+        self.trapped(ALL, now)
+    }
+
+    /// A call of `path` trapped.
+    pub(super) fn trapped(&self, path: &str, now: Instant) -> Verdict {
+        let mut paths = self.paths();
+        if paths.len() >= PATHS && !paths.contains_key(path) {
+            paths.retain(|_, streak| streak.until.is_some_and(|until| now < until));
+        }
+        if paths.len() >= PATHS && !paths.contains_key(path) {
+            return Verdict::None;
+        }
+        let streak = paths.entry(path.into()).or_default();
         streak.traps = streak.traps.saturating_add(1);
         let due = streak.traps >= IN_A_ROW;
         // Calls that had begun before a pause change nothing about it.
@@ -98,8 +104,8 @@ impl Health {
             streak.until = Some(now + streak.pause);
             streak.pause
         });
-        self.count(&routes);
-        let traps: u32 = routes.values().map(|streak| streak.traps).sum();
+        self.count(&paths);
+        let traps: u32 = paths.values().map(|streak| streak.traps).sum();
         if self.on_probation.load(Ordering::Relaxed) && traps >= PROBATION {
             self.on_probation.store(false, Ordering::Relaxed);
             self.condemned.store(true, Ordering::Relaxed);
@@ -123,12 +129,27 @@ impl Health {
         self.condemned.load(Ordering::Relaxed)
     }
 
-    fn routes(&self) -> MutexGuard<'_, FxHashMap<Arc<str>, Streak>> {
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn paths(&self) -> MutexGuard<'_, FxHashMap<Box<str>, Streak>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, routes: &FxHashMap<Arc<str>, Streak>) {
-        self.failing.store(u32::try_from(routes.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
+    fn count(&self, paths: &FxHashMap<Box<str>, Streak>) {
+        self.failing.store(u32::try_from(paths.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+}
+
+impl Streak {
+    fn admit(&mut self, now: Instant) -> Result<(), Duration> {
+        match self.until {
+            Some(until) if now < until => Err(until - now),
+            Some(_) => {
+                // If nothing is heard of this one, another is let in later.
+                self.until = Some(now + self.pause);
+                self.on_trial = true;
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -136,12 +157,12 @@ impl Health {
 mod tests {
     use super::*;
 
-    fn trap(health: &Health, route: &str, times: u32, now: Instant) -> Verdict {
-        (0..times).map(|_| health.trapped(&route.into(), now)).last().unwrap()
+    fn trap(health: &Health, path: &str, times: u32, now: Instant) -> Verdict {
+        (0..times).map(|_| health.trapped(path, now)).last().unwrap()
     }
 
     #[test]
-    fn a_route_that_keeps_trapping_is_refused_for_longer_and_longer() {
+    fn a_path_that_keeps_trapping_is_refused_for_longer_and_longer() {
         let health = Health::default();
         let mut now = Instant::now();
         assert_eq!(trap(&health, "/x", IN_A_ROW - 1, now), Verdict::None);
@@ -159,6 +180,31 @@ mod tests {
         assert!(health.answered("/x"));
         assert!(health.admit("/x", now).is_ok());
         assert_eq!(trap(&health, "/x", 1, now), Verdict::None);
+    }
+
+    #[test]
+    fn where_no_instance_starts_all_paths_are_refused() {
+        let health = Health::default();
+        let now = Instant::now();
+        let verdict = (0..IN_A_ROW).map(|_| health.not_started(now)).last();
+        assert_eq!(verdict, Some(Verdict::Pause(FIRST_PAUSE)));
+        assert!(health.admit("/x", now).is_err() && health.admit("/y", now).is_err());
+        let later = now + FIRST_PAUSE;
+        assert!(health.admit("/x", later).is_ok() && health.admit("/y", later).is_err());
+        assert!(health.answered("/x"));
+        assert!(health.admit("/y", later).is_ok());
+    }
+
+    #[test]
+    fn paths_that_are_made_up_take_no_more_than_their_room() {
+        let health = Health::default();
+        let now = Instant::now();
+        trap(&health, "/x", IN_A_ROW, now);
+        for number in 0..3 * PATHS {
+            trap(&health, &format!("/{number}"), 1, now);
+        }
+        assert!(health.paths().len() <= PATHS);
+        assert!(health.admit("/x", now).is_err());
     }
 
     #[test]

@@ -52,8 +52,7 @@ impl Core {
         if body.size_hint().lower() > limits.request_body_bytes {
             return Err(CallError::RequestTooLarge);
         }
-        let route = call.route.name.clone();
-        handler.health().admit(&route, start).map_err(CallError::Paused)?;
+        handler.health().admit(parts.uri.path(), start).map_err(CallError::Paused)?;
         let permit = handler.admission().admit(limits).await?;
         let faults = Arc::new(Faults::default());
         let mut inbound = Inbound::receive(body, limits, &faults).await;
@@ -101,7 +100,7 @@ impl Core {
                         // Nobody reads the body.
                         ticket.end();
                     }
-                    self.answered(handler, &route);
+                    self.answered(handler, head.parts.uri.path());
                     self.replenish(handler);
                     return Ok(response.map(|body| hold(body, ticket, permit, handler, deadline)));
                 }
@@ -115,7 +114,7 @@ impl Core {
             };
             ticket.end();
             if failure.is_trap() {
-                self.trapped(handler, &route);
+                self.trapped(handler, head.parts.uri.path(), &failure);
             }
             // The guest's failure follows from the body it did not get.
             return Err(faults.error(limits).unwrap_or(failure));
@@ -123,18 +122,23 @@ impl Core {
         Err(CallError::Neighbour)
     }
 
-    fn answered(&self, handler: &Handler, route: &str) {
-        if handler.health().answered(route) {
-            tracing::info!(handler = handler.name(), route, "answers again");
+    fn answered(&self, handler: &Handler, path: &str) {
+        if handler.health().answered(path) {
+            tracing::info!(handler = handler.name(), path, "answers again");
         }
     }
 
-    fn trapped(&self, handler: &Handler, route: &Arc<str>) {
-        match handler.health().trapped(route, Instant::now()) {
+    fn trapped(&self, handler: &Handler, path: &str, failure: &CallError) {
+        let now = Instant::now();
+        let verdict = match failure {
+            CallError::NoInstance(_) => handler.health().not_started(now),
+            _ => handler.health().trapped(path, now),
+        };
+        match verdict {
             Verdict::None => {}
             Verdict::Pause(pause) => tracing::error!(
                 handler = handler.name(),
-                %route,
+                path,
                 ?pause,
                 "keeps trapping; its calls answer 503 for a while"
             ),

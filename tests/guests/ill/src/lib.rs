@@ -33,9 +33,15 @@ async fn trap_later(Query(Wait { ms }): Query<Wait>) -> &'static str {
     panic!("this panic is asked for, later")
 }
 
+/// Whether to panic.
+#[derive(Deserialize)]
+struct Trap {
+    now: bool,
+}
+
 /// Panics if it is told to.
-#[get("/trap-if/{now}")]
-async fn trap_if(Path(now): Path<bool>) -> &'static str {
+#[get("/trap-if")]
+async fn trap_if(Query(Trap { now }): Query<Trap>) -> &'static str {
     assert!(!now, "this panic is asked for");
     "no trap"
 }
