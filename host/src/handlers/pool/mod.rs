@@ -62,6 +62,13 @@ struct Instance {
     used: Cell<(u32, Instant)>,
 }
 
+impl Instance {
+    /// Whether it takes calls and nobody waits for one in it.
+    fn is_idle(&self) -> bool {
+        self.status.accepts() && self.status.calls() == 0
+    }
+}
+
 impl Core {
     /// A core without instances yet.
     pub fn new(engine: Arc<Engine>) -> Self {
@@ -117,8 +124,8 @@ impl Core {
     /// Gives up the instance that has been idle for longest, for another handler's sake.
     fn retire_idlest(&self) {
         let instances = self.instances.borrow();
-        let idle = |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() == 0;
-        let idlest = instances.values().flatten().filter(idle).min_by_key(|instance| instance.used.get().1);
+        let idle = instances.values().flatten().filter(|instance| instance.is_idle());
+        let idlest = idle.min_by_key(|instance| instance.used.get().1);
         if let Some(instance) = idlest {
             instance.status.retire();
         }
@@ -187,11 +194,11 @@ impl Core {
         }
         let spares = {
             let instances = self.instances.borrow();
-            let idle = |instance: &&Rc<Instance>| instance.status.accepts() && instance.status.calls() == 0;
-            instances.get(&handler.id()).into_iter().flatten().filter(idle).take(SPARES).count()
+            let of_handler = instances.get(&handler.id()).into_iter().flatten();
+            of_handler.filter(|instance| instance.is_idle()).take(SPARES).count()
         };
+        let places = self.engine.places();
         for _ in spares..SPARES {
-            let places = self.engine.places();
             if places.has_room()
                 && let Some(place) = places.try_take(handler.instances())
             {
