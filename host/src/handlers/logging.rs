@@ -15,6 +15,9 @@ use super::state::{State, current_call};
 /// The interface of the proposal, and its name before it had a version.
 const INTERFACES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
 
+/// The longest context that is kept whole.
+const CONTEXT_BYTES: usize = 256;
+
 /// `level` of `wasi:logging/logging`.
 #[derive(ComponentType, Lift, Clone, Copy)]
 #[component(enum)]
@@ -53,13 +56,18 @@ fn log(
     let (handler, limit) = (state.handler.clone(), state.log_limit.clone());
     let call = current_call(store)?;
     let call = call.as_ref().map(|call| (&*call.route.pattern, &*call.request_id));
+    let context = printable(cut(&context, CONTEXT_BYTES));
     for line in message.lines().filter(|line| !line.is_empty()) {
-        let line = line.get(..line.floor_char_boundary(LINE_BYTES)).unwrap_or_default();
-        if limit.admit(&handler, line.len()) {
-            level.write(&handler, call, &printable(&context), &printable(line));
+        let line = cut(line, LINE_BYTES);
+        if limit.admit(&handler, context.len() + line.len()) {
+            level.write(&handler, call, &context, &printable(line));
         }
     }
     Ok(())
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }
 
 impl Level {
