@@ -5,6 +5,7 @@
 //! - [`Connection`]: bytes on a socket, exactly as the test says them.
 //! - [`Client`]: an HTTP client of the ordinary kind, which the server must please.
 //! - [`Upstream`]: a scripted server, for what handlers ask of others.
+//! - [`Postgres`]: a real PostgreSQL server.
 //! - [`PythonServer`]: aiohttp, which ours is compared with.
 //!
 //! Nothing here sleeps for a guess: every wait is for a condition, with a deadline
@@ -17,6 +18,7 @@ mod built;
 mod client;
 mod connection;
 mod output;
+mod postgres;
 mod python;
 mod reply;
 mod server;
@@ -29,6 +31,7 @@ pub use built::{demo_handler, hello_that_says, test_guest, test_guests_in_worksp
 pub use client::Client;
 pub use connection::{BodyEnd, Connection};
 pub use output::Output;
+pub use postgres::Postgres;
 pub use python::{PythonServer, aiohttp_file, python};
 pub use reply::Reply;
 pub use server::{Exited, Server, ServerBuilder};

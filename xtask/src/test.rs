@@ -16,7 +16,7 @@ use crate::{demo, guests, python, wit};
 /// that only the test client needs. The fuzz targets add none, which is why they are
 /// with the server.
 const GROUPS: [&[&str]; 4] = [
-    &["patchboard", "patchboard-fuzz"],
+    &["patchboard", "patchboard-fuzz", "patchboard-sql"],
     &["patchboard-tests", "patchboard-chaos"],
     &["patchboard-sdk", "patchboard-macros"],
     &["xtask", "patchboard-bench"],

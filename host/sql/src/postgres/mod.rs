@@ -1,0 +1,188 @@
+//! PostgreSQL: pooled connections, driven by one thread of the database's own.
+//!
+//! Cores hand sessions in; here each is a task with a connection of the pool. A
+//! server that goes away costs what is under way; connections are made anew when they
+//! are next needed.
+
+mod migrate;
+mod session;
+mod values;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::database::{Lanes, Start};
+use crate::session::Job;
+use crate::{ConstraintKind, DatabaseConfig, Error, Limits, PostgresUrl};
+
+/// How long to wait before a server that could not be reached is tried again, at first
+/// and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+pub(crate) fn open(
+    name: &str,
+    url: &PostgresUrl,
+    config: &DatabaseConfig,
+    started: watch::Sender<Start>,
+) -> std::io::Result<Lanes> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let pool = pool(url, &config.limits).map_err(std::io::Error::other)?;
+    let (jobs, mut queue) = mpsc::channel::<Job>(config.limits.queue.max(1) as usize);
+    let (shown, config, name) = (url.to_string(), config.clone(), name.to_owned());
+    std::thread::Builder::new().name(format!("sql-{name}")).spawn(move || {
+        runtime.block_on(async {
+            let start = start(&pool, &config, &started);
+            tokio::select! {
+                result = start => drop(started.send_replace(match result {
+                    Ok(()) => Start::Ready,
+                    Err(problem) => Start::Failed(format!("{shown}: {problem}")),
+                })),
+                // Nobody wants the database any more.
+                () = started.closed() => return,
+            }
+            let limits = Arc::new(config.limits);
+            // Sessions whose connection is not there yet wait here, where they are counted.
+            let places = Arc::new(Semaphore::new(limits.connections.saturating_add(limits.queue) as usize));
+            while let Some(job) = queue.recv().await {
+                let Ok(place) = places.clone().try_acquire_owned() else {
+                    job.first.refuse(Error::busy());
+                    continue;
+                };
+                let (pool, limits) = (pool.clone(), limits.clone());
+                tokio::spawn(async move {
+                    session::serve(&pool, &limits, job).await;
+                    drop(place);
+                });
+            }
+        });
+    })?;
+    Ok(Lanes { write: jobs.clone(), query: jobs })
+}
+
+fn pool(url: &PostgresUrl, limits: &Limits) -> Result<Pool, String> {
+    let mut config = url.config().clone();
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(limits.wait_timeout);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("patchboard");
+    }
+    // The machine's certificates, as the operator may have a server of his own; where
+    // there are none, those of Mozilla.
+    let tls = match MakeRustlsConnect::with_native_certs() {
+        Ok((tls, _)) => tls,
+        Err(_) => MakeRustlsConnect::with_webpki_roots(),
+    };
+    let manager =
+        Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    // What the server does by itself, should this process have no time for it.
+    let milliseconds = |timeout: Duration| timeout.as_millis().max(1);
+    let settings = format!(
+        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'",
+        milliseconds(limits.statement_timeout),
+        milliseconds(limits.transaction_timeout),
+    );
+    Pool::builder(manager)
+        .max_size(limits.connections.max(1) as usize)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(limits.wait_timeout))
+        .create_timeout(Some(limits.wait_timeout))
+        .post_create(Hook::async_fn(move |client, _| {
+            let settings = settings.clone();
+            Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+        }))
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Brings the schema up to date, as soon as the server can be reached.
+async fn start(pool: &Pool, config: &DatabaseConfig, started: &watch::Sender<Start>) -> Result<(), String> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let problem = match connect(pool).await {
+            Ok(mut connection) => match migrate::migrate(&mut connection, &config.migrations).await {
+                Err(migrate::Failure::Lost(problem)) => problem,
+                Err(migrate::Failure::Wrong(problem)) => return Err(problem),
+                Ok(()) => return Ok(()),
+            },
+            Err(error) => error.to_string(),
+        };
+        let changed = started.send_if_modified(|start| {
+            let now = Start::Pending(Some(problem.clone()));
+            let changed = *start != now;
+            *start = now;
+            changed
+        });
+        if changed {
+            tracing::error!("{problem}; it is tried again");
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A connection out of the pool.
+async fn connect(pool: &Pool) -> Result<Object, Error> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Error::busy(),
+        PoolError::Timeout(_) => {
+            Error::Unavailable("the database server did not answer within wait_timeout".to_owned())
+        }
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            Error::Unavailable(format!("cannot connect to the database: {}", text(&error)))
+        }
+        other => Error::Unavailable(format!("cannot connect to the database: {other}")),
+    })
+}
+
+/// What the server says, or what keeps it from saying something.
+fn text(error: &tokio_postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return match error.detail() {
+            Some(detail) => format!("{}: {detail}", error.message()),
+            None => error.message().to_owned(),
+        };
+    }
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// What the server says, in terms that both databases share.
+fn explain(error: &tokio_postgres::Error) -> Error {
+    let text = text(error);
+    let Some(code) = error.code() else {
+        return if error.is_closed() || is_io(error) {
+            Error::Unavailable(format!("the connection to the database was lost: {text}"))
+        } else {
+            Error::Invalid(text)
+        };
+    };
+    let constraint = |kind| Error::Constraint { kind, message: text.clone() };
+    match *code {
+        SqlState::UNIQUE_VIOLATION => constraint(ConstraintKind::Unique),
+        SqlState::FOREIGN_KEY_VIOLATION => constraint(ConstraintKind::ForeignKey),
+        SqlState::NOT_NULL_VIOLATION => constraint(ConstraintKind::NotNull),
+        SqlState::CHECK_VIOLATION => constraint(ConstraintKind::Check),
+        SqlState::QUERY_CANCELED => Error::statement_timeout(),
+        _ => match code.code().get(..2) {
+            Some("23") => constraint(ConstraintKind::Other),
+            Some("40") => Error::Conflict(text),
+            Some("0A" | "21" | "22" | "2B" | "42" | "44") => Error::Invalid(text),
+            Some("08" | "57" | "58") => Error::Unavailable(text),
+            Some("53" | "54") => Error::TooLarge(text),
+            _ => Error::Other(text),
+        },
+    }
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+}

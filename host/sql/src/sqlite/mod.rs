@@ -1,0 +1,124 @@
+//! SQLite, embedded: one thread that writes, and several that read meanwhile.
+//!
+//! The database is in WAL mode, in which readers and the writer do not wait for each
+//! other, and a commit is synchronised with the disk before it is acknowledged. One
+//! writer with a queue of its own is fairer than several that SQLite lets try in turn.
+//! A query goes to a reader, which passes it on if it turns out to write.
+
+mod connection;
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::TransactionBehavior;
+use tokio::sync::{mpsc, watch};
+
+use self::connection::{Access, Connection};
+use crate::database::{Lanes, Start};
+use crate::migrations::{self, Migration};
+use crate::session::Job;
+use crate::{DatabaseConfig, Error, Limits};
+
+pub(crate) fn open(
+    name: &str,
+    path: &Path,
+    config: &DatabaseConfig,
+    started: watch::Sender<Start>,
+) -> std::io::Result<Lanes> {
+    let queue = config.limits.queue.max(1) as usize;
+    let (write, writes) = mpsc::channel(queue);
+    let (query, queries) = mpsc::channel(queue);
+    let queries = Arc::new(Mutex::new(queries));
+    let limits = Arc::new(config.limits.clone());
+    let (file, migrations, of_writer) = (path.to_owned(), config.migrations.clone(), limits.clone());
+    thread::Builder::new().name(format!("sql-{name}")).spawn(move || {
+        match start(&file, &migrations, &of_writer) {
+            Ok(connection) => {
+                started.send_replace(Start::Ready);
+                work(&Mutex::new(writes), Ok(connection), |_| None);
+            }
+            Err(problem) => drop(started.send_replace(Start::Failed(problem))),
+        }
+    })?;
+    for number in 1..=limits.connections.max(1) {
+        let (file, limits, queries, write) =
+            (path.to_owned(), limits.clone(), queries.clone(), write.clone());
+        thread::Builder::new().name(format!("sql-{name}-{number}")).spawn(move || {
+            // Opened when it is first needed: not every database is read in parallel.
+            work(&queries, Err((file, limits)), |job| write.try_send(job).err());
+        })?;
+    }
+    Ok(Lanes { write, query })
+}
+
+/// Serves sessions until nobody can send any more. What only a writer can do is given
+/// to `pass_on`, which returns what it cannot take.
+fn work(
+    jobs: &Mutex<mpsc::Receiver<Job>>,
+    connection: Result<Connection, (PathBuf, Arc<Limits>)>,
+    pass_on: impl Fn(Job) -> Option<mpsc::error::TrySendError<Job>>,
+) {
+    let (mut connection, to_open) = match connection {
+        Ok(connection) => (Some(connection), None),
+        Err(to_open) => (None, Some(to_open)),
+    };
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let Some(job) = job else { return };
+        if connection.is_none()
+            && let Some((path, limits)) = &to_open
+        {
+            match Connection::open(path, limits, Access::Read) {
+                Ok(opened) => connection = Some(opened),
+                Err(error) => {
+                    job.first.refuse(Error::Unavailable(format!("cannot open the database: {error}")));
+                    continue;
+                }
+            }
+        }
+        let Some(connection) = &mut connection else { return };
+        if let Some(job) = connection.serve(job)
+            && let Some(error) = pass_on(job)
+        {
+            error.into_inner().first.refuse(Error::busy());
+        }
+    }
+}
+
+/// Opens the writer's connection and brings the schema up to date.
+fn start(path: &Path, migrations: &[Migration], limits: &Arc<Limits>) -> Result<Connection, String> {
+    let fail = |error: &dyn std::fmt::Display| format!("cannot open {}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
+    }
+    let mut raw = connection::open(path, Access::Write, limits).map_err(|error| fail(&error))?;
+    migrate(&mut raw, migrations)?;
+    drop(raw);
+    Connection::open(path, limits, Access::Write).map_err(|error| fail(&error))
+}
+
+/// Applies what is pending, each migration with its entry in one transaction. Another
+/// process may be about to do the same, so what is pending is asked within.
+fn migrate(connection: &mut rusqlite::Connection, all: &[Migration]) -> Result<(), String> {
+    let fail = |error: rusqlite::Error| format!("cannot apply the migrations: {error}");
+    while !all.is_empty() {
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        transaction.execute_batch(migrations::TABLE).map_err(fail)?;
+        let applied: Vec<(String, String)> = transaction
+            .prepare(migrations::APPLIED)
+            .and_then(|mut all| all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .map_err(fail)?;
+        let pending = migrations::pending(all, &applied)?;
+        let Some(Migration { name, sql, digest }) = pending.first() else { break };
+        transaction
+            .execute_batch(sql)
+            .and_then(|()| transaction.execute(migrations::REMEMBER, (name, digest)))
+            .and_then(|_| transaction.commit())
+            .map_err(|error| format!("migration {name} failed: {error}"))?;
+        tracing::info!("migration {name} applied");
+    }
+    Ok(())
+}
