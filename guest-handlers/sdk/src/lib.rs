@@ -76,6 +76,7 @@ mod log;
 mod pattern;
 mod registry;
 mod service;
+pub mod sql;
 pub mod testing;
 pub mod time;
 mod url;

@@ -38,3 +38,16 @@ pub fn set_config<'v>(values: impl IntoIterator<Item = (&'v str, &'v str)>) {
     #[cfg(target_family = "wasm")]
     drop(values.into_iter().map(own).collect::<Vec<_>>());
 }
+
+/// Makes a new SQLite database in memory, which [`sql::open`](crate::sql::open) gives on
+/// this thread under `name`, with the tables that `schema` creates.
+///
+/// # Panics
+///
+/// If `schema` is wrong.
+pub fn set_database(name: &str, schema: &str) {
+    #[cfg(not(target_family = "wasm"))]
+    crate::sql::backend::set(name, schema);
+    #[cfg(target_family = "wasm")]
+    drop((name, schema));
+}

@@ -52,6 +52,12 @@ impl Serve {
             loaded.fatal.append(&mut loaded.tolerable);
         }
         loaded.fatal.extend(connections.err());
+        if loaded.fatal.is_empty() {
+            // Their schemas are brought up to date by a server that will run.
+            let databases = loaded.engine.databases();
+            loaded.fatal.extend(databases.configure(&config.databases));
+            loaded.fatal.extend(databases.wait());
+        }
         let listeners = listeners.map_err(|error| loaded.fatal.push(error.to_string()));
         let destination = destination.map_err(|error| loaded.fatal.push(error));
         let (Ok(listeners), Ok(destination), true) = (listeners, destination, loaded.fatal.is_empty()) else {

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::answer::{redirect, response};
+use super::database::{check_name, databases};
 use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
 use super::server::server;
@@ -94,8 +95,9 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     for (name, section) in root.section("handlers").entries() {
         handlers.insert(name, handler(section, folder, sources));
     }
+    let databases = databases(&root.section("sql"), &handlers, folder, &server.data_dir, sources);
     root.finish();
-    Some(Config { server, mounts, answers, handlers })
+    Some(Config { server, mounts, answers, handlers, databases })
 }
 
 fn handler(section: Section<'_, '_>, folder: &Path, sources: Sources<'_>) -> HandlerConfig {
@@ -113,11 +115,21 @@ fn handler(section: Section<'_, '_>, folder: &Path, sources: Sources<'_>) -> Han
         environment: values(&section.section("environment"), sources),
         config: values(&section.section("config"), sources),
         folders: folders(&section, folder),
+        sql: names(&section, "sql"),
         compression: compression(&section),
         limits: limits(section.section("limits")),
     };
     section.finish();
     config
+}
+
+/// Names of what is granted, one or a list.
+fn names(section: &Section<'_, '_>, key: &'static str) -> Vec<String> {
+    let names: Vec<String> = section.list(key, "a name such as \"default\"").unwrap_or_default();
+    for problem in names.iter().filter_map(|name| check_name(name).err()) {
+        section.problem(format!("{key}: {problem}"));
+    }
+    names
 }
 
 fn folders(section: &Section<'_, '_>, folder: &Path) -> Vec<FolderConfig> {

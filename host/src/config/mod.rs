@@ -5,6 +5,7 @@
 //! type and default, or *all* problems at once. Nothing else reads settings.
 
 mod answer;
+mod database;
 mod file;
 mod mount;
 mod reader;
@@ -19,6 +20,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
+use patchboard_sql::DatabaseConfig;
 
 use crate::answers::Answer;
 pub use crate::compression::CompressionConfig;
@@ -38,6 +40,8 @@ pub struct Config {
     pub answers: Vec<AnswerConfig>,
     /// Handlers by name. Dropped-in handlers need no entry.
     pub handlers: BTreeMap<String, HandlerConfig>,
+    /// Databases by name.
+    pub databases: BTreeMap<String, DatabaseConfig>,
 }
 
 /// A route that the host answers itself.
@@ -66,6 +70,8 @@ pub struct HandlerConfig {
     pub config: Vec<(String, Value)>,
     /// Granted folders.
     pub folders: Vec<FolderConfig>,
+    /// Granted databases.
+    pub sql: Vec<String>,
     /// Whether and how its responses are compressed.
     pub compression: Option<CompressionConfig>,
     /// Limits.

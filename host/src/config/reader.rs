@@ -135,20 +135,40 @@ impl<'a, 'i> Section<'a, 'i> {
         let mut entries = Vec::new();
         for (key, value) in self.table.into_iter().flatten() {
             let name = key.get_ref().to_string();
-            let read = match value.get_ref() {
-                DeValue::String(text) => Some(of_string(text.to_string())),
-                DeValue::Table(table) => {
-                    let path = format!("{}.{name}", self.path);
-                    of_table(Section::new(self.problems, path, Some(table)))
-                }
-                _ => {
-                    self.mismatch(&name, value, "a string, or a table such as { secret = \"NAME\" }");
-                    None
-                }
-            };
+            let read = self.read_string_or_table(&name, value, &of_string, &of_table);
             entries.extend(read.map(|read| (name, read)));
         }
         entries
+    }
+
+    /// What the string, or the table, `key` comes to.
+    pub(super) fn string_or_table<T>(
+        &self,
+        key: &'static str,
+        of_string: impl Fn(String) -> T,
+        of_table: impl Fn(Section<'a, 'i>) -> Option<T>,
+    ) -> Option<T> {
+        self.read_string_or_table(key, self.take(key)?, &of_string, &of_table)
+    }
+
+    fn read_string_or_table<T>(
+        &self,
+        key: &str,
+        value: &'a Spanned<DeValue<'i>>,
+        of_string: &impl Fn(String) -> T,
+        of_table: &impl Fn(Section<'a, 'i>) -> Option<T>,
+    ) -> Option<T> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(of_string(text.to_string())),
+            DeValue::Table(table) => {
+                let path = format!("{}.{key}", self.path);
+                of_table(Section::new(self.problems, path, Some(table)))
+            }
+            _ => {
+                self.mismatch(key, value, "a string, or a table such as { secret = \"NAME\" }");
+                None
+            }
+        }
     }
 
     /// Whether `key` was written as a table.

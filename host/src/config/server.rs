@@ -58,6 +58,8 @@ pub struct ServerConfig {
     pub access_log_file: Option<PathBuf>,
     /// The folder of the secrets, a file each.
     pub secrets_dir: PathBuf,
+    /// The folder of what handlers keep: databases without a path of their own.
+    pub data_dir: PathBuf,
     /// Proxies that are believed what they tell of a request.
     pub trusted_proxies: Vec<Network>,
     /// Whether error bodies show traps and their backtraces.
@@ -80,6 +82,7 @@ impl ServerConfig {
         note("handlers", keep(&mut self.handlers_dir, &running.handlers_dir));
         note("cores", keep(&mut self.cores, &running.cores));
         note("instances", keep(&mut self.instances, &running.instances));
+        note("data", keep(&mut self.data_dir, &running.data_dir));
         note("code_cache", keep(&mut self.code_cache, &running.code_cache));
         kept
     }
@@ -153,6 +156,7 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
         secrets_dir: section
             .string("secrets")
             .map_or_else(|| default_secrets(lookup), |dir| folder.join(dir)),
+        data_dir: folder.join(section.string("data").as_deref().unwrap_or("data")),
         trusted_proxies: section
             .list("trusted_proxies", "an address or network such as \"10.0.0.0/8\"")
             .unwrap_or_default(),

@@ -41,18 +41,26 @@ pub(super) struct Sources<'a> {
 
 /// All keys of `section` with their values.
 pub(super) fn values(section: &Section<'_, '_>, sources: Sources<'_>) -> Vec<(String, Value)> {
-    section.strings_or_tables_by_key(Value, |table| {
-        let (secret, variable) = (table.string("secret"), table.string("variable"));
-        let value = match (secret, variable) {
-            (Some(secret), None) => read_secret(sources.secrets, &secret),
-            (None, Some(variable)) => (sources.lookup)(&variable)
-                .ok_or_else(|| format!("the variable {variable} is not set in the server's environment")),
-            _ => Err("write { secret = \"NAME\" } or { variable = \"NAME\" }".to_owned()),
-        };
-        let value = value.map_err(|problem| table.problem(problem)).ok();
-        table.finish();
-        value.map(Value)
-    })
+    section.strings_or_tables_by_key(Value, |table| find(table, sources))
+}
+
+/// The value of `key`, where it is given.
+pub(super) fn value(section: &Section<'_, '_>, key: &'static str, sources: Sources<'_>) -> Option<Value> {
+    section.string_or_table(key, Value, |table| find(table, sources))
+}
+
+/// What a table such as `{ secret = "NAME" }` leads to.
+fn find(table: Section<'_, '_>, sources: Sources<'_>) -> Option<Value> {
+    let (secret, variable) = (table.string("secret"), table.string("variable"));
+    let value = match (secret, variable) {
+        (Some(secret), None) => read_secret(sources.secrets, &secret),
+        (None, Some(variable)) => (sources.lookup)(&variable)
+            .ok_or_else(|| format!("the variable {variable} is not set in the server's environment")),
+        _ => Err("write { secret = \"NAME\" } or { variable = \"NAME\" }".to_owned()),
+    };
+    let value = value.map_err(|problem| table.problem(problem)).ok();
+    table.finish();
+    value.map(Value)
 }
 
 /// A line's end at the end of the file is not part of the secret.

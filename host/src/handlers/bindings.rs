@@ -1,6 +1,6 @@
-//! The host's side of `wit/handler.wit`, made at compile time.
+//! The host's side of `wit/`, made at compile time.
 
-#![allow(missing_docs, reason = "generated; wit/handler.wit has the documentation")]
+#![allow(missing_docs, reason = "generated; the files in wit/ have the documentation")]
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
 
         world host {
             import patchboard:handler/routing@0.1.0;
+            import patchboard:handler/sql@0.1.0;
             export patchboard:handler/handler@0.1.0;
         }
     ",
@@ -16,6 +17,11 @@ wasmtime::component::bindgen!({
     imports: { "patchboard:handler/routing.static-url": trappable, default: store | trappable },
     exports: { default: async | store },
     require_store_data_send: true,
+    with: {
+        "patchboard:handler/sql.cursor": crate::handlers::sql::Cursor,
+        "patchboard:handler/sql.database": patchboard_sql::Database,
+        "patchboard:handler/sql.transaction": crate::handlers::sql::Transaction,
+    },
 });
 
-pub(super) use patchboard::handler::{routing, types};
+pub(super) use patchboard::handler::{routing, sql, types};

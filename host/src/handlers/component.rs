@@ -8,7 +8,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::engine::Engine;
 use super::state::State;
-use crate::config::Isolation;
+use crate::config::{HandlerConfig, Isolation};
 
 /// The interface whose export makes a component a handler of our world.
 const OWN: &str = "patchboard:handler/handler@0.1.0";
@@ -27,6 +27,9 @@ const LINKED: [&str; 10] = [
     "wasi:random/",
     "wasi:sockets/",
 ];
+/// What only a grant makes useful, so that a component without it is told at once.
+const SQL: &str = "patchboard:handler/sql@";
+
 /// What a component speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -95,17 +98,29 @@ pub(super) fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Iso
     }
 }
 
-/// Refuses imports that nobody can grant here.
-pub(super) fn check_grants(engine: &Engine, component: &Component) -> Result<(), String> {
-    let ungranted =
+/// Refuses imports that were not granted, and those that nobody can grant here.
+pub(super) fn check_grants(
+    engine: &Engine,
+    name: &str,
+    component: &Component,
+    config: &HandlerConfig,
+) -> Result<(), String> {
+    let verb = |list: &str| if list.contains(", ") { "are" } else { "is" };
+    let unknown =
         imports(engine, component, |import| !LINKED.iter().any(|linked| import.starts_with(linked)));
-    if ungranted.is_empty() {
-        return Ok(());
+    if !unknown.is_empty() {
+        let verb = verb(&unknown);
+        return Err(format!(
+            "imports {unknown}, which {verb} not granted, and which this host does not offer; build it without"
+        ));
     }
-    let verb = if ungranted.contains(", ") { "are" } else { "is" };
-    Err(format!(
-        "imports {ungranted}, which {verb} not granted, and which this host does not offer; build it without"
-    ))
+    let sql = imports(engine, component, |import| import.starts_with(SQL));
+    if !sql.is_empty() && config.sql.is_empty() {
+        return Err(format!(
+            "imports {sql}, which is not granted; add sql = \"{name}\" to [handlers.{name}]"
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses imports that would hold every call of a shared instance.

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
-use wasmtime::component::Linker;
+use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use super::bindings;
 use super::blocking;
 use super::code_cache;
 use super::compilers;
 use super::counts::AllCounts;
+use super::databases::Databases;
 use super::limits::{SHORT_TICK, TICK, Ticks};
 use super::places::Places;
 use super::state::State;
@@ -40,6 +42,7 @@ pub struct Engine {
     ticks: Arc<Ticks>,
     alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
     counts: AllCounts,
+    databases: Arc<Databases>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -78,6 +81,7 @@ impl Engine {
             ticks: Arc::default(),
             alarm: OnceLock::new(),
             counts: AllCounts::default(),
+            databases: Arc::default(),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -121,6 +125,11 @@ impl Engine {
     pub fn set_site(&self, site: &Arc<Current>) {
         // Weak, since the site has the handlers, and they have the engine.
         self.site.set(Arc::downgrade(site)).ok();
+    }
+
+    /// The databases that handlers may be granted.
+    pub fn databases(&self) -> Arc<Databases> {
+        self.databases.clone()
     }
 
     /// The clock of the epoch.
@@ -238,9 +247,7 @@ fn link(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<Stat
     }
     super::config_store::add_to_linker(&mut linker)?;
     super::logging::add_to_linker(&mut linker)?;
-    super::bindings::routing::add_to_linker::<State, wasmtime::component::HasSelf<State>>(
-        &mut linker,
-        |state| state,
-    )?;
+    bindings::routing::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    bindings::sql::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }

@@ -266,6 +266,7 @@ fn explain(handler: &Handler, error: &wasmtime::Error) -> CallError {
 impl CallRecord {
     /// Forgets the call, and so the task id, when it is over.
     pub(super) fn forget(accessor: &Accessor<State>, task: wasmtime::component::GuestTaskId) {
-        accessor.with(|mut access| access.get().calls.remove(&task));
+        let call = accessor.with(|mut access| access.get().calls.remove(&task));
+        call.iter().for_each(|call| call.end());
     }
 }

@@ -41,6 +41,7 @@ pub struct Handler {
     environment: Vec<(String, Value)>,
     config: Arc<[(String, Value)]>,
     folders: Vec<FolderConfig>,
+    sql: Arc<[String]>,
     outbound: Arc<[OriginPattern]>,
     outbound_calls: Arc<Semaphore>,
     log_limit: Arc<LogLimit>,
@@ -88,7 +89,7 @@ impl Handler {
             )));
         }
         let component = component::compile(engine, bytes).map_err(fail)?;
-        component::check_grants(engine, &component).map_err(fail)?;
+        component::check_grants(engine, name, &component, config).map_err(fail)?;
         let kind = component::kind(engine, &component).map_err(fail)?;
         let isolation = component::isolation(kind, config.isolation).map_err(fail)?;
         component::check_blocking(engine, name, &component, isolation).map_err(fail)?;
@@ -116,6 +117,7 @@ impl Handler {
             environment: config.environment.clone(),
             config: config.config.clone().into(),
             folders: config.folders.clone(),
+            sql: config.sql.clone().into(),
             outbound: config.outbound.clone().into(),
             outbound_calls: Arc::new(Semaphore::new(limits.outbound_calls as usize)),
             log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
@@ -217,6 +219,11 @@ impl Handler {
 
     pub(super) fn folders(&self) -> &[FolderConfig] {
         &self.folders
+    }
+
+    /// The names of the databases it was granted.
+    pub(super) fn sql(&self) -> Arc<[String]> {
+        self.sql.clone()
     }
 
     pub(super) fn outbound(&self) -> Arc<[OriginPattern]> {

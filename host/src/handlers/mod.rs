@@ -15,6 +15,7 @@ mod compilers;
 mod component;
 mod config_store;
 mod counts;
+mod databases;
 mod deadlines;
 mod engine;
 mod error;
@@ -34,6 +35,7 @@ mod request_body;
 mod routing;
 mod section;
 mod slices;
+mod sql;
 mod state;
 mod status;
 

@@ -12,12 +12,14 @@ use wasmtime::error::Context as _;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::databases::Databases;
 use super::engine::Engine;
 use super::instance::{Answer, CallHead};
 use super::limits::MemoryLimit;
 use super::load::Handler;
 use super::log::{LogLimit, LogStream};
 use super::outbound::{Outbound, OutboundClient};
+use super::sql::End;
 use super::status::Status;
 use crate::config::{FolderConfig, Value};
 use crate::site::Current;
@@ -39,6 +41,9 @@ pub(super) struct State {
     pub(super) handler: Arc<str>,
     pub(super) log_limit: Arc<LogLimit>,
     pub(super) config: Arc<[(String, Value)]>,
+    /// The databases it was granted, and those that are open.
+    pub(super) sql: Arc<[String]>,
+    pub(super) databases: Arc<Databases>,
     /// Gone at the end of the process, and not there yet in a trial instance.
     pub(super) site: Weak<Current>,
     /// Operations of key-value stores and databases so far.
@@ -51,6 +56,8 @@ pub(super) struct CallRecord {
     answer: Mutex<Option<oneshot::Sender<Answer>>>,
     cpu_nanoseconds: AtomicU64,
     effects_before: u64,
+    /// What ends with the call.
+    held: Mutex<Vec<Weak<dyn End>>>,
 }
 
 impl CallRecord {
@@ -61,7 +68,21 @@ impl CallRecord {
             answer: Mutex::new(Some(answer)),
             cpu_nanoseconds: AtomicU64::new(0),
             effects_before: state.effects(),
+            held: Mutex::default(),
         })
+    }
+
+    /// Ends `held` with the call.
+    pub(super) fn hold<T: End + 'static>(&self, held: &Arc<T>) {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(held) as Weak<dyn End>);
+    }
+
+    /// Ends what the call holds; to be told when it is over.
+    pub(super) fn end(&self) {
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        held.iter().filter_map(Weak::upgrade).for_each(|held| held.end());
     }
 
     /// Answers the call, if nobody has yet; whether somebody waited for it.
@@ -120,6 +141,8 @@ impl State {
             handler: handler.shared_name(),
             log_limit: handler.log_limit(),
             config: handler.config(),
+            sql: handler.sql(),
+            databases: engine.databases(),
             site: engine.site(),
             operations: 0,
         })
@@ -127,7 +150,6 @@ impl State {
 
     /// To be told of each operation that others may notice, or that may give another
     /// answer the next time: of a key-value store, of a database.
-    #[expect(dead_code, reason = "no such grant yet")]
     pub(super) fn note_operation(&mut self) {
         self.operations += 1;
     }
@@ -139,9 +161,16 @@ impl State {
 }
 
 /// The call that the guest's task answers; to be asked at an import's entry.
-pub(super) fn current_call(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<Option<Arc<CallHead>>> {
+pub(super) fn current_call(store: StoreContextMut<'_, State>) -> wasmtime::Result<Option<Arc<CallHead>>> {
+    Ok(current_record(store)?.map(|call| call.head.clone()))
+}
+
+/// Likewise, with all that is known of it.
+pub(super) fn current_record(
+    mut store: StoreContextMut<'_, State>,
+) -> wasmtime::Result<Option<Arc<CallRecord>>> {
     let task = store.async_call_stack()?.last();
-    Ok(task.and_then(|task| store.data().calls.get(&task).map(|call| call.head.clone())))
+    Ok(task.and_then(|task| store.data().calls.get(&task).cloned()))
 }
 
 impl WasiView for State {

@@ -71,6 +71,9 @@ impl Folder {
         for problem in tolerable.iter().filter(|problem| !known.contains(problem)) {
             tracing::error!("{problem}; its routes answer 503");
         }
+        for problem in next.engine.databases().configure(&next.config.databases) {
+            tracing::error!("{problem}");
+        }
         current.store(Arc::new(site));
         next.handlers().filter(|handler| !self.has(handler)).for_each(|handler| log_loaded(handler));
         self.handlers().filter(|handler| !next.has(handler)).for_each(|handler| handler.supersede());

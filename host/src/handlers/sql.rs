@@ -1,0 +1,300 @@
+//! `patchboard:handler/sql`: the databases a handler was granted.
+//!
+//! A transaction and the unread rows of a query belong to the call that asked for them,
+//! which is found at the import's entry, and end with it at the latest.
+
+#![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use patchboard_sql as db;
+use wasmtime::AsContextMut as _;
+use wasmtime::component::{Access, Accessor, HasSelf, Resource, ResourceTable};
+use wasmtime_wasi::WasiView as _;
+
+use super::bindings::sql::{
+    ConstraintError, ConstraintKind, Error, Host, HostCursor, HostCursorWithStore, HostDatabase,
+    HostDatabaseWithStore, HostTransaction, HostTransactionWithStore, QueryResult, Value,
+};
+use super::state::{CallRecord, State, current_record};
+
+/// A transaction, until it or its call has ended.
+pub type Transaction = Held<db::Transaction>;
+/// The unread rows of a query, until they or their call have ended.
+pub type Cursor = Held<db::Cursor>;
+
+type Outcome<T> = wasmtime::Result<Result<T, Error>>;
+
+/// Something that ends with its call, though the guest may hold it for longer.
+#[derive(Debug)]
+pub struct Held<T>(Arc<Mutex<Option<T>>>);
+
+/// What can be ended.
+pub(super) trait End: Send + Sync {
+    fn end(&self);
+}
+
+impl<T: Send> End for Mutex<Option<T>> {
+    fn end(&self) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl<T: Clone + Send + 'static> Held<T> {
+    /// `value`, until `call` has ended.
+    fn new(value: T, call: Option<&CallRecord>) -> Self {
+        let shared = Arc::new(Mutex::new(Some(value)));
+        if let Some(call) = call {
+            call.hold(&shared);
+        }
+        Self(shared)
+    }
+
+    fn get(&self) -> Result<T, Error> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.clone().ok_or_else(|| Error::Invalid("it has ended with its call".to_owned()))
+    }
+
+    fn set(&self, value: T) {
+        if let Some(held) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            *held = value;
+        }
+    }
+}
+
+impl Host for State {}
+
+impl HostDatabase for State {}
+
+impl HostTransaction for State {}
+
+impl HostCursor for State {}
+
+impl HostDatabaseWithStore<State> for HasSelf<State> {
+    fn drop(mut access: Access<'_, State, Self>, database: Resource<db::Database>) -> wasmtime::Result<()> {
+        access.get().ctx().table.delete(database)?;
+        Ok(())
+    }
+
+    fn open(mut access: Access<'_, State, Self>, name: String) -> Outcome<Resource<db::Database>> {
+        let state = access.get();
+        let granted = state.sql.contains(&name);
+        let found = state.databases.get(&name).filter(|_| granted);
+        let Some(database) = found else {
+            let handler = &state.handler;
+            if !granted {
+                tracing::warn!(
+                    %handler,
+                    "the database {name} is not granted; add sql = \"{name}\" to [handlers.{handler}]"
+                );
+            }
+            return Ok(Err(Error::NoSuchDatabase(name)));
+        };
+        Ok(Ok(state.ctx().table.push(database)?))
+    }
+
+    async fn execute(
+        accessor: &Accessor<State, Self>,
+        database: Resource<db::Database>,
+        sql: String,
+        parameters: Vec<Value>,
+    ) -> Outcome<u64> {
+        let (database, _) = enter(accessor, |table| table.get(&database).cloned())?;
+        let statement = match statement(sql, parameters) {
+            Ok(statement) => statement,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(database.execute(statement).await.map_err(Error::from))
+    }
+
+    async fn query(
+        accessor: &Accessor<State, Self>,
+        database: Resource<db::Database>,
+        sql: String,
+        parameters: Vec<Value>,
+    ) -> Outcome<QueryResult> {
+        let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
+        let statement = match statement(sql, parameters) {
+            Ok(statement) => statement,
+            Err(error) => return Ok(Err(error)),
+        };
+        result(accessor, database.query(statement).await, call.as_deref())
+    }
+
+    async fn begin(
+        accessor: &Accessor<State, Self>,
+        database: Resource<db::Database>,
+    ) -> Outcome<Resource<Transaction>> {
+        let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
+        match database.begin().await {
+            Ok(transaction) => {
+                let held = Held::new(transaction, call.as_deref());
+                Ok(Ok(accessor.with(|mut access| access.get().ctx().table.push(held))?))
+            }
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+}
+
+impl HostTransactionWithStore<State> for HasSelf<State> {
+    fn drop(mut access: Access<'_, State, Self>, transaction: Resource<Transaction>) -> wasmtime::Result<()> {
+        access.get().ctx().table.delete(transaction)?.0.end();
+        Ok(())
+    }
+
+    async fn execute(
+        accessor: &Accessor<State, Self>,
+        transaction: Resource<Transaction>,
+        sql: String,
+        parameters: Vec<Value>,
+    ) -> Outcome<u64> {
+        let (held, _) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        Ok(match (held, statement(sql, parameters)) {
+            (Ok(transaction), Ok(statement)) => transaction.execute(statement).await.map_err(Error::from),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        })
+    }
+
+    async fn query(
+        accessor: &Accessor<State, Self>,
+        transaction: Resource<Transaction>,
+        sql: String,
+        parameters: Vec<Value>,
+    ) -> Outcome<QueryResult> {
+        let (held, call) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        match (held, statement(sql, parameters)) {
+            (Ok(transaction), Ok(statement)) => {
+                result(accessor, transaction.query(statement).await, call.as_deref())
+            }
+            (Err(error), _) | (_, Err(error)) => Ok(Err(error)),
+        }
+    }
+
+    async fn commit(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> Outcome<()> {
+        let (held, _) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        Ok(match held {
+            Ok(transaction) => transaction.commit().await.map_err(Error::from),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn rollback(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> Outcome<()> {
+        let (held, _) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        Ok(match held {
+            Ok(transaction) => transaction.rollback().await.map_err(Error::from),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl HostCursorWithStore<State> for HasSelf<State> {
+    fn drop(mut access: Access<'_, State, Self>, cursor: Resource<Cursor>) -> wasmtime::Result<()> {
+        access.get().ctx().table.delete(cursor)?.0.end();
+        Ok(())
+    }
+
+    async fn next(accessor: &Accessor<State, Self>, cursor: Resource<Cursor>) -> Outcome<Vec<Vec<Value>>> {
+        let (held, _) = enter(accessor, |table| table.get(&cursor).map(Held::get))?;
+        let mut rows = match held {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(error)),
+        };
+        let batch = rows.next().await;
+        // At their end they hold no connection any more.
+        accessor.with(|mut access| {
+            wasmtime::error::Ok(access.get().ctx().table.get(&cursor).map(|held| held.set(rows)).ok())
+        })?;
+        Ok(batch.map(lowered).map_err(Error::from))
+    }
+}
+
+/// What every operation begins with: it is noted, and what it needs is looked up before
+/// any await, with the call it belongs to.
+fn enter<T>(
+    accessor: &Accessor<State, HasSelf<State>>,
+    find: impl FnOnce(&ResourceTable) -> Result<T, wasmtime::component::ResourceTableError>,
+) -> wasmtime::Result<(T, Option<Arc<CallRecord>>)> {
+    accessor.with(|mut access| {
+        let call = current_record(access.as_context_mut())?;
+        let state = access.get();
+        state.note_operation();
+        Ok((find(state.ctx().table)?, call))
+    })
+}
+
+fn statement(sql: String, parameters: Vec<Value>) -> Result<db::Statement, Error> {
+    let parameters = parameters.into_iter().map(db::Value::from).collect();
+    db::Statement::parse(sql, parameters).map_err(Error::from)
+}
+
+fn result(
+    accessor: &Accessor<State, HasSelf<State>>,
+    rows: db::Result<db::Rows>,
+    call: Option<&CallRecord>,
+) -> Outcome<QueryResult> {
+    let db::Rows { columns, rows, rest } = match rows {
+        Ok(rows) => rows,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let rest = match rest {
+        Some(rest) => {
+            let held = Held::new(rest, call);
+            Some(accessor.with(|mut access| access.get().ctx().table.push(held))?)
+        }
+        None => None,
+    };
+    Ok(Ok(QueryResult { columns, rows: lowered(rows), rest }))
+}
+
+fn lowered(rows: Vec<db::Row>) -> Vec<Vec<Value>> {
+    rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect()
+}
+
+impl From<Value> for db::Value {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Boolean(value) => Self::Boolean(value),
+            Value::Integer(value) => Self::Integer(value),
+            Value::Real(value) => Self::Real(value),
+            Value::Text(text) => Self::Text(text),
+            Value::Blob(bytes) => Self::Blob(bytes),
+        }
+    }
+}
+
+impl From<db::Value> for Value {
+    fn from(value: db::Value) -> Self {
+        match value {
+            db::Value::Null => Self::Null,
+            db::Value::Boolean(value) => Self::Boolean(value),
+            db::Value::Integer(value) => Self::Integer(value),
+            db::Value::Real(value) => Self::Real(value),
+            db::Value::Text(text) => Self::Text(text),
+            db::Value::Blob(bytes) => Self::Blob(bytes),
+        }
+    }
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Unavailable(text) => Self::Unavailable(text),
+            db::Error::TimedOut(text) => Self::TimedOut(text),
+            db::Error::TooLarge(text) => Self::TooLarge(text),
+            db::Error::Constraint { kind, message } => {
+                let kind = match kind {
+                    db::ConstraintKind::Unique => ConstraintKind::Unique,
+                    db::ConstraintKind::ForeignKey => ConstraintKind::ForeignKey,
+                    db::ConstraintKind::NotNull => ConstraintKind::NotNull,
+                    db::ConstraintKind::Check => ConstraintKind::Check,
+                    db::ConstraintKind::Other => ConstraintKind::Other,
+                };
+                Self::Constraint(ConstraintError { kind, message })
+            }
+            db::Error::Conflict(text) => Self::Conflict(text),
+            db::Error::Invalid(text) => Self::Invalid(text),
+            db::Error::Other(text) => Self::Other(text),
+        }
+    }
+}
