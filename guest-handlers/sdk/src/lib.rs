@@ -75,8 +75,11 @@ pub mod config;
 mod log;
 mod pattern;
 mod registry;
+mod same_origin;
 mod service;
 pub mod sql;
+#[cfg(feature = "templates")]
+pub mod templates;
 pub mod testing;
 pub mod time;
 mod url;
@@ -84,6 +87,7 @@ mod wants;
 
 pub use call::{RequestId, Route};
 pub use patchboard_macros::{delete, get, head, options, patch, post, put, route};
+pub use same_origin::SameOrigin;
 pub use url::{UrlError, UrlFor, static_url, url_for};
 
 pub use axum::body::{Body, Bytes};

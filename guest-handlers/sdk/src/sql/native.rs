@@ -121,7 +121,7 @@ fn query(database: &Connection, sql: &str, parameters: &[Value]) -> Result<Batch
         let value = value.ok_or_else(|| Error::Invalid(format!("a parameter of `{sql}` has no value")))?;
         statement.raw_bind_parameter(index, value).map_err(explain)?;
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let (mut rows, mut found) = (statement.raw_query(), Vec::new());
     while let Some(row) = rows.next().map_err(explain)? {
         let value = |index| row.get_ref(index).map_err(explain).map(value);
