@@ -49,5 +49,5 @@ pub fn set_database(name: &str, schema: &str) {
     #[cfg(not(target_family = "wasm"))]
     crate::sql::backend::set(name, schema);
     #[cfg(target_family = "wasm")]
-    drop((name, schema));
+    let _ = (name, schema);
 }

@@ -4,6 +4,8 @@
 //! another pattern, or a mount another prefix.
 
 use crate::service::urls;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use std::fmt;
 
 /// The URL of the route called `name`, once its parameters are given.
@@ -113,3 +115,11 @@ impl fmt::Display for UrlError {
 }
 
 impl std::error::Error for UrlError {}
+
+/// 500: a link that cannot be made is a mistake in the program. The log says which.
+impl IntoResponse for UrlError {
+    fn into_response(self) -> Response {
+        tracing::error!("url: {self}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

@@ -11,13 +11,17 @@ use crate::{Backend, DatabaseConfig, Error, Limits, Result, Statement, postgres,
 /// What a statement may take beyond its time-outs until nobody waits for it any more.
 const SLACK: Duration = Duration::from_secs(1);
 
+/// How long who opens a database should wait for it. What happens to its start later is
+/// logged; what happened before, [`Database::start`] tells.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How far the start of a database has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// It is not there yet, and this is what was last wrong with it, if anything was.
     Pending(Option<String>),
-    /// Its schema is up to date.
-    Ready,
+    /// Its schema is up to date, after these migrations.
+    Ready(Vec<String>),
     /// It cannot be used as it is configured.
     Failed(String),
 }
@@ -104,8 +108,10 @@ impl Database {
         first: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<(T, Session)> {
         let limits = &self.0.limits;
-        match self.start(limits.wait_timeout).await {
-            Start::Ready => {}
+        let ready = matches!(*self.0.start.borrow(), Start::Ready(_));
+        let start = if ready { Start::Ready(Vec::new()) } else { self.start(limits.wait_timeout).await };
+        match start {
+            Start::Ready(_) => {}
             Start::Failed(problem) | Start::Pending(Some(problem)) => {
                 return Err(Error::Unavailable(problem));
             }

@@ -17,7 +17,7 @@ mod sqlite;
 mod statement;
 
 pub use config::{Backend, DatabaseConfig, Limits, PostgresUrl};
-pub use database::{Database, Start};
+pub use database::{Database, PATIENCE, Start};
 pub use error::{ConstraintKind, Error};
 pub use migrations::{Migration, read as read_migrations};
 pub use session::{Cursor, Rows, Transaction};

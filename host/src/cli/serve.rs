@@ -52,11 +52,14 @@ impl Serve {
             loaded.fatal.append(&mut loaded.tolerable);
         }
         loaded.fatal.extend(connections.err());
+        let mut of_databases = Vec::new();
         if loaded.fatal.is_empty() {
             // Their schemas are brought up to date by a server that will run.
             let databases = loaded.engine.databases();
             loaded.fatal.extend(databases.configure(&config.databases));
-            loaded.fatal.extend(databases.wait());
+            let (notices, problems) = databases.wait();
+            of_databases = notices;
+            loaded.fatal.extend(problems);
         }
         let listeners = listeners.map_err(|error| loaded.fatal.push(error.to_string()));
         let destination = destination.map_err(|error| loaded.fatal.push(error));
@@ -93,6 +96,7 @@ impl Serve {
                 tracing::info!("the sockets are those of LISTEN_FDS; `listen` is not used");
             }
             loaded.engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
+            of_databases.iter().for_each(|notice| tracing::info!("{notice}"));
             // By value: what is replaced later is not to be kept.
             handlers.into_iter().for_each(|handler| log_loaded(&handler));
             for problem in &loaded.tolerable {

@@ -1,13 +1,9 @@
 //! The databases that are open, for all handlers that were granted them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use patchboard_sql::{Database, DatabaseConfig, Start};
-
-/// How long a database may take to be ready before the server starts without it.
-const PATIENCE: Duration = Duration::from_secs(10);
+use patchboard_sql::{Database, DatabaseConfig, PATIENCE, Start};
 
 type Open = BTreeMap<String, (DatabaseConfig, Database)>;
 
@@ -34,27 +30,28 @@ impl Databases {
         problems
     }
 
-    /// Waits until all are ready; gives what is wrong with those that never will be.
-    /// What cannot be reached now is tried again, and said in the log.
-    pub fn wait(&self) -> Vec<String> {
+    /// Waits until all are ready; gives what is to be said of it, and what is wrong with
+    /// those that never will be. What cannot be reached now is tried again.
+    pub fn wait(&self) -> (Vec<String>, Vec<String>) {
+        let (mut notices, mut problems) = (Vec::new(), Vec::new());
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
             Ok(runtime) => runtime,
-            Err(error) => return vec![error.to_string()],
+            Err(error) => return (notices, vec![error.to_string()]),
         };
-        let mut problems = Vec::new();
         for (name, (_, database)) in &**self.0.load() {
             match runtime.block_on(database.start(PATIENCE)) {
-                Start::Ready => {}
+                Start::Ready(applied) if applied.is_empty() => {}
+                Start::Ready(applied) => {
+                    notices.push(format!("database {name}: applied the migrations {}", applied.join(", ")));
+                }
                 Start::Pending(problem) => {
                     let problem = problem.unwrap_or_else(|| format!("it takes longer than {PATIENCE:?}"));
-                    tracing::warn!(
-                        "database {name} is not ready yet, and does not hold up the start: {problem}"
-                    );
+                    notices.push(format!("database {name} is not ready yet: {problem}; it is tried again"));
                 }
                 Start::Failed(problem) => problems.push(format!("database {name}: {problem}")),
             }
         }
-        problems
+        (notices, problems)
     }
 
     /// The database of this name.

@@ -17,17 +17,20 @@ pub(super) enum Failure {
     Wrong(String),
 }
 
-pub(super) async fn migrate(connection: &mut Object, all: &[Migration]) -> Result<(), Failure> {
+/// Applies what is pending, and adds the names to `applied`.
+pub(super) async fn migrate(
+    connection: &mut Object,
+    all: &[Migration],
+    applied: &mut Vec<String>,
+) -> Result<(), Failure> {
     if all.is_empty() {
         return Ok(());
     }
-    loop {
-        // One at a time, each with its entry in one transaction.
-        match next(connection, all).await? {
-            Some(name) => tracing::info!("migration {name} applied"),
-            None => return Ok(()),
-        }
+    // One at a time, each with its entry in one transaction.
+    while let Some(name) = next(connection, all).await? {
+        applied.push(name.to_owned());
     }
+    Ok(())
 }
 
 /// Applies the first migration that is pending, and names it.

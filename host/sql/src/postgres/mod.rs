@@ -9,7 +9,7 @@ mod session;
 mod values;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::database::{Lanes, Start};
+use crate::database::{Lanes, PATIENCE, Start};
 use crate::session::Job;
 use crate::{ConstraintKind, DatabaseConfig, Error, Limits, PostgresUrl};
 
@@ -36,13 +36,14 @@ pub(crate) fn open(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pool = pool(url, &config.limits).map_err(std::io::Error::other)?;
     let (jobs, mut queue) = mpsc::channel::<Job>(config.limits.queue.max(1) as usize);
-    let (shown, config, name) = (url.to_string(), config.clone(), name.to_owned());
-    std::thread::Builder::new().name(format!("sql-{name}")).spawn(move || {
+    let (shown, config, thread, name) =
+        (url.to_string(), config.clone(), format!("sql-{name}"), name.to_owned());
+    std::thread::Builder::new().name(thread).spawn(move || {
         runtime.block_on(async {
-            let start = start(&pool, &config, &started);
+            let start = start(&pool, &config, &started, &name);
             tokio::select! {
                 result = start => drop(started.send_replace(match result {
-                    Ok(()) => Start::Ready,
+                    Ok(applied) => Start::Ready(applied),
                     Err(problem) => Start::Failed(format!("{shown}: {problem}")),
                 })),
                 // Nobody wants the database any more.
@@ -104,15 +105,34 @@ fn pool(url: &PostgresUrl, limits: &Limits) -> Result<Pool, String> {
 }
 
 /// Brings the schema up to date, as soon as the server can be reached.
-async fn start(pool: &Pool, config: &DatabaseConfig, started: &watch::Sender<Start>) -> Result<(), String> {
-    let mut pause = FIRST_PAUSE;
+async fn start(
+    pool: &Pool,
+    config: &DatabaseConfig,
+    started: &watch::Sender<Start>,
+    name: &str,
+) -> Result<Vec<String>, String> {
+    let (mut pause, mut applied, opened) = (FIRST_PAUSE, Vec::new(), Instant::now());
+    // Before, who has opened the database says it.
+    let is_late = || opened.elapsed() >= PATIENCE;
     loop {
         let problem = match connect(pool).await {
-            Ok(mut connection) => match migrate::migrate(&mut connection, &config.migrations).await {
-                Err(migrate::Failure::Lost(problem)) => problem,
-                Err(migrate::Failure::Wrong(problem)) => return Err(problem),
-                Ok(()) => return Ok(()),
-            },
+            Ok(mut connection) => {
+                match migrate::migrate(&mut connection, &config.migrations, &mut applied).await {
+                    Err(migrate::Failure::Lost(problem)) => problem,
+                    Err(migrate::Failure::Wrong(problem)) => {
+                        if is_late() {
+                            tracing::error!("database {name}: {problem}");
+                        }
+                        return Err(problem);
+                    }
+                    Ok(()) => {
+                        if is_late() {
+                            tracing::info!("database {name} is ready; migrations applied: {}", applied.len());
+                        }
+                        return Ok(applied);
+                    }
+                }
+            }
             Err(error) => error.to_string(),
         };
         let changed = started.send_if_modified(|start| {
@@ -121,8 +141,8 @@ async fn start(pool: &Pool, config: &DatabaseConfig, started: &watch::Sender<Sta
             *start = now;
             changed
         });
-        if changed {
-            tracing::error!("{problem}; it is tried again");
+        if changed && is_late() {
+            tracing::error!("database {name}: {problem}; it is tried again");
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

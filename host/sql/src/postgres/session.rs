@@ -70,6 +70,8 @@ impl Session<'_> {
                     drop(reply.send(begun));
                 }
                 Command::Rollback(reply) => {
+                    // First, so that whoever has the answer finds the session over.
+                    self.rest.close();
                     let done = if self.state == State::Failed { Ok(()) } else { self.roll_back().await };
                     if done.is_ok() {
                         self.state = State::Idle;
@@ -79,6 +81,7 @@ impl Session<'_> {
                 }
                 command if self.state == State::Failed => command.refuse(Error::failed_before()),
                 Command::Commit(reply) => {
+                    self.rest.close();
                     let committed = self.simple("COMMIT").await.map_err(|error| match error {
                         Error::Unavailable(text) => {
                             Error::Unavailable(format!("{text}; whether it was committed is not known"))

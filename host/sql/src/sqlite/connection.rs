@@ -126,11 +126,14 @@ impl Connection {
                     drop(reply.send(begun));
                 }
                 Command::Rollback(reply) => {
+                    // First, so that whoever has the answer finds the session over.
+                    commands.rest.close();
                     drop(reply.send(if failed { Ok(()) } else { self.run("ROLLBACK") }));
                     break;
                 }
                 command if failed => command.refuse(Error::failed_before()),
                 Command::Commit(reply) => {
+                    commands.rest.close();
                     drop(reply.send(self.run("COMMIT")));
                     break;
                 }

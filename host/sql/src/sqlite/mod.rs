@@ -35,8 +35,8 @@ pub(crate) fn open(
     let (file, migrations, of_writer) = (path.to_owned(), config.migrations.clone(), limits.clone());
     thread::Builder::new().name(format!("sql-{name}")).spawn(move || {
         match start(&file, &migrations, &of_writer) {
-            Ok(connection) => {
-                started.send_replace(Start::Ready);
+            Ok((connection, applied)) => {
+                started.send_replace(Start::Ready(applied));
                 work(&Mutex::new(writes), Ok(connection), |_| None);
             }
             Err(problem) => drop(started.send_replace(Start::Failed(problem))),
@@ -88,20 +88,26 @@ fn work(
 }
 
 /// Opens the writer's connection and brings the schema up to date.
-fn start(path: &Path, migrations: &[Migration], limits: &Arc<Limits>) -> Result<Connection, String> {
+fn start(
+    path: &Path,
+    migrations: &[Migration],
+    limits: &Arc<Limits>,
+) -> Result<(Connection, Vec<String>), String> {
     let fail = |error: &dyn std::fmt::Display| format!("cannot open {}: {error}", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
     }
     let mut raw = connection::open(path, Access::Write, limits).map_err(|error| fail(&error))?;
-    migrate(&mut raw, migrations)?;
+    let applied = migrate(&mut raw, migrations)?;
     drop(raw);
-    Connection::open(path, limits, Access::Write).map_err(|error| fail(&error))
+    let connection = Connection::open(path, limits, Access::Write).map_err(|error| fail(&error))?;
+    Ok((connection, applied))
 }
 
 /// Applies what is pending, each migration with its entry in one transaction. Another
 /// process may be about to do the same, so what is pending is asked within.
-fn migrate(connection: &mut rusqlite::Connection, all: &[Migration]) -> Result<(), String> {
+fn migrate(connection: &mut rusqlite::Connection, all: &[Migration]) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
     let fail = |error: rusqlite::Error| format!("cannot apply the migrations: {error}");
     while !all.is_empty() {
         let transaction =
@@ -118,7 +124,7 @@ fn migrate(connection: &mut rusqlite::Connection, all: &[Migration]) -> Result<(
             .and_then(|()| transaction.execute(migrations::REMEMBER, (name, digest)))
             .and_then(|_| transaction.commit())
             .map_err(|error| format!("migration {name} failed: {error}"))?;
-        tracing::info!("migration {name} applied");
+        names.push(name.clone());
     }
-    Ok(())
+    Ok(names)
 }

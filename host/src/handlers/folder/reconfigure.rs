@@ -71,8 +71,12 @@ impl Folder {
         for problem in tolerable.iter().filter(|problem| !known.contains(problem)) {
             tracing::error!("{problem}; its routes answer 503");
         }
-        for problem in next.engine.databases().configure(&next.config.databases) {
-            tracing::error!("{problem}");
+        if next.config.databases != self.config.databases {
+            let databases = next.engine.databases();
+            let failed = databases.configure(&next.config.databases);
+            let (notices, problems) = databases.wait();
+            notices.iter().for_each(|notice| tracing::info!("{notice}"));
+            failed.iter().chain(&problems).for_each(|problem| tracing::error!("{problem}"));
         }
         current.store(Arc::new(site));
         next.handlers().filter(|handler| !self.has(handler)).for_each(|handler| log_loaded(handler));
