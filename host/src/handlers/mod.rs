@@ -50,6 +50,7 @@ pub use component::Kind;
 pub use engine::Engine;
 pub use error::CallError;
 pub use load::{Handler, LoadError};
+pub use outbound::OwnConnections;
 pub use pool::Core;
 
 use crate::router::RoutePattern;

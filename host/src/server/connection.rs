@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
@@ -28,24 +29,39 @@ use crate::handlers::Core;
 /// a head; browsers open connections they may never use.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
+/// What a connection is made of.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Throws away what the other side has not taken.
+    fn abort(self);
+}
+
+impl Transport for tokio::net::TcpStream {
+    fn abort(self) {
+        // It would otherwise wait in the kernel.
+        SockRef::from(&self).set_linger(Some(Duration::ZERO)).ok();
+    }
+}
+
+impl Transport for DuplexStream {
+    fn abort(self) {}
+}
+
+/// The accepted socket as this core's.
+pub(super) fn open(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> {
+    // A response that is written in parts, such as server-sent events, must not
+    // wait for the client's delayed acknowledgement.
+    stream.set_nodelay(true).ok();
+    tokio::net::TcpStream::from_std(stream)
+}
+
 pub(super) async fn serve(
-    (stream, peer): (TcpStream, SocketAddr),
+    (stream, peer): (impl Transport, SocketAddr),
     limits: ConnectionLimits,
     watch: Rc<Watch>,
     core: &Rc<Core>,
     dispatch: &Dispatch,
     mut phases: watch::Receiver<Phase>,
 ) {
-    // A response that is written in parts, such as server-sent events, must not
-    // wait for the client's delayed acknowledgement.
-    stream.set_nodelay(true).ok();
-    let stream = match tokio::net::TcpStream::from_std(stream) {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::warn!(%error, %peer, "cannot serve a connection");
-            return;
-        }
-    };
     let guard = Guard::new(stream, Limits::new(limits.head_bytes), watch.clone());
     let served = Cell::new(0);
     let service = service_fn(|request| async {
@@ -85,9 +101,7 @@ pub(super) async fn serve(
         Ended::Idle => return,
         Ended::Stuck => {
             tracing::debug!(%peer, "the client takes nothing for write_timeout; connection closed");
-            let stream = connection.into_parts().io.into_inner().into_inner();
-            // What it has not taken would otherwise wait in the kernel.
-            SockRef::from(&stream).set_linger(Some(Duration::ZERO)).ok();
+            connection.into_parts().io.into_inner().into_inner().abort();
             return;
         }
         Ended::Hyper(Ok(())) => {}

@@ -1,6 +1,6 @@
 //! A core: one thread, one runtime, the connections it was given.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +22,9 @@ use crate::handlers::{self, Engine};
 const BLOCKING_THREADS: usize = 16;
 /// How often a drain looks whether it is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// What stands for a client's address where a handler of this server is the client.
+const OWN_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The control thread's end of a core.
 #[derive(Debug)]
@@ -128,7 +131,8 @@ async fn serve(
     engine: Arc<Engine>,
     dispatch: Arc<Dispatch>,
 ) {
-    let core = Rc::new(handlers::Core::new(engine));
+    let (own, mut own_connections) = mpsc::unbounded_channel();
+    let core = Rc::new(handlers::Core::new(engine, own));
     let watched = core.clone();
     tokio::task::spawn_local(async move { watched.watch().await });
     let of_connections = phases.clone();
@@ -140,6 +144,15 @@ async fn serve(
                 drop(stopped);
                 return;
             }
+            Some(stream) = own_connections.recv() => {
+                // Neither counted nor closed for another: it belongs to a call of this server.
+                let limits = ConnectionLimits::of(&settings.load());
+                let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
+                tokio::task::spawn_local(async move {
+                    let watch = Rc::new(Watch::default());
+                    connection::serve((stream, OWN_PEER), limits, watch, &core, &dispatch, phases).await;
+                });
+            }
             message = messages.recv() => match message {
                 None => return,
                 Some(Message::Spare(answer)) => drop(answer.send(open.spare())),
@@ -150,6 +163,13 @@ async fn serve(
                     let place = open.add(watch.clone(), counted);
                     let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
                     tokio::task::spawn_local(async move {
+                        let stream = match connection::open(stream) {
+                            Ok(stream) => stream,
+                            Err(error) => {
+                                tracing::warn!(%error, %peer, "cannot serve a connection");
+                                return;
+                            }
+                        };
                         tokio::select! {
                             () = connection::serve((stream, peer), limits, watch, &core, &dispatch, phases) => {}
                             () = place.closed() => tracing::debug!(%peer, "connection closed for another"),

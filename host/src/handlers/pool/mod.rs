@@ -20,7 +20,7 @@ use super::engine::Engine;
 use super::inbox::Inbox;
 use super::instance;
 use super::load::Handler;
-use super::outbound::OutboundClient;
+use super::outbound::{OutboundClient, OwnConnections};
 use super::places::Place;
 use super::slices::Slices;
 use super::status::Status;
@@ -44,6 +44,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct Core {
     engine: Arc<Engine>,
     client: OnceCell<OutboundClient>,
+    own: OwnConnections,
     instances: RefCell<FxHashMap<u64, Vec<Rc<Instance>>>>,
     deadlines: Deadlines,
     spawned: Notify,
@@ -70,12 +71,13 @@ impl Instance {
 }
 
 impl Core {
-    /// A core without instances yet.
-    pub fn new(engine: Arc<Engine>) -> Self {
+    /// A core without instances yet; what its handlers ask of this server comes to `own`.
+    pub fn new(engine: Arc<Engine>, own: OwnConnections) -> Self {
         Self {
             slices: Arc::new(Slices::new(engine.ticks())),
             engine,
             client: OnceCell::new(),
+            own,
             instances: RefCell::default(),
             deadlines: Deadlines::default(),
             spawned: Notify::new(),
@@ -208,7 +210,8 @@ impl Core {
     }
 
     fn spawn(self: &Rc<Self>, handler: &Arc<Handler>, place: Place) -> Rc<Instance> {
-        let client = self.client.get_or_init(|| OutboundClient::new(self.engine.self_address())).clone();
+        let own = || Some((self.own.clone(), self.engine.self_address()?));
+        let client = self.client.get_or_init(|| OutboundClient::new(own())).clone();
         let inbox = Rc::new(Inbox::default());
         let status = Arc::new(Status::new(self.slices.clone(), self.freed.clone()));
         let left = handler.limits().calls_per_instance;
