@@ -267,7 +267,9 @@ impl ServerBuilder {
     #[track_caller]
     pub fn demo_site(self) -> Self {
         let config = built::demo_config();
-        self.argument("--config").argument(&config.display().to_string())
+        // Not where the demo itself has its data.
+        let data = self.dir().join("data").display().to_string();
+        self.variable("PATCHBOARD_DATA", &data).argument("--config").argument(&config.display().to_string())
     }
 
     /// Adds an argument of the command line.

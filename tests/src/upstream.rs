@@ -38,6 +38,7 @@ pub struct Answer {
 #[derive(Debug, Default)]
 struct State {
     stopped: AtomicBool,
+    connections: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
     asked: Mutex<Vec<Asked>>,
@@ -59,6 +60,7 @@ impl Upstream {
                 if shared.stopped.load(Ordering::SeqCst) {
                     return;
                 }
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 let (state, answer) = (shared.clone(), answer.clone());
                 // A client that goes away ends its thread.
                 std::thread::spawn(move || stream.and_then(|stream| serve(stream, &state, &answer)));
@@ -75,6 +77,11 @@ impl Upstream {
     /// The most requests it ever had under way at once.
     pub fn most_at_once(&self) -> usize {
         self.state.most_open.load(Ordering::SeqCst)
+    }
+
+    /// The connections that were ever made to it.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
     }
 
     /// The requests under way.

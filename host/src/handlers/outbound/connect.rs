@@ -76,3 +76,29 @@ impl Service<Uri> for Connector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_takes_no_longer_than_its_request_allows() {
+        // Whoever comes when the backlog is full is not answered.
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        socket.listen(0).unwrap();
+        let listener = TcpListener::from(socket);
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            waiting.push(stream);
+        }
+        let uri: Uri = format!("http://{address}/").parse().unwrap();
+        let connecting = async { Connector::new().call(uri).await };
+        let connected = CONNECT_TIMEOUT.scope(Duration::from_millis(50), connecting).await;
+        let error = connected.err().and_then(|error| error.downcast::<io::Error>().ok()).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}
