@@ -16,6 +16,7 @@ mod guests;
 mod install;
 mod out_dir;
 mod python;
+mod stores;
 mod test;
 mod toolchain;
 mod wasmtime;

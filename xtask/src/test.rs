@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::command::{self, say};
 use crate::workspace::Workspace;
-use crate::{demo, guests, python, wit};
+use crate::{demo, guests, python, stores, wit};
 
 /// Packages that are tested together; guests are left out: they are components, and
 /// run under the tests of `patchboard-tests`.
@@ -22,7 +22,7 @@ const GROUPS: [&[&str]; 4] = [
     &["xtask", "patchboard-bench"],
 ];
 
-/// Check wit/deps, build the guests and the server, make the Python of the tests, and run all tests
+/// Check wit/deps, build the guests and the server, have what the tests need at hand, and run all tests
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Which tests, and other options of the test programs
@@ -36,12 +36,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step(2, "build the guests", guests::for_tests)?;
     step(3, "build the server", || demo::build_server(demo::Profile::Dev).map(|_| ()))?;
     step(4, "make the Python of the tests", python::for_tests)?;
-    step(5, "run the tests", || cargo_test(&arguments.filters))
+    step(5, "find Redis and PostgreSQL", stores::for_tests)?;
+    step(6, "run the tests", || cargo_test(&arguments.filters))
 }
 
 fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    say(format!("step {number} of 5: {name}"));
-    work().with_context(|| format!("step {number} of 5 failed: {name}"))
+    say(format!("step {number} of 6: {name}"));
+    work().with_context(|| format!("step {number} of 6 failed: {name}"))
 }
 
 fn cargo_test(filters: &[String]) -> Result<()> {

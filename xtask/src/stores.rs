@@ -1,0 +1,63 @@
+//! The programs with which the tests of key-value stores and databases run: Redis and
+//! PostgreSQL, from Debian's packages where they are missing.
+//!
+//! Only the programs are needed: each test starts a server of its own, in a folder of
+//! its own. A service that a package has started is left alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::command;
+use crate::install::Need;
+
+const REDIS: Need =
+    Need { what: "Redis, `redis-server`, for the tests of key-value stores", packages: &["redis-server"] };
+const POSTGRES: Need = Need {
+    what: "PostgreSQL, `postgres` and `initdb`, for the tests of databases",
+    packages: &["postgresql"],
+};
+
+/// Where Debian puts each major version of PostgreSQL; not in PATH.
+const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
+
+/// Fails by name where a program is missing and cannot be installed.
+pub(crate) fn for_tests() -> Result<()> {
+    REDIS.or_install(|| command::exists("redis-server").then_some(()))?;
+    POSTGRES.or_install(postgres).map(drop)
+}
+
+/// The folder of PostgreSQL's programs; none where they are in PATH.
+fn postgres() -> Option<Option<PathBuf>> {
+    if command::exists("postgres") && command::exists("initdb") {
+        return Some(None);
+    }
+    in_versions(Path::new(POSTGRES_VERSIONS)).map(Some)
+}
+
+fn in_versions(versions: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(versions).ok()?.filter_map(Result::ok);
+    versions
+        .map(|version| version.path().join("bin"))
+        .find(|folder| ["postgres", "initdb"].iter().all(|program| folder.join(program).is_file()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_postgres_is_one_with_both_programs() -> Result<()> {
+        let versions = std::env::temp_dir().join(format!("xtask-postgres-{}", std::process::id()));
+        assert_eq!(in_versions(&versions), None);
+        for (version, programs) in [("14", &["postgres"][..]), ("15", &["postgres", "initdb"])] {
+            let bin = versions.join(version).join("bin");
+            fs::create_dir_all(&bin)?;
+            programs.iter().try_for_each(|program| fs::write(bin.join(program), ""))?;
+        }
+        assert_eq!(in_versions(&versions), Some(versions.join("15/bin")));
+        fs::remove_dir_all(&versions)?;
+        Ok(())
+    }
+}
