@@ -219,7 +219,7 @@ impl Connection {
         (self.buffer.drain(..length).collect(), BodyEnd::Complete)
     }
 
-    fn line(&mut self) -> Option<String> {
+    pub(crate) fn line(&mut self) -> Option<String> {
         loop {
             if let Some(at) = find(&self.buffer, b"\r\n") {
                 let line: Vec<u8> = self.buffer.drain(..at + 2).take(at).collect();

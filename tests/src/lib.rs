@@ -8,6 +8,7 @@
 //! - [`Browser`]: a real browser, Chromium.
 //! - [`Postgres`]: a real PostgreSQL server.
 //! - [`PythonServer`]: aiohttp, which ours is compared with.
+//! - [`Redis`]: a Redis of the test's own.
 //!
 //! Nothing here sleeps for a guess: every wait is for a condition, with a deadline
 //! ([`PATIENCE`]) that only a failure reaches. Whatever goes wrong panics with what
@@ -22,6 +23,7 @@ mod connection;
 mod output;
 mod postgres;
 mod python;
+mod redis;
 mod reply;
 mod server;
 mod shared;
@@ -36,6 +38,7 @@ pub use connection::{BodyEnd, Connection};
 pub use output::Output;
 pub use postgres::Postgres;
 pub use python::{PythonServer, aiohttp_file, python};
+pub use redis::Redis;
 pub use reply::Reply;
 pub use server::{Exited, Server, ServerBuilder};
 pub use shared::{Shared, SharedServer};

@@ -1,0 +1,114 @@
+//! What is open, and which bucket is kept where.
+//!
+//! Outlives a reload of the configuration: a bucket that goes on to be granted is the
+//! same one afterwards, with its values and its connection.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::redis::Thread;
+use crate::{Backend, Bucket, Error, File, Limits, Memory, Redis, RedisConfig, Space};
+
+/// The file of all buckets that are kept in one, in the data folder.
+const FILE: &str = "key-value.redb";
+
+/// A bucket as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketConfig {
+    /// Its name.
+    pub name: String,
+    /// What keeps its values.
+    pub backend: BackendConfig,
+    /// Whether it is one bucket for all who are granted it, or one for each.
+    pub shared: bool,
+    /// What an operation may ask for.
+    pub limits: Limits,
+    /// How long an operation may take, with its wait.
+    pub timeout: Duration,
+}
+
+/// What keeps values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackendConfig {
+    /// The memory of this process, with room for so many bytes.
+    Memory(u64),
+    /// The file in the data folder.
+    File,
+    /// A Redis.
+    Redis(Box<RedisConfig>),
+}
+
+/// What is open.
+#[derive(Debug)]
+pub struct Stores {
+    file: Arc<File>,
+    thread: Arc<Thread>,
+    memories: Mutex<HashMap<String, Arc<Memory>>>,
+    /// Closed with the last bucket that is in it.
+    redises: Mutex<HashMap<RedisConfig, Weak<Redis>>>,
+}
+
+impl Stores {
+    /// Nothing is open yet. The file is, or will be, in the folder `data`.
+    pub fn new(data: &Path) -> Self {
+        Self {
+            file: Arc::new(File::new(data.join(FILE))),
+            thread: Arc::default(),
+            memories: Mutex::default(),
+            redises: Mutex::default(),
+        }
+    }
+
+    /// The bucket of `owner` that `config` says; `permits` are for all of its owner's
+    /// operations.
+    pub fn bucket(&self, owner: &str, config: &BucketConfig, permits: &Arc<Semaphore>) -> Bucket {
+        Bucket {
+            backend: self.backend(&config.name, &config.backend),
+            space: Space::new((!config.shared).then_some(owner), &config.name),
+            limits: config.limits.clone(),
+            timeout: config.timeout,
+            permits: permits.clone(),
+        }
+    }
+
+    /// Opens the file, so that what is wrong with it is known at once.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be, and what to do.
+    pub fn open_file(&self) -> Result<(), Error> {
+        self.file.open()
+    }
+
+    /// Closes the file when all that was asked for is done: one that was not closed is
+    /// looked through when it is opened again.
+    pub fn close(&self) {
+        self.file.close();
+    }
+
+    fn backend(&self, name: &str, config: &BackendConfig) -> Arc<dyn Backend> {
+        match config {
+            BackendConfig::File => self.file.clone(),
+            BackendConfig::Memory(bytes) => {
+                let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+                let memory = memories.entry(name.to_owned()).or_insert_with(|| Arc::new(Memory::new(*bytes)));
+                memory.set_most_bytes(*bytes);
+                memory.clone()
+            }
+            BackendConfig::Redis(config) => {
+                let mut redises = self.redises.lock().unwrap_or_else(PoisonError::into_inner);
+                redises.retain(|_, redis| redis.strong_count() > 0);
+                if let Some(redis) = redises.get(&**config).and_then(Weak::upgrade) {
+                    return redis;
+                }
+                let redis = Arc::new(Redis::new(RedisConfig::clone(config), self.thread.clone()));
+                redises.insert(RedisConfig::clone(config), Arc::downgrade(&redis));
+                redis
+            }
+        }
+    }
+}
