@@ -138,7 +138,8 @@ fn what_is_no_handler_answers_503_at_its_name_and_the_rest_serves() {
         ("text", b"no component".to_vec(), "is not a WebAssembly component"),
         ("module", component("(module)"), "is a core module, not a component"),
         ("nothing", component("(component)"), "exports no handler"),
-        ("greedy", component(GREEDY), "imports wasi:keyvalue/store@0.2.0, which is not granted"),
+        ("greedy", component(GREEDY), "imports wasi:keyvalue/store, which is not granted; add key_value"),
+        ("odd", component(&GREEDY.replace("keyvalue", "other")), "which this host does not offer"),
     ];
     // Dropped in while the server runs.
     let server = Server::builder().demo("hello").start();

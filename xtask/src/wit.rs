@@ -17,9 +17,11 @@ use crate::workspace::Workspace;
 const SOURCE: &str = "wasmtime-wasi-http";
 const FOLDERS: [&str; 2] = ["wit/deps", "src/p3/wit/deps"];
 
-/// The interfaces of <https://github.com/WebAssembly/wasi-logging> and
-/// <https://github.com/WebAssembly/wasi-config>, which are in no crate that is used.
-const PROPOSALS: [&str; 2] = [include_str!("wasi-logging.wit"), include_str!("wasi-config.wit")];
+/// The interfaces of <https://github.com/WebAssembly/wasi-logging>,
+/// <https://github.com/WebAssembly/wasi-config> and
+/// <https://github.com/WebAssembly/wasi-keyvalue>, which are in no crate that is used.
+const PROPOSALS: [&str; 3] =
+    [include_str!("wasi-logging.wit"), include_str!("wasi-config.wit"), include_str!("wasi-keyvalue.wit")];
 
 /// Vendor WASI's WIT packages into wit/deps/
 ///

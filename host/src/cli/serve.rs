@@ -61,6 +61,10 @@ impl Serve {
             of_databases = notices;
             loaded.fatal.extend(problems);
         }
+        // Later, what is wrong with it would be told to guests only.
+        if loaded.folder.config().keeps_in_file() {
+            loaded.fatal.extend(loaded.engine.stores().open_file().err().map(|error| error.to_string()));
+        }
         let listeners = listeners.map_err(|error| loaded.fatal.push(error.to_string()));
         let destination = destination.map_err(|error| loaded.fatal.push(error));
         let (Ok(listeners), Ok(destination), true) = (listeners, destination, loaded.fatal.is_empty()) else {
@@ -106,6 +110,7 @@ impl Serve {
                 tracing::error!(%error, "cannot follow the configuration and the handlers folder; changes need a restart");
             }
         })?;
+        loaded.engine.stores().close();
         access_log.finish(writer);
         Ok(())
     }

@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::answer::{redirect, response};
 use super::database::{check_name, databases};
+use super::key_value::{self, Buckets};
 use super::mount::{compression, mount};
 use super::reader::{Lookup, Problems, Section};
 use super::server::server;
@@ -91,16 +92,22 @@ fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Loo
     let redirects = root.sections("redirect").into_iter().filter_map(redirect);
     let answers = redirects.chain(root.sections("response").into_iter().filter_map(response)).collect();
     let sources = Sources { secrets: &server.secrets_dir, lookup };
+    let buckets = key_value::buckets(&root.section("key_value"), sources);
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
-        handlers.insert(name, handler(section, folder, sources));
+        handlers.insert(name, handler(section, folder, sources, &buckets));
     }
     let databases = databases(&root.section("sql"), &handlers, folder, &server.data_dir, sources);
     root.finish();
     Some(Config { server, mounts, answers, handlers, databases })
 }
 
-fn handler(section: Section<'_, '_>, folder: &Path, sources: Sources<'_>) -> HandlerConfig {
+fn handler(
+    section: Section<'_, '_>,
+    folder: &Path,
+    sources: Sources<'_>,
+    buckets: &Buckets,
+) -> HandlerConfig {
     let config = HandlerConfig {
         routes: route_list(&section),
         isolation: section.parse("isolation", "\"request\", \"reuse\" or \"shared\"", |text| match text {
@@ -116,6 +123,7 @@ fn handler(section: Section<'_, '_>, folder: &Path, sources: Sources<'_>) -> Han
         config: values(&section.section("config"), sources),
         folders: folders(&section, folder),
         sql: names(&section, "sql"),
+        key_value: key_value::granted(&section, buckets),
         compression: compression(&section),
         limits: limits(section.section("limits")),
     };
@@ -177,6 +185,7 @@ fn limits(section: Section<'_, '_>) -> Limits {
         request_body_bytes: section.bytes("request_body_bytes").unwrap_or(default.request_body_bytes),
         response_body_bytes: section.bytes("response_body_bytes").unwrap_or(default.response_body_bytes),
         outbound_calls: section.count("outbound_calls").unwrap_or(default.outbound_calls),
+        key_value_calls: section.count("key_value_calls").unwrap_or(default.key_value_calls),
         handles: section.count("handles").unwrap_or(default.handles),
         calls_per_instance: section.count("calls_per_instance").unwrap_or(default.calls_per_instance),
         log_bytes: section.bytes("log_bytes").unwrap_or(default.log_bytes),

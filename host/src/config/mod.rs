@@ -7,6 +7,7 @@
 mod answer;
 mod database;
 mod file;
+mod key_value;
 mod mount;
 mod reader;
 mod server;
@@ -20,6 +21,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
+use patchboard_key_value::{BackendConfig, BucketConfig};
 use patchboard_sql::DatabaseConfig;
 
 use crate::answers::Answer;
@@ -72,6 +74,8 @@ pub struct HandlerConfig {
     pub folders: Vec<FolderConfig>,
     /// Granted databases.
     pub sql: Vec<String>,
+    /// Granted key-value buckets.
+    pub key_value: Vec<BucketConfig>,
     /// Whether and how its responses are compressed.
     pub compression: Option<CompressionConfig>,
     /// Limits.
@@ -142,6 +146,8 @@ pub struct Limits {
     pub response_body_bytes: u64,
     /// Outbound requests at once, on all cores together.
     pub outbound_calls: u32,
+    /// Key-value operations at once, on all cores together.
+    pub key_value_calls: u32,
     /// Resources of the host that an instance may hold at once.
     pub handles: u32,
     /// Calls an instance serves before it is retired; 1 under `isolation = "request"`.
@@ -163,6 +169,7 @@ impl Default for Limits {
             request_body_bytes: 16 << 20,
             response_body_bytes: 1 << 30,
             outbound_calls: 256,
+            key_value_calls: 256,
             handles: 16 << 10,
             calls_per_instance: 1_000_000,
             log_bytes: 64 << 10,
@@ -296,6 +303,12 @@ impl Config {
     /// Every problem that was found.
     pub fn load(source: &Source) -> Result<Self, ConfigError> {
         file::load(source)
+    }
+
+    /// Whether a handler is granted a key-value bucket that is kept in the file.
+    pub fn keeps_in_file(&self) -> bool {
+        let mut granted = self.handlers.values().flat_map(|handler| &handler.key_value);
+        granted.any(|bucket| bucket.backend == BackendConfig::File)
     }
 }
 

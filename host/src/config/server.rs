@@ -58,7 +58,8 @@ pub struct ServerConfig {
     pub access_log_file: Option<PathBuf>,
     /// The folder of the secrets, a file each.
     pub secrets_dir: PathBuf,
-    /// The folder of what handlers keep: databases without a path of their own.
+    /// The folder of what handlers keep: key-value buckets, and databases without a path
+    /// of their own. Made when it is needed.
     pub data_dir: PathBuf,
     /// Proxies that are believed what they tell of a request.
     pub trusted_proxies: Vec<Network>,
@@ -156,7 +157,7 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
         secrets_dir: section
             .string("secrets")
             .map_or_else(|| default_secrets(lookup), |dir| folder.join(dir)),
-        data_dir: folder.join(section.string("data").as_deref().unwrap_or("data")),
+        data_dir: folder.join(section.string("data").unwrap_or_else(|| default_data(lookup))),
         trusted_proxies: section
             .list("trusted_proxies", "an address or network such as \"10.0.0.0/8\"")
             .unwrap_or_default(),
@@ -182,6 +183,11 @@ pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -
 /// systemd's folder for this service, or that of containers.
 fn default_secrets(lookup: &Lookup) -> PathBuf {
     lookup("CREDENTIALS_DIRECTORY").unwrap_or_else(|| "/run/secrets".to_owned()).into()
+}
+
+/// systemd's folder for what this service keeps, or one beside the configuration.
+fn default_data(lookup: &Lookup) -> String {
+    lookup("STATE_DIRECTORY").unwrap_or_else(|| "data".to_owned())
 }
 
 /// systemd's folder for it, or the user's.

@@ -15,7 +15,7 @@ const OWN: &str = "patchboard:handler/handler@0.1.0";
 /// That of a `wasi:http` 0.3 component; later versions of it are found by this name, too.
 const SERVICE: &str = "wasi:http/handler@0.3.0";
 /// Packages whose interfaces are linked.
-const LINKED: [&str; 10] = [
+const LINKED: [&str; 11] = [
     "patchboard:handler/",
     "wasi:cli/",
     "wasi:clocks/",
@@ -23,6 +23,7 @@ const LINKED: [&str; 10] = [
     "wasi:filesystem/",
     "wasi:http/",
     "wasi:io/",
+    "wasi:keyvalue/",
     "wasi:logging/",
     "wasi:random/",
     "wasi:sockets/",
@@ -86,7 +87,16 @@ pub(super) fn kind(engine: &Engine, component: &Component) -> Result<Kind, Strin
     }
 }
 
-pub(super) fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Isolation, String> {
+/// Whether it imports what holds an instance while it waits for a store.
+pub(super) fn waits_for_stores(engine: &Engine, component: &Component) -> bool {
+    !imports(engine, component, is_blocking_store).is_empty()
+}
+
+pub(super) fn isolation(
+    kind: Kind,
+    configured: Option<Isolation>,
+    waits_for_stores: bool,
+) -> Result<Isolation, String> {
     match (kind, configured) {
         (Kind::Proxy, Some(Isolation::Shared)) => Err(
             "a wasi:http 0.2 component takes one call at a time; set isolation to \"request\" or \"reuse\""
@@ -94,6 +104,7 @@ pub(super) fn isolation(kind: Kind, configured: Option<Isolation>) -> Result<Iso
         ),
         (_, Some(isolation)) => Ok(isolation),
         (Kind::Proxy, None) => Ok(Isolation::Request),
+        (Kind::Own | Kind::Service, None) if waits_for_stores => Ok(Isolation::Reuse),
         (Kind::Own | Kind::Service, None) => Ok(Isolation::Shared),
     }
 }
@@ -105,7 +116,6 @@ pub(super) fn check_grants(
     component: &Component,
     config: &HandlerConfig,
 ) -> Result<(), String> {
-    let verb = |list: &str| if list.contains(", ") { "are" } else { "is" };
     let unknown =
         imports(engine, component, |import| !LINKED.iter().any(|linked| import.starts_with(linked)));
     if !unknown.is_empty() {
@@ -120,7 +130,24 @@ pub(super) fn check_grants(
             "imports {sql}, which is not granted; add sql = \"{name}\" to [handlers.{name}]"
         ));
     }
+    let ungranted = imports(engine, component, is_key_value);
+    if !ungranted.is_empty() && config.key_value.is_empty() {
+        let (ungranted, verb) = (without_versions(&ungranted), verb(&ungranted));
+        return Err(format!(
+            "imports {ungranted}, which {verb} not granted; add key_value = \"default\" to [handlers.{name}]"
+        ));
+    }
     Ok(())
+}
+
+fn verb(imports: &str) -> &'static str {
+    if imports.contains(", ") { "are" } else { "is" }
+}
+
+/// Which version it is has no part in what is granted.
+fn without_versions(imports: &str) -> String {
+    let names = imports.split(", ").map(|import| import.split('@').next().unwrap_or(import));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Refuses imports that would hold every call of a shared instance.
@@ -130,14 +157,22 @@ pub(super) fn check_blocking(
     component: &Component,
     isolation: Isolation,
 ) -> Result<(), String> {
-    let blocking = imports(engine, component, is_blocking_http);
-    if blocking.is_empty() || isolation != Isolation::Shared {
+    if isolation != Isolation::Shared {
         return Ok(());
     }
-    Err(format!(
-        "imports {blocking}, which would hold every call of a shared instance; \
-         use wasi:http 0.3's client, or set isolation = \"request\" in [handlers.{name}]"
-    ))
+    for (is_blocking, instead) in [
+        (is_blocking_http as fn(&str) -> bool, "wasi:http 0.3's client"),
+        (is_blocking_store, "patchboard:handler/key-value"),
+    ] {
+        let blocking = imports(engine, component, is_blocking);
+        if !blocking.is_empty() {
+            return Err(format!(
+                "imports {blocking}, which would hold every call of a shared instance; \
+                 use {instead}, or set isolation = \"request\" or \"reuse\" in [handlers.{name}]"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The imports that are `wanted`, as a list to read.
@@ -145,6 +180,14 @@ fn imports(engine: &Engine, component: &Component, wanted: impl Fn(&str) -> bool
     let ty = component.component_type();
     let names = ty.imports(engine.wasm()).map(|(name, _)| name);
     names.filter(|name| wanted(name)).collect::<Vec<_>>().join(", ")
+}
+
+fn is_key_value(import: &str) -> bool {
+    is_blocking_store(import) || import.starts_with("patchboard:handler/key-value@")
+}
+
+fn is_blocking_store(import: &str) -> bool {
+    import.starts_with("wasi:keyvalue/")
 }
 
 fn is_blocking_http(import: &str) -> bool {

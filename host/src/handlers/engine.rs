@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
+use patchboard_key_value::Stores;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
@@ -43,6 +44,7 @@ pub struct Engine {
     alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
     counts: AllCounts,
     databases: Arc<Databases>,
+    stores: Stores,
 }
 
 impl std::fmt::Debug for Engine {
@@ -82,6 +84,7 @@ impl Engine {
             alarm: OnceLock::new(),
             counts: AllCounts::default(),
             databases: Arc::default(),
+            stores: Stores::new(&config.server.data_dir),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -161,6 +164,11 @@ impl Engine {
     /// What became of the calls of all handlers.
     pub(super) fn counts(&self) -> &AllCounts {
         &self.counts
+    }
+
+    /// The key-value stores.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// The room for instances.
@@ -247,6 +255,7 @@ fn link(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<Stat
     }
     super::config_store::add_to_linker(&mut linker)?;
     super::logging::add_to_linker(&mut linker)?;
+    super::key_value::add_to_linker(&mut linker, shared)?;
     bindings::routing::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     bindings::sql::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)

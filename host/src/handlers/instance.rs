@@ -30,7 +30,7 @@ use super::load::Handler;
 use super::outbound::OutboundClient;
 use super::request_body::Inbound;
 use super::state::{CallRecord, State};
-use super::status::{Running, Status};
+use super::status::{GivenUp, Running, Status};
 use super::{CallError, MatchedRoute};
 use crate::body::Body;
 
@@ -56,6 +56,8 @@ pub(super) struct CallHead {
     pub(super) has_body: bool,
     /// Set when the guest has done with the call.
     pub(super) done: AtomicBool,
+    /// Told when nobody waits for it any more, and the guest has not done with it.
+    pub(super) given_up: GivenUp,
 }
 
 /// What becomes of a call.

@@ -57,6 +57,16 @@ impl MemoryLimit {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0 }
     }
 
+    /// Counts what the host keeps for the guest; whether there is room for it.
+    pub(super) fn hold(&mut self, bytes: usize) -> bool {
+        self.grow(0, bytes)
+    }
+
+    /// No longer counts what [`MemoryLimit::hold`] did.
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.used = self.used.saturating_sub(bytes);
+    }
+
     fn grow(&mut self, current: usize, desired: usize) -> bool {
         let Some(used) = self.used.checked_add(desired.saturating_sub(current)) else { return false };
         let fits = used <= self.limit;
@@ -104,7 +114,11 @@ mod tests {
         assert!(!limit.memory_growing(0, 64 << 10, None).unwrap(), "a second memory");
         assert!(limit.table_growing(0, 4 << 10, None).unwrap());
         assert!(!limit.table_growing(4 << 10, 8 << 10, None).unwrap());
+        assert!(limit.hold(1 << 10));
+        assert!(!limit.memory_growing(64 << 10, 68 << 10, None).unwrap(), "beside what the host keeps");
+        limit.release(1 << 10);
         assert!(limit.memory_growing(64 << 10, 68 << 10, None).unwrap());
+        assert!(!limit.hold(1));
     }
 
     #[test]

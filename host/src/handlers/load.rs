@@ -15,6 +15,7 @@ use super::counts::Counts;
 use super::engine::Engine;
 use super::health::Health;
 use super::instance;
+use super::key_value;
 use super::log::LogLimit;
 use super::outbound::OutboundClient;
 use super::slices::Slices;
@@ -42,6 +43,7 @@ pub struct Handler {
     config: Arc<[(String, Value)]>,
     folders: Vec<FolderConfig>,
     sql: Arc<[String]>,
+    key_value: key_value::Granted,
     outbound: Arc<[OriginPattern]>,
     outbound_calls: Arc<Semaphore>,
     log_limit: Arc<LogLimit>,
@@ -91,7 +93,8 @@ impl Handler {
         let component = component::compile(engine, bytes).map_err(fail)?;
         component::check_grants(engine, name, &component, config).map_err(fail)?;
         let kind = component::kind(engine, &component).map_err(fail)?;
-        let isolation = component::isolation(kind, config.isolation).map_err(fail)?;
+        let waits = component::waits_for_stores(engine, &component);
+        let isolation = component::isolation(kind, config.isolation, waits).map_err(fail)?;
         component::check_blocking(engine, name, &component, isolation).map_err(fail)?;
         if isolation == Isolation::Shared && !config.folders.is_empty() {
             return Err(fail(format!(
@@ -118,6 +121,7 @@ impl Handler {
             config: config.config.clone().into(),
             folders: config.folders.clone(),
             sql: config.sql.clone().into(),
+            key_value: key_value::grant(engine, name, config),
             outbound: config.outbound.clone().into(),
             outbound_calls: Arc::new(Semaphore::new(limits.outbound_calls as usize)),
             log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
@@ -215,6 +219,11 @@ impl Handler {
     /// What it was granted of `wasi:config`.
     pub(super) fn config(&self) -> Arc<[(String, Value)]> {
         self.config.clone()
+    }
+
+    /// What it was granted of key-value buckets.
+    pub(super) fn key_value(&self) -> key_value::Granted {
+        self.key_value.clone()
     }
 
     pub(super) fn folders(&self) -> &[FolderConfig] {

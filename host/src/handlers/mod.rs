@@ -24,6 +24,7 @@ mod health;
 mod held_body;
 mod inbox;
 mod instance;
+mod key_value;
 mod limits;
 mod load;
 mod log;

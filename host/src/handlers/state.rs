@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::databases::Databases;
 use super::engine::Engine;
 use super::instance::{Answer, CallHead};
+use super::key_value::Granted;
 use super::limits::MemoryLimit;
 use super::load::Handler;
 use super::log::{LogLimit, LogStream};
@@ -44,6 +45,7 @@ pub(super) struct State {
     /// The databases it was granted, and those that are open.
     pub(super) sql: Arc<[String]>,
     pub(super) databases: Arc<Databases>,
+    pub(super) key_value: Granted,
     /// Gone at the end of the process, and not there yet in a trial instance.
     pub(super) site: Weak<Current>,
     /// Operations of key-value stores and databases so far.
@@ -143,6 +145,7 @@ impl State {
             config: handler.config(),
             sql: handler.sql(),
             databases: engine.databases(),
+            key_value: handler.key_value(),
             site: engine.site(),
             operations: 0,
         })

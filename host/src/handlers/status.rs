@@ -167,6 +167,28 @@ impl Drop for Running {
     }
 }
 
+/// Whether nobody waits for a call any more.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    is: AtomicBool,
+    waiting: Notify,
+}
+
+impl GivenUp {
+    fn tell(&self) {
+        self.is.store(true, Ordering::Relaxed);
+        self.waiting.notify_waiters();
+    }
+
+    /// Waits until it is so.
+    pub(super) async fn told(&self) {
+        let told = self.waiting.notified();
+        if !self.is.load(Ordering::Relaxed) {
+            told.await;
+        }
+    }
+}
+
 /// A place in an instance: held until the response has ended.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -191,6 +213,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let abandoned = !self.ended && !self.head.done.load(Ordering::Relaxed);
         if abandoned {
+            self.head.given_up.tell();
             lock(&self.status.abandoned).push(self.head.clone());
         }
         let last = self.status.calls.fetch_sub(1, Ordering::Relaxed) == 1;

@@ -18,7 +18,7 @@ use crate::handlers::held_body::hold;
 use crate::handlers::instance::{Answer, CallHead, Job};
 use crate::handlers::load::Handler;
 use crate::handlers::request_body::{Faults, Inbound};
-use crate::handlers::status::{Running, Ticket};
+use crate::handlers::status::{GivenUp, Running, Ticket};
 use crate::handlers::{Call, CallError};
 
 /// How often a call is moved to another instance, because calls before it in one
@@ -63,6 +63,7 @@ impl Core {
             request_id: call.request_id,
             has_body: !matches!(inbound, Inbound::Empty),
             done: AtomicBool::new(false),
+            given_up: GivenUp::default(),
         });
         let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
         for _ in 0..ATTEMPTS {
