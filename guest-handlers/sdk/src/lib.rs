@@ -38,7 +38,7 @@
 //! - It starts when the head of the request has arrived. What needs the body is
 //!   extracted last, or by hand: `request.extract::<Form<Note>, _>().await`, with
 //!   [`RequestExt`], lets code run before.
-//! - It may await [`time`], the [`client`], and bodies. Calls of one instance run
+//! - It may await [`time`], the [`client`], [`key_value`], and bodies. Calls of one instance run
 //!   as coroutines on one thread: while one waits, the others go on. So **never
 //!   call `std::thread::sleep`**, nor anything else that blocks: it stops every
 //!   call of the instance. Use [`time::sleep`].
@@ -72,6 +72,7 @@ extern crate self as patchboard;
 mod call;
 pub mod client;
 pub mod config;
+pub mod key_value;
 mod log;
 mod pattern;
 mod registry;
