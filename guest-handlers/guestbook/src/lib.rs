@@ -5,7 +5,7 @@
 use patchboard::response::{Html, IntoResponse, Redirect, Response, Result};
 use patchboard::templates::{Templates, context};
 use patchboard::tracing::info;
-use patchboard::{Form, Path, Query, SameOrigin, StatusCode, get, post, sql, url_for};
+use patchboard::{Form, Path, Query, SameOrigin, StatusCode, get, key_value, post, sql, url_for};
 use serde::{Deserialize, Serialize};
 
 const PER_PAGE: u32 = 10;
@@ -39,7 +39,9 @@ struct Entry {
 
 #[get("/guestbook")]
 async fn list(Query(Paging { page }): Query<Paging>) -> Result<Html<String>> {
-    show(page.unwrap_or(1), Draft::default(), None, None).await
+    let visits = key_value::open("guestbook")?.increment("visits", 1).await?;
+    info!("visit {visits}");
+    show(page.unwrap_or(1), Draft::default(), None, Some(visits)).await
 }
 
 #[post("/guestbook")]

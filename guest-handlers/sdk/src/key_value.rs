@@ -6,7 +6,7 @@
 //!
 //! #[get("/visits/{name}")]
 //! async fn visits(Path(name): Path<String>) -> Result<String, key_value::Error> {
-//!     let bucket = key_value::open("default").await?;
+//!     let bucket = key_value::open("default")?;
 //!     let visits = bucket.increment(&name, 1).await?;
 //!     Ok(format!("{name} was here {visits} times"))
 //! }
@@ -15,7 +15,7 @@
 //! # let ask = || testing::call(http::Request::get("/visits/ada").body(Body::empty()).unwrap());
 //! # assert_eq!(ask().now_or_never().unwrap().status(), 200);
 //! # assert_eq!(ask().now_or_never().unwrap().status(), 200);
-//! # let count = async { key_value::open("default").await?.increment("ada", 0).await };
+//! # let count = async { key_value::open("default")?.increment("ada", 0).await };
 //! # assert_eq!(count.now_or_never().unwrap().unwrap(), 2);
 //! ```
 //!
@@ -49,7 +49,7 @@ const EAGER_ATTEMPTS: u32 = 10;
 /// # Errors
 ///
 /// If it is not granted.
-pub async fn open(name: &str) -> Result<Bucket, Error> {
+pub fn open(name: &str) -> Result<Bucket, Error> {
     backend::Bucket::open(name).map(Bucket)
 }
 
@@ -82,7 +82,7 @@ impl Bucket {
     /// # use patchboard::key_value;
     /// # use patchboard::future::FutureExt as _;
     /// # async fn test() -> Result<(), key_value::Error> {
-    /// let bucket = key_value::open("default").await?;
+    /// let bucket = key_value::open("default")?;
     /// bucket.set_json("colours", &["red", "green"]).await?;
     /// let colours: Option<Vec<String>> = bucket.get_json("colours").await?;
     /// assert_eq!(colours.unwrap(), ["red", "green"]);
@@ -142,7 +142,7 @@ impl Bucket {
     /// use patchboard::stream::TryStreamExt as _;
     ///
     /// # async fn test() -> Result<(), key_value::Error> {
-    /// let bucket = key_value::open("default").await?;
+    /// let bucket = key_value::open("default")?;
     /// bucket.set_many([("b", "2"), ("a", "1")]).await?;
     /// let keys: Vec<String> = bucket.keys().try_collect().await?;
     /// assert_eq!(keys, ["a", "b"]);
@@ -228,7 +228,7 @@ impl Bucket {
     /// # use patchboard::key_value;
     /// # use patchboard::future::FutureExt as _;
     /// # async fn test() -> Result<(), key_value::Error> {
-    /// let bucket = key_value::open("default").await?;
+    /// let bucket = key_value::open("default")?;
     /// for line in ["one\n", "two\n"] {
     ///     bucket.update("log", |old| [old.unwrap_or_default(), line.as_bytes()].concat()).await?;
     /// }
@@ -255,7 +255,7 @@ impl Bucket {
     /// # use patchboard::key_value;
     /// # use patchboard::future::FutureExt as _;
     /// # async fn test() -> Result<(), key_value::Error> {
-    /// let bucket = key_value::open("default").await?;
+    /// let bucket = key_value::open("default")?;
     /// let add = |name: &str| {
     ///     let name = name.to_owned();
     ///     bucket.update_json("guests", move |old: Option<Vec<String>>| {

@@ -26,18 +26,18 @@ async fn ok() -> &'static str {
 
 #[get("/get/{bucket}/{key}")]
 async fn read(Path((bucket, key)): Place) -> String {
-    told(async { key_value::open(&bucket).await?.get(&key).await }.await, shown)
+    told(async { key_value::open(&bucket)?.get(&key).await }.await, shown)
 }
 
 #[post("/set/{bucket}/{key}")]
 async fn set(Path((bucket, key)): Place, body: Bytes) -> String {
-    told(async { key_value::open(&bucket).await?.set(&key, body).await }.await, |()| "set".to_owned())
+    told(async { key_value::open(&bucket)?.set(&key, body).await }.await, |()| "set".to_owned())
 }
 
 /// Everything else that a bucket does, in one go.
 #[post("/all/{bucket}")]
 async fn all(Path(bucket): Path<String>) -> Result<String, Error> {
-    let bucket = key_value::open(&bucket).await?;
+    let bucket = key_value::open(&bucket)?;
     bucket.set_many([("a", "1"), ("b", "2"), ("c", "3")]).await?;
     bucket.delete("b").await?;
     let many = bucket.get_many(["a", "b", "c"]).await?;
@@ -55,7 +55,7 @@ async fn all(Path(bucket): Path<String>) -> Result<String, Error> {
 /// Adds a letter to a value, by compare-and-swap.
 #[post("/append/{bucket}/{key}")]
 async fn append(Path((bucket, key)): Place) -> Result<String, Error> {
-    let bucket = key_value::open(&bucket).await?;
+    let bucket = key_value::open(&bucket)?;
     let value = bucket.update(&key, |old| [old.unwrap_or_default(), b"x"].concat()).await?;
     Ok(value.len().to_string())
 }
@@ -65,7 +65,7 @@ async fn append(Path((bucket, key)): Place) -> Result<String, Error> {
 async fn hoard(Path(bucket): Path<String>) -> String {
     let mut hoard = Vec::new();
     loop {
-        match key_value::open(&bucket).await {
+        match key_value::open(&bucket) {
             Ok(bucket) => hoard.push(bucket),
             Err(error) => return format!("{}: {error}", hoard.len()),
         }
@@ -75,7 +75,7 @@ async fn hoard(Path(bucket): Path<String>) -> String {
 /// Counts itself, then waits.
 #[get("/count-and-sleep/{bucket}/{key}")]
 async fn count_and_sleep(Path((bucket, key)): Place) -> Result<&'static str, Error> {
-    key_value::open(&bucket).await?.increment(&key, 1).await?;
+    key_value::open(&bucket)?.increment(&key, 1).await?;
     time::sleep(Duration::from_secs(2)).await;
     Ok("slept")
 }
