@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::Output;
+use crate::{Output, wait_until};
 
 /// The key under which WebDriver names an element (section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -112,12 +112,17 @@ impl Browser {
         self.ask(&format!("/element/{field}/value"), &json!({ "text": text }));
     }
 
-    /// Clicks the first element that `selector` finds, and waits for the page that
-    /// follows.
+    /// Clicks the first element that `selector` finds, which leads to another page, and
+    /// waits for that.
     #[track_caller]
-    pub fn click(&self, selector: &str) {
-        let element = self.find(selector);
-        self.ask(&format!("/element/{element}/click"), &json!({}));
+    pub fn follow(&self, selector: &str) {
+        let element = format!("{}/element/{}", self.session, self.find(selector));
+        let click = self.agent.post(format!("{element}/click")).header("content-type", "application/json");
+        self.answer(click.send("{}"));
+        // An element is gone with its page, which may be a moment after the click.
+        wait_until("the next page has come", || {
+            self.agent.get(format!("{element}/name")).call().is_ok_and(|answer| answer.status() != 200)
+        });
     }
 
     /// Keeps what is shown as a picture, in `target/screenshots/NAME.png`.

@@ -72,6 +72,15 @@ impl Client {
         }
     }
 
+    /// Likewise with POST; nothing is sent again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no complete response.
+    pub fn try_post(&self, url: &str, media_type: &str, body: &[u8]) -> Result<Reply, ureq::Error> {
+        self.0.post(url).header("content-type", media_type).send(body).and_then(reply)
+    }
+
     /// POSTs `body`, whose length is announced.
     ///
     /// # Panics
@@ -79,7 +88,7 @@ impl Client {
     /// If there is no complete response.
     #[track_caller]
     pub fn post(&self, url: &str, media_type: &str, body: &[u8]) -> Reply {
-        match self.0.post(url).header("content-type", media_type).send(body).and_then(reply) {
+        match self.try_post(url, media_type, body) {
             Ok(reply) => reply,
             Err(error) => panic!("POST {url}: {error}"),
         }

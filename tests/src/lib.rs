@@ -5,6 +5,7 @@
 //! - [`Connection`]: bytes on a socket, exactly as the test says them.
 //! - [`Client`]: an HTTP client of the ordinary kind, which the server must please.
 //! - [`Upstream`]: a scripted server, for what handlers ask of others.
+//! - [`Balancer`]: nginx in front of several servers.
 //! - [`Browser`]: a real browser, Chromium.
 //! - [`Postgres`]: a real PostgreSQL server.
 //! - [`PythonServer`]: aiohttp, which ours is compared with.
@@ -16,6 +17,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod balancer;
 mod browser;
 mod built;
 mod client;
@@ -31,6 +33,7 @@ mod upstream;
 
 use std::time::{Duration, Instant};
 
+pub use balancer::Balancer;
 pub use browser::{Browser, Scripts};
 pub use built::{demo_handler, hello_that_says, test_guest, test_guests_in_workspace};
 pub use client::Client;

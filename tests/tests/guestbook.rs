@@ -22,7 +22,7 @@ fn post(server: &Server, path: &str, headers: &str, form: &str) -> Reply {
 fn sign(browser: &Browser, author: &str, message: &str) {
     browser.fill("#author", author);
     browser.fill("#message", message);
-    browser.click("form.card button");
+    browser.follow("form.card button");
 }
 
 #[test]
@@ -42,22 +42,22 @@ fn a_visitor_without_scripts_signs_pages_edits_and_deletes() {
     let messages = browser.texts(".message");
     assert_eq!((messages.len(), &*messages[0], &*messages[9]), (10, "Message 12", "Message 3"));
 
-    browser.click("a[rel=next]");
+    browser.follow("a[rel=next]");
     assert_eq!(browser.texts(".message"), ["Message 2", "Message 1"]);
     browser.screenshot("guestbook-last-page");
-    browser.click("a[rel=prev]");
+    browser.follow("a[rel=prev]");
     assert_eq!(browser.texts(".message").len(), 10);
 
-    browser.click("#entry-12 a");
+    browser.follow("#entry-12 a");
     browser.fill("#message", "<script>document.title = 'broken'</script> & \"quotes\"");
     browser.screenshot("guestbook-edit");
-    browser.click("form.card button");
+    browser.follow("form.card button");
     assert_eq!(
         browser.texts("#entry-12 .message"),
         ["<script>document.title = 'broken'</script> & \"quotes\""]
     );
 
-    browser.click("#entry-11 button");
+    browser.follow("#entry-11 button");
     assert_eq!(browser.texts("#entry-11"), [""; 0]);
     assert!(browser.texts("header").concat().contains("11 entries"));
     server.log.wait_for_all(&["entry 11 deleted", "handler=guestbook", "request_id="]);

@@ -16,7 +16,7 @@ mod guests;
 mod install;
 mod out_dir;
 mod python;
-mod stores;
+mod services;
 mod test;
 mod toolchain;
 mod wasmtime;

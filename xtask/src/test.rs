@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::command::{self, say};
 use crate::workspace::Workspace;
-use crate::{demo, guests, python, stores, wit};
+use crate::{demo, guests, python, services, wit};
 
 /// Packages that are tested together; guests are left out: they are components, and
 /// run under the tests of `patchboard-tests`.
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step(2, "build the guests", guests::for_tests)?;
     step(3, "build the server", || demo::build_server(demo::Profile::Dev).map(|_| ()))?;
     step(4, "make the Python of the tests", python::for_tests)?;
-    step(5, "find Redis and PostgreSQL", stores::for_tests)?;
+    step(5, "find Redis, PostgreSQL, nginx and Chromium", services::for_tests)?;
     step(6, "run the tests", || cargo_test(&arguments.filters))
 }
 

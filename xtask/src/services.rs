@@ -1,5 +1,5 @@
-//! The programs with which the tests of key-value stores and databases run: Redis and
-//! PostgreSQL, from Debian's packages where they are missing.
+//! The programs that the tests have Patchboard work with: Redis, PostgreSQL, a proxy
+//! and a browser, from Debian's packages where they are missing.
 //!
 //! Only the programs are needed: each test starts a server of its own, in a folder of
 //! its own. A service that a package has started is left alone.
@@ -19,13 +19,22 @@ const POSTGRES: Need = Need {
     packages: &["postgresql"],
 };
 
+const NGINX: Need = Need { what: "nginx, for the test of several hosts", packages: &["nginx-light"] };
+const BROWSER: Need = Need {
+    what: "Chromium and its driver, `chromedriver`, for the tests of pages",
+    packages: &["chromium", "chromium-driver"],
+};
+
 /// Where Debian puts each major version of PostgreSQL; not in PATH.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// Fails by name where a program is missing and cannot be installed.
 pub(crate) fn for_tests() -> Result<()> {
     REDIS.or_install(|| command::exists("redis-server").then_some(()))?;
-    POSTGRES.or_install(postgres).map(drop)
+    POSTGRES.or_install(postgres)?;
+    NGINX.or_install(|| command::exists("nginx").then_some(()))?;
+    let browser = || command::exists("chromedriver") && command::exists("chromium");
+    BROWSER.or_install(|| browser().then_some(()))
 }
 
 /// The folder of PostgreSQL's programs; none where they are in PATH.
