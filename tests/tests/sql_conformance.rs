@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use patchboard_sql::{
     Backend, ConstraintKind, Database, DatabaseConfig, Error, Limits, Migration, Row, Start, Statement, Value,
@@ -321,10 +321,9 @@ async fn a_transaction_is_bounded_in_time(subject: Subject) {
     let transaction = subject.database.begin().await.unwrap();
     transaction.execute(statement("INSERT INTO notes (id, text) VALUES (1, 'a')", &[])).await.unwrap();
     // Its locks are gone at the latest when its time is over.
-    let mut patience = 100;
-    while insert(&subject, 1, "b").await.is_err() {
-        patience -= 1;
-        assert!(patience > 0, "the transaction holds its locks");
+    let begin = Instant::now();
+    while let Err(error) = insert(&subject, 1, "b").await {
+        assert!(begin.elapsed() < PATIENCE, "the transaction holds its locks: {error}");
     }
     assert!(transaction.commit().await.is_err());
     assert_eq!(rows(&subject, "SELECT text FROM notes").await, [[text("b")]]);
@@ -369,10 +368,9 @@ async fn who_waits_for_a_connection_is_bounded(subject: Subject) {
     assert!(matches!(&error, Error::Unavailable(text) if text.contains("wait_timeout")), "{error:?}");
     drop(transaction);
     // Whoever comes when it is free again is served.
-    let mut patience = 100;
-    while subject.database.begin().await.is_err() {
-        patience -= 1;
-        assert!(patience > 0, "the connection does not come back");
+    let begin = Instant::now();
+    while let Err(error) = subject.database.begin().await {
+        assert!(begin.elapsed() < PATIENCE, "the connection does not come back: {error}");
     }
 }
 

@@ -150,6 +150,8 @@ fn what_to_try(address: &str) -> String {
          \x20 curl {address}/demo2 -d key=value\n\
          \x20 curl {address}/upload -F file=@README.md\n\
          \x20 curl -N {address}/clock         a stream; Ctrl-C ends it\n\
+         In a browser:\n\
+         \x20 {address}/guestbook         pages, a database, a counter\n\
          Static files:\n\
          \x20 curl {address}/index.html\n\
          \x20 curl {address}/files/        a listing; /css/, /css2017/ and /font/ have none\n\n"

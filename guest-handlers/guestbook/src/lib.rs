@@ -5,7 +5,7 @@
 use patchboard::response::{Html, IntoResponse, Redirect, Response, Result};
 use patchboard::templates::{Templates, context};
 use patchboard::tracing::info;
-use patchboard::{Form, Path, Query, SameOrigin, StatusCode, get, key_value, post, sql, url_for};
+use patchboard::{Form, Path, Query, SameOrigin, StatusCode, UrlError, get, key_value, post, sql, url_for};
 use serde::{Deserialize, Serialize};
 
 const PER_PAGE: u32 = 10;
@@ -54,7 +54,7 @@ async fn add(_: SameOrigin, Form(draft): Form<Draft>) -> Result<Response> {
     let insert = "INSERT INTO entries (author, message) VALUES ($1, $2) RETURNING id";
     let id: i64 = sql::open("guestbook")?.query(insert).bind(draft.author).bind(draft.message).one().await?;
     info!("entry {id} added");
-    to_list()
+    Ok(to_list()?.into_response())
 }
 
 #[get("/guestbook/{id:int}")]
@@ -75,14 +75,14 @@ async fn update(_: SameOrigin, Path(id): Path<i64>, Form(draft): Form<Draft>) ->
     let update = sql::open("guestbook")?.query(update).bind(draft.author).bind(draft.message).bind(id);
     found(update.execute().await?)?;
     info!("entry {id} edited");
-    to_list()
+    Ok(to_list()?.into_response())
 }
 
 #[post("/guestbook/{id:int}/delete")]
 async fn delete(_: SameOrigin, Path(id): Path<i64>) -> Result<Response> {
     found(sql::open("guestbook")?.query("DELETE FROM entries WHERE id = $1").bind(id).execute().await?)?;
     info!("entry {id} deleted");
-    to_list()
+    Ok(to_list()?.into_response())
 }
 
 /// A page of the list, the newest first, with the form.
@@ -113,6 +113,6 @@ fn found(rows: u64) -> Result<(), StatusCode> {
 }
 
 /// 303: the browser gets the list, and a reload sends nothing again.
-fn to_list() -> Result<Response> {
-    Ok(Redirect::to(&url_for("list").build()?).into_response())
+fn to_list() -> Result<Redirect, UrlError> {
+    url_for("list").build().map(|url| Redirect::to(&url))
 }
