@@ -92,8 +92,8 @@ pub(crate) struct RunOptions {
     /// [default: 5s and 1s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) step: Option<Duration>,
-    /// Load this URL in turns with the other, and print the ratios
-    #[arg(long, value_name = "URL", conflicts_with_all = ["requests", "rounds", "requests_file"], help_heading = "Load")]
+    /// Load this URL in turns with the other, and print the ratios [default --duration: 20s for both]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["requests", "rounds", "requests_file", "json", "html"], help_heading = "Load")]
     pub(crate) vs: Option<String>,
     /// Before measuring, do the same for so long without counting it
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]

@@ -122,6 +122,12 @@ impl Plan {
         })
     }
 
+    /// The same as one of several short runs, in which connecting shall not count.
+    pub(crate) fn step(&self, duration: Duration) -> Self {
+        let warm_up = if self.warm_up.is_zero() { duration / 10 } else { self.warm_up };
+        Self { duration, warm_up, ..self.clone() }
+    }
+
     /// The request whose turn it is.
     pub(crate) fn turn(&self, seq: u64) -> usize {
         // There is at least one turn, and `turns` has 16 bits for each.
@@ -198,9 +204,9 @@ fn drafts(options: &RunOptions, urls: &[String], text: ParseText) -> Result<Vec<
             [] => None,
             [url] => Some(url.clone()),
             _ => {
-                return Err(
-                    one("several URLs with --requests-file; give one, for the paths in it".to_owned()),
-                );
+                return Err(one(
+                    "several URLs with --requests-file; give one, for the paths in it".to_owned()
+                ));
             }
         };
         if options.data.is_some() || options.data_file.is_some() || !options.form.is_empty() {

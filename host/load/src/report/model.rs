@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
@@ -276,10 +276,6 @@ pub(crate) fn ratio(a: f64, b: f64) -> f64 {
 
 pub(crate) fn milliseconds(nanoseconds: f64) -> f64 {
     nanoseconds / 1e6
-}
-
-pub(crate) fn as_milliseconds(time: Duration) -> f64 {
-    milliseconds(time.as_nanos() as f64)
 }
 
 fn ended(ended: Ended) -> &'static str {

@@ -3,6 +3,7 @@
 use super::model::{Latency, Report, RoundRow};
 use super::number::{bytes, count, digits, percent, time};
 use super::table::aligned;
+use crate::staircase::Verdict;
 
 /// The heads of a round's figures.
 pub(crate) const ROUND_HEAD: [&str; 11] = [
@@ -36,15 +37,35 @@ pub(crate) fn round_cells(row: &RoundRow) -> [String; 11] {
     ]
 }
 
-/// All of it.
+/// A line of the table of rounds, or its head. Rounds are printed as they end, so its
+/// columns cannot be as wide as what comes.
+pub(crate) fn round_line(row: Option<&RoundRow>) -> String {
+    let cells = row.map_or_else(|| ROUND_HEAD.map(str::to_owned), round_cells);
+    let padded = cells.iter().zip(ROUND_HEAD).map(|(cell, head)| {
+        let width = head.chars().count().max(6);
+        format!("{cell:>width$}")
+    });
+    padded.collect::<Vec<_>>().join("  ") + "\n"
+}
+
+/// A line of what rates were tried, or their head.
+pub(crate) fn staircase_line(step: Option<(&Report, Verdict)>) -> String {
+    let [due, answered, p99, failed, verdict] = match step {
+        None => ["due/s", "answered/s", "99 %", "failed", ""].map(str::to_owned),
+        Some((report, verdict)) => [
+            digits(report.rate.unwrap_or_default()),
+            digits(report.requests_per_second),
+            report.latency.map_or("-".to_owned(), |latency| time(latency.p99_ms)),
+            percent(report.failed, report.requests),
+            verdict.name().to_owned(),
+        ],
+    };
+    format!("{due:>10}  {answered:>10}  {p99:>9}  {failed:>8}  {verdict}").trim_end().to_owned() + "\n"
+}
+
+/// All of it but the rounds.
 pub(crate) fn summary(report: &Report) -> String {
     let mut text = format!("{}\n{}\n", report.target, report.load);
-    if !report.rounds.is_empty() {
-        let head = ROUND_HEAD.map(str::to_owned).to_vec();
-        let rows: Vec<_> =
-            [head].into_iter().chain(report.rounds.iter().map(|row| round_cells(row).to_vec())).collect();
-        text.extend(["\n", &aligned(&rows)]);
-    }
     text.extend(["\n", &aligned(&totals(report))]);
     text.extend(["\n", &latencies(report)]);
     if report.by_request.len() > 1 {

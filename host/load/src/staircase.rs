@@ -1,0 +1,170 @@
+//! The highest rate under a limit of the p99: up by doubling, or down by halving, until
+//! the limit is passed, then by halving the interval. The rate that is found holds when
+//! it is tried a second time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::plan::{Plan, Shape};
+use crate::report::{Listing, Live, Report, staircase_line};
+use crate::run;
+
+/// Without `--rate`.
+const START: f64 = 100.0;
+/// Without `--step`.
+const STEP: Duration = Duration::from_secs(5);
+/// How close the highest rate that holds and the lowest that does not have to be.
+const CLOSE: f64 = 1.05;
+/// Requests that may fail, and that must be answered in time.
+const FAILED: f64 = 0.01;
+const ANSWERED: f64 = 0.97;
+const HIGHEST: f64 = 10_000_000.0;
+const LOWEST: f64 = 1.0;
+
+/// What a rate came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Holds,
+    TooSlow,
+    Fails,
+    FallsBehind,
+}
+
+impl Verdict {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::TooSlow => "too slow",
+            Self::Fails => "requests fail",
+            Self::FallsBehind => "falls behind",
+        }
+    }
+}
+
+/// Tries rates, and prints what they come to. Gives the report of the best.
+pub(crate) fn run(plan: &Plan, limit: Duration, step: Option<Duration>) -> anyhow::Result<Option<Report>> {
+    let duration = step.unwrap_or(STEP);
+    let start = match plan.shape {
+        Shape::Open { rate } => rate,
+        Shape::Closed | Shape::Rounds { .. } => START,
+    };
+    let limit_ms = limit.as_secs_f64() * 1000.0;
+    print!("{}", staircase_line(None));
+    let mut best: Option<Report> = None;
+    let mut attempt = |rate: f64| -> anyhow::Result<Option<Verdict>> {
+        let mut plan = plan.step(duration);
+        plan.shape = Shape::Open { rate };
+        let plan = Arc::new(plan);
+        let measured = {
+            let mut live = Live::new(&format!("{rate:.0}/s  "), Listing::Figures);
+            run::run(&plan, &mut live)?
+        };
+        let report = Report::of(&plan, &measured);
+        if matches!(measured.ended, run::Ended::Interrupted | run::Ended::Unreachable) {
+            return Ok(None);
+        }
+        let verdict = judge(&report, rate, limit_ms);
+        print!("{}", staircase_line(Some((&report, verdict))));
+        if verdict == Verdict::Holds
+            && best.as_ref().and_then(|best| best.rate).is_none_or(|best| best <= rate)
+        {
+            best = Some(report);
+        }
+        Ok(Some(verdict))
+    };
+    let found = search(start, |rate| Ok(attempt(rate)?.map(|verdict| verdict == Verdict::Holds)))?;
+    Ok(best.filter(|best| best.rate.zip(found).is_some_and(|(rate, found)| rate <= found)))
+}
+
+fn judge(report: &Report, rate: f64, limit_ms: f64) -> Verdict {
+    let p99_ms = report.latency.map_or(f64::INFINITY, |latency| latency.p99_ms);
+    if report.failed as f64 > report.requests as f64 * FAILED {
+        Verdict::Fails
+    } else if p99_ms > limit_ms {
+        Verdict::TooSlow
+    } else if report.requests_per_second < rate * ANSWERED {
+        Verdict::FallsBehind
+    } else {
+        Verdict::Holds
+    }
+}
+
+/// The highest rate that holds, or held when `None` said that it is over.
+fn search(
+    start: f64,
+    mut holds: impl FnMut(f64) -> anyhow::Result<Option<bool>>,
+) -> anyhow::Result<Option<f64>> {
+    let (mut low, mut high): (Option<f64>, Option<f64>) = (None, None);
+    let mut rate = start;
+    loop {
+        match holds(rate)? {
+            None => return Ok(low),
+            Some(true) => low = Some(low.map_or(rate, |low| low.max(rate))),
+            Some(false) => high = Some(high.map_or(rate, |high| high.min(rate))),
+        }
+        rate = match (low, high) {
+            (Some(low), None) if low >= HIGHEST => return Ok(Some(low)),
+            (Some(low), None) => (low * 2.0).min(HIGHEST),
+            (None, Some(high)) if high <= LOWEST => return Ok(None),
+            (None, Some(high)) => (high / 2.0).max(LOWEST),
+            (None, None) => return Ok(None),
+            (Some(best), Some(bound)) if bound / best <= CLOSE => match holds(best)? {
+                None | Some(true) => return Ok(Some(best)),
+                // It held by luck.
+                Some(false) => {
+                    (low, high) = (None, Some(best));
+                    best / CLOSE
+                }
+            },
+            (Some(low), Some(high)) => (low * high).sqrt(),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(start: f64, bound: f64) -> (Option<f64>, usize) {
+        let mut tries = 0;
+        let found = search(start, |rate| {
+            tries += 1;
+            Ok(Some(rate <= bound))
+        });
+        (found.unwrap(), tries)
+    }
+
+    #[test]
+    fn the_bound_is_found_from_below_and_from_above() {
+        for (start, bound) in [(100.0, 7321.0), (100.0, 100.0), (10_000.0, 37.0), (1.0, 123_456.0)] {
+            let (rate, tries) = found(start, bound);
+            let rate = rate.unwrap();
+            assert!(rate <= bound && rate * CLOSE >= bound, "{start}, {bound}: {rate}");
+            assert!(tries < 30, "{tries}");
+        }
+        assert_eq!(found(100.0, 0.5).0, None);
+        assert_eq!(found(100.0, f64::INFINITY).0, Some(HIGHEST));
+    }
+
+    #[test]
+    fn what_held_by_luck_is_tried_again() {
+        let mut lucky = true;
+        let rate = search(100.0, |rate: f64| {
+            let is_lucky = lucky && (190.0..210.0).contains(&rate);
+            lucky &= !is_lucky;
+            Ok(Some(rate <= 100.0 || is_lucky))
+        });
+        let rate = rate.unwrap().unwrap();
+        assert!((100.0 / CLOSE..=100.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn an_interrupted_search_gives_what_held() {
+        let mut tries = 0;
+        let rate = search(100.0, |_| {
+            tries += 1;
+            Ok((tries < 4).then_some(true))
+        });
+        assert_eq!(rate.unwrap(), Some(400.0));
+    }
+}
