@@ -5,9 +5,22 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+const EXAMPLES: &str = "\
+Examples:
+  Ten rounds of 20 uploads at once, three seconds apart:
+    patchboard load :8080/upload -F image_id=2 -F image=@photo.jpg -c 20 --rounds 10
+  A fixed rate, with a page of plots:
+    patchboard load http://127.0.0.1:8080/ --rate 5000 --duration 30s --html run.html
+  The highest rate at which 99 % take at most 20 ms:
+    patchboard load http://127.0.0.1:8080/ --max-p99 20ms
+  Two servers in turns:
+    patchboard load http://127.0.0.1:8080/ --vs http://127.0.0.1:8081/
+
+:PORT is short for http://127.0.0.1:PORT.";
+
 /// Arguments of `load`.
 #[derive(Debug, Clone, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_long_help = EXAMPLES)]
 pub struct Load {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -35,7 +48,7 @@ pub(crate) struct CompareOptions {
 /// Arguments of a run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
-    /// What to load; http:// may be left out. Several take turns
+    /// What to load; http:// may be left out, and :8080 is this machine. Several take turns
     #[arg(value_name = "URL", required_unless_present = "requests_file")]
     pub(crate) urls: Vec<String>,
 
@@ -54,13 +67,18 @@ pub(crate) struct RunOptions {
     /// A field of a multipart form, NAME=TEXT, or a file, NAME=@FILE; any number of times
     #[arg(short = 'F', long, value_name = "NAME=VALUE", help_heading = "Request")]
     pub(crate) form: Vec<String>,
-    /// Requests from a TOML file: a table [[request]] each, with url (or a path, where one URL is
-    /// given), method, headers, body, body_file, form, weight, name, expect_status, expect_body
+    /// Requests from a TOML file, a table [[request]] each
+    ///
+    /// Its keys are url (or a path, where one URL is given), method, headers (a list of "NAME: VALUE"),
+    /// body, body_file or form (a list of NAME=VALUE), weight (how often it comes, beside the others),
+    /// name, expect_status and expect_body.
     #[arg(long, value_name = "FILE", help_heading = "Request")]
     pub(crate) requests_file: Option<PathBuf>,
-    /// Send {{…}} as it is. Otherwise, in URLs, header fields, texts and form fields, {{seq}} is the
-    /// request's number, {{uuid}} a random UUID, {{time}} milliseconds since 1970,
-    /// {{random:a,b,c}} one of these words, {{random:1..100}} a number
+    /// Send {{seq}}, {{uuid}} and the like as they are
+    ///
+    /// Otherwise, in URLs, header fields, texts and form fields, {{seq}} is the request's number, from 0
+    /// on, {{uuid}} a random UUID, {{time}} milliseconds since 1970, {{random:a,b,c}} one of these words
+    /// and {{random:1..100}} one of these numbers.
     #[arg(long, help_heading = "Request")]
     pub(crate) no_templates: bool,
 
@@ -80,22 +98,30 @@ pub(crate) struct RunOptions {
     /// Between two rounds [default: 3s]
     #[arg(long, value_name = "TIME", requires = "rounds", value_parser = duration, help_heading = "Load")]
     pub(crate) pause: Option<Duration>,
-    /// Send so many requests a second, whether answers come or not (open loop). Latency is from when
-    /// a request was due, so a server that stalls cannot hide it
+    /// Send so many requests a second, whether answers come or not (open loop)
+    ///
+    /// Latency is from when a request was due, so a server that stalls cannot hide it. Where no
+    /// connection is free, requests wait for one, and that is latency, too: --concurrency is to be
+    /// more than there are under way.
     #[arg(short, long, value_name = "N", value_parser = rate, help_heading = "Load")]
     pub(crate) rate: Option<f64>,
-    /// Find the highest rate at which the p99 is under this: up by doubling, from --rate or 100 a
-    /// second, then by halving the interval
+    /// Find the highest rate at which 99 % take no longer than this
+    ///
+    /// From --rate, or 100 a second, it is doubled as long as it holds, then the interval is halved
+    /// until it is within 5 %. A rate holds if at most 1 % fail, and 97 % are answered in time.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["requests", "duration", "rounds", "vs"], value_parser = duration, help_heading = "Load")]
     pub(crate) max_p99: Option<Duration>,
     /// How long each rate is tried, with --max-p99, or each URL in turn, with --vs
     /// [default: 5s and 1s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) step: Option<Duration>,
-    /// Load this URL in turns with the other, and print the ratios [default --duration: 20s for both]
+    /// Load this URL in turns with the other, and print the ratios
+    ///
+    /// In steps of --step, for --duration in all [default: 20s], so that whatever the machine does
+    /// meanwhile happens to both.
     #[arg(long, value_name = "URL", conflicts_with_all = ["requests", "rounds", "requests_file", "json", "html"], help_heading = "Load")]
     pub(crate) vs: Option<String>,
-    /// Before measuring, do the same for so long without counting it
+    /// Before measuring, do the same for so long without counting it [default: a tenth of --step]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) warm_up: Option<Duration>,
     /// Threads of the client [default: half of the CPUs; the server may need the others]
@@ -117,7 +143,7 @@ pub(crate) struct RunOptions {
     /// Take any certificate
     #[arg(long, conflicts_with = "cacert", help_heading = "Connection")]
     pub(crate) insecure: bool,
-    /// Load addresses that are neither loopback nor private
+    /// Load addresses that are neither loopback nor private; a load on somebody else's is an attack
     #[arg(long, help_heading = "Connection")]
     pub(crate) yes_i_own_this_host: bool,
 
@@ -127,8 +153,9 @@ pub(crate) struct RunOptions {
     /// Text that the body of each response must contain
     #[arg(long, value_name = "TEXT", help_heading = "Checks")]
     pub(crate) expect_body: Option<String>,
-    /// That the body must be JSON, or what must be where in it: --expect-json=/files/0/size=1024, or
-    /// only that it is there, --expect-json=/files/0; any number of times
+    /// The body must be JSON, with this value at this place, as in --expect-json=/files/0/size=1024
+    ///
+    /// Without a value it must only be there, without a pointer only be JSON. Any number of times.
     #[arg(long, value_name = "POINTER[=VALUE]", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Checks")]
     pub(crate) expect_json: Vec<String>,
 

@@ -51,6 +51,9 @@ impl Url {
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
+        // As a port alone is meant by whoever tries their own server.
+        let local = format!("127.0.0.1{authority}");
+        let authority = if authority.starts_with(':') { local.as_str() } else { authority };
         if authority.contains("{{") {
             return Err(format!("{text}: a template in the host; give each host as a URL of its own"));
         }
@@ -133,6 +136,7 @@ mod tests {
             ("http://127.0.0.1:8080", Ok((Scheme::Http, "127.0.0.1:8080", "/"))),
             ("localhost:80/a?b=c#d", Ok((Scheme::Http, "localhost:80", "/a?b=c"))),
             ("https://[::1]:4/{{seq}}", Ok((Scheme::Https, "[::1]:4", "/{{seq}}"))),
+            (":8080/a", Ok((Scheme::Http, "127.0.0.1:8080", "/a"))),
             ("localhost?x", Ok((Scheme::Http, "localhost", "/?x"))),
             ("localhost/?to=http://x", Ok((Scheme::Http, "localhost", "/?to=http://x"))),
             ("ftp://x", Err("use http or https")),

@@ -85,6 +85,13 @@ impl Plan {
             Shape::Closed | Shape::Rounds { .. } => CONCURRENCY,
         });
         problems.extend(allow_files(concurrency).err());
+        if options.vs.is_some() && urls.len() > 1 {
+            problems.push("--vs with several URLs; give one, to be compared with it".to_owned());
+        }
+        if options.vs.is_some() && options.data_file.as_deref().is_some_and(is_stdin) {
+            problems
+                .push("--vs with standard input, which is read once; put the body into a file".to_owned());
+        }
         if options.http2 && options.no_keep_alive {
             problems.push("--no-keep-alive is of HTTP/1.1; leave it or --http2 out".to_owned());
         }
@@ -247,8 +254,12 @@ fn drafts(options: &RunOptions, urls: &[String], text: ParseText) -> Result<Vec<
     Ok(drafts)
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 fn read_body(path: &Path) -> Result<Vec<u8>, String> {
-    if path.as_os_str() == "-" {
+    if is_stdin(path) {
         let mut body = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut body);
         return read
@@ -376,6 +387,7 @@ mod tests {
             ("127.0.0.1 --data-file /no/such", "could not read /no/such"),
             ("127.0.0.1 -d {{x}}", "--data: there is no {{x}}"),
             ("127.0.0.1 127.0.0.2 --requests-file x", "give one, for the paths in it"),
+            ("127.0.0.1 127.0.0.2 --vs 127.0.0.3", "--vs with several URLs"),
             ("", "<URL>"),
         ] {
             let error = build(line).unwrap_err();

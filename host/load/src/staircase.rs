@@ -50,8 +50,7 @@ pub(crate) fn run(plan: &Plan, limit: Duration, step: Option<Duration>) -> anyho
     };
     let limit_ms = limit.as_secs_f64() * 1000.0;
     print!("{}", staircase_line(None));
-    let mut best: Option<Report> = None;
-    let mut attempt = |rate: f64| -> anyhow::Result<Option<Verdict>> {
+    search(start, |rate| {
         let mut plan = plan.step(duration);
         plan.shape = Shape::Open { rate };
         let plan = Arc::new(plan);
@@ -61,19 +60,20 @@ pub(crate) fn run(plan: &Plan, limit: Duration, step: Option<Duration>) -> anyho
         };
         let report = Report::of(&plan, &measured);
         if matches!(measured.ended, run::Ended::Interrupted | run::Ended::Unreachable) {
-            return Ok(None);
+            return Ok(Tried::Over);
         }
         let verdict = judge(&report, rate, limit_ms);
         print!("{}", staircase_line(Some((&report, verdict))));
-        if verdict == Verdict::Holds
-            && best.as_ref().and_then(|best| best.rate).is_none_or(|best| best <= rate)
-        {
-            best = Some(report);
-        }
-        Ok(Some(verdict))
-    };
-    let found = search(start, |rate| Ok(attempt(rate)?.map(|verdict| verdict == Verdict::Holds)))?;
-    Ok(best.filter(|best| best.rate.zip(found).is_some_and(|(rate, found)| rate <= found)))
+        Ok(if verdict == Verdict::Holds { Tried::Holds(report) } else { Tried::Breaks })
+    })
+}
+
+/// What came of a rate, with what shows that it holds.
+enum Tried<T> {
+    Holds(T),
+    Breaks,
+    /// It was interrupted.
+    Over,
 }
 
 fn judge(report: &Report, rate: f64, limit_ms: f64) -> Verdict {
@@ -89,34 +89,41 @@ fn judge(report: &Report, rate: f64, limit_ms: f64) -> Verdict {
     }
 }
 
-/// The highest rate that holds, or held when `None` said that it is over.
-fn search(
+/// What shows that the highest rate holds, as far as it was found.
+fn search<T>(
     start: f64,
-    mut holds: impl FnMut(f64) -> anyhow::Result<Option<bool>>,
-) -> anyhow::Result<Option<f64>> {
-    let (mut low, mut high): (Option<f64>, Option<f64>) = (None, None);
+    mut attempt: impl FnMut(f64) -> anyhow::Result<Tried<T>>,
+) -> anyhow::Result<Option<T>> {
+    let (mut low, mut high): (Option<(f64, T)>, Option<f64>) = (None, None);
     let mut rate = start;
     loop {
-        match holds(rate)? {
-            None => return Ok(low),
-            Some(true) => low = Some(low.map_or(rate, |low| low.max(rate))),
-            Some(false) => high = Some(high.map_or(rate, |high| high.min(rate))),
+        match attempt(rate)? {
+            Tried::Over => return Ok(low.map(|(_, shown)| shown)),
+            Tried::Holds(shown) => low = Some((rate, shown)),
+            Tried::Breaks => high = Some(rate),
         }
-        rate = match (low, high) {
-            (Some(low), None) if low >= HIGHEST => return Ok(Some(low)),
-            (Some(low), None) => (low * 2.0).min(HIGHEST),
-            (None, Some(high)) if high <= LOWEST => return Ok(None),
-            (None, Some(high)) => (high / 2.0).max(LOWEST),
+        rate = match (low.take(), high) {
+            (Some((best, shown)), None) if best >= HIGHEST => return Ok(Some(shown)),
+            (Some((best, shown)), None) => {
+                low = Some((best, shown));
+                (best * 2.0).min(HIGHEST)
+            }
+            (None, Some(bound)) if bound <= LOWEST => return Ok(None),
+            (None, Some(bound)) => (bound / 2.0).max(LOWEST),
             (None, None) => return Ok(None),
-            (Some(best), Some(bound)) if bound / best <= CLOSE => match holds(best)? {
-                None | Some(true) => return Ok(Some(best)),
-                // It held by luck.
-                Some(false) => {
-                    (low, high) = (None, Some(best));
+            (Some((best, shown)), Some(bound)) if bound / best <= CLOSE => match attempt(best)? {
+                Tried::Over => return Ok(Some(shown)),
+                Tried::Holds(again) => return Ok(Some(again)),
+                Tried::Breaks => {
+                    // It held by luck.
+                    high = Some(best);
                     best / CLOSE
                 }
             },
-            (Some(low), Some(high)) => (low * high).sqrt(),
+            (Some((best, shown)), Some(bound)) => {
+                low = Some((best, shown));
+                (best * bound).sqrt()
+            }
         };
     }
 }
@@ -125,11 +132,15 @@ fn search(
 mod tests {
     use super::*;
 
+    fn tried(rate: f64, holds: bool) -> anyhow::Result<Tried<f64>> {
+        Ok(if holds { Tried::Holds(rate) } else { Tried::Breaks })
+    }
+
     fn found(start: f64, bound: f64) -> (Option<f64>, usize) {
         let mut tries = 0;
         let found = search(start, |rate| {
             tries += 1;
-            Ok(Some(rate <= bound))
+            tried(rate, rate <= bound)
         });
         (found.unwrap(), tries)
     }
@@ -148,22 +159,26 @@ mod tests {
 
     #[test]
     fn what_held_by_luck_is_tried_again() {
-        let mut lucky = true;
-        let rate = search(100.0, |rate: f64| {
-            let is_lucky = lucky && (190.0..210.0).contains(&rate);
-            lucky &= !is_lucky;
-            Ok(Some(rate <= 100.0 || is_lucky))
+        // Once, the first rate close to the bound seems to hold.
+        let (mut lucky, mut by_luck) = (true, 0.0);
+        let rate = search(100.0, |rate| {
+            let is_lucky = lucky && (105.0..120.0).contains(&rate);
+            if is_lucky {
+                (lucky, by_luck) = (false, rate);
+            }
+            tried(rate, rate <= 104.0 || is_lucky)
         });
         let rate = rate.unwrap().unwrap();
-        assert!((100.0 / CLOSE..=100.0).contains(&rate), "{rate}");
+        assert!(by_luck > 104.0, "{by_luck}");
+        assert!((104.0 / CLOSE..=104.0).contains(&rate), "{rate}");
     }
 
     #[test]
     fn an_interrupted_search_gives_what_held() {
         let mut tries = 0;
-        let rate = search(100.0, |_| {
+        let rate = search(100.0, |rate| {
             tries += 1;
-            Ok((tries < 4).then_some(true))
+            if tries < 4 { tried(rate, true) } else { Ok(Tried::Over) }
         });
         assert_eq!(rate.unwrap(), Some(400.0));
     }

@@ -1,5 +1,7 @@
 //! What is counted is what the server saw.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod scripted;
 
 use std::collections::BTreeSet;
@@ -42,6 +44,8 @@ fn an_open_loop_sends_at_its_rate_until_its_time_is_over() {
     // Those due at 0, 4, 8 … 996 ms.
     assert_eq!(number(&report, "/requests"), 250.0);
     assert_eq!(server.requests(), 250);
+    let rate = number(&report, "/requests_per_second");
+    assert!((240.0..=250.0).contains(&rate), "{rate}");
     let (report, _) = load(&format!("{} -n 40 --rate 400", server.address));
     assert_eq!(number(&report, "/requests"), 40.0);
     assert_eq!(server.requests(), 290);

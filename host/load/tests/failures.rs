@@ -1,5 +1,7 @@
 //! Each way to fail is told from the others, counted, and shown by an example.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod scripted;
 
 use std::net::TcpListener;

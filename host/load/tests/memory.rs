@@ -1,6 +1,8 @@
 //! Memory does not grow with the number of requests. A program of its own, since what is
 //! measured is the whole process.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod scripted;
 
 use scripted::{OK, Server, load};

@@ -1,8 +1,11 @@
 //! What the command prints and writes, as a program of its own: `examples/load.rs`, which
 //! cargo builds with the tests.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod scripted;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -83,6 +86,20 @@ fn mistakes_are_all_said_and_nothing_is_sent() {
     assert_eq!(code, Some(2));
 }
 
+#[test]
+fn a_body_may_come_from_standard_input() {
+    let server = Server::always(OK);
+    let mut child = program()
+        .args([&server.address.to_string(), "-n3", "--data-file", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"as it is: {{seq}}").unwrap();
+    assert!(child.wait().unwrap().success());
+    let bodies: Vec<_> = server.kept().into_iter().map(|request| request.body).collect();
+    assert_eq!(bodies, vec![b"as it is: {{seq}}".to_vec(); 3]);
+}
+
 fn interrupt(child: &Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
@@ -103,11 +120,10 @@ fn an_interrupted_run_says_what_was_measured_so_far() {
         let stall = if request.number >= 50 { Duration::from_secs(60) } else { Duration::ZERO };
         vec![Step::Wait(stall), Step::Send(OK.as_bytes().to_vec())]
     });
-    for shape in ["", "--rate 200 -c 5"] {
-        let before = server.requests();
+    for (shape, stalled) in [("-c 10", 60), ("--rate 200 -c 5", 65)] {
         let line = format!("{} -t 1h {shape}", server.address);
         let child = program().args(line.split_whitespace()).spawn().unwrap();
-        wait_until("requests", || server.requests() >= before + 5);
+        wait_until("requests", || server.requests() == stalled);
         let begin = Instant::now();
         interrupt(&child);
         let (out, _, _) = texts(child.wait_with_output().unwrap());

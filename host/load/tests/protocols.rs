@@ -1,5 +1,7 @@
 //! TLS, and HTTP/2 with and without it, against a server that is hyper's.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod scripted;
 
 use std::convert::Infallible;

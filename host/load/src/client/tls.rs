@@ -29,7 +29,7 @@ pub(crate) fn config(trust: Trust<'_>, protocols: &[&str]) -> Result<Arc<ClientC
             .with_custom_certificate_verifier(Arc::new(TakeAny { provider }))
             .with_no_client_auth(),
         Trust::Authorities => {
-            let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+            let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
             builder.with_root_certificates(RootCertStore { roots }).with_no_client_auth()
         }
         Trust::File(path) => builder.with_root_certificates(read(path)?).with_no_client_auth(),

@@ -2,76 +2,58 @@
 
 mod bootstrap;
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::bootstrap::{FEWEST, Ratio, median, of_pairs, of_runs};
 use crate::plan::Plan;
-use crate::report::{Listing, Live, Report, aligned, digits, time};
+use crate::report::{Listing, Live, Report, RoundRow, SliceRow, aligned, digits, time};
 use crate::run::{self, Ended};
 
 /// Without `--duration`, for both together, and without `--step`.
 const DURATION: Duration = Duration::from_secs(20);
 const STEP: Duration = Duration::from_secs(1);
 
-/// One of the figures that are compared.
-struct Figure {
-    name: &'static str,
-    /// Of a slice of a run, or of a run that is itself a slice.
-    of_slices: fn(&Report) -> Vec<f64>,
-    of_run: fn(&Report) -> f64,
-    shown: fn(f64) -> String,
-    /// What more and less of it are called.
-    words: (&'static str, &'static str),
-}
-
-const SLOWER: (&str, &str) = ("slower", "faster");
-
-const FIGURES: [Figure; 4] = [
-    Figure {
-        name: "requests/s",
-        of_slices: |report| whole(report).map(|slice| slice.requests as f64 / slice.seconds).collect(),
-        of_run: |report| report.requests_per_second,
-        shown: digits,
-        words: ("more", "fewer"),
-    },
-    Figure {
-        name: "mean",
-        of_slices: |report| whole(report).map(|slice| slice.mean_ms).filter(|mean| *mean > 0.0).collect(),
-        of_run: |report| report.latency.map_or(f64::NAN, |latency| latency.mean_ms),
-        shown: time,
-        words: SLOWER,
-    },
-    Figure {
-        name: "50 %",
-        of_slices: |report| whole(report).map(|slice| slice.p50_ms).filter(|p50| *p50 > 0.0).collect(),
-        of_run: |report| report.latency.map_or(f64::NAN, |latency| latency.p50_ms),
-        shown: time,
-        words: SLOWER,
-    },
-    Figure {
-        name: "99 %",
-        of_slices: |report| whole(report).map(|slice| slice.p99_ms).filter(|p99| *p99 > 0.0).collect(),
-        of_run: |report| report.latency.map_or(f64::NAN, |latency| latency.p99_ms),
-        shown: time,
-        words: SLOWER,
-    },
-];
-
-/// The slices that are not cut short by the end.
-fn whole(report: &Report) -> impl Iterator<Item = &crate::report::SliceRow> {
-    let longest = report.slices.iter().map(|slice| slice.seconds).fold(0.0, f64::max);
-    report.slices.iter().filter(move |slice| slice.seconds > longest / 2.0)
-}
-
 /// A row of what is printed.
 struct Compared {
-    figure: &'static Figure,
+    name: &'static str,
+    words: Words,
     a: f64,
     b: f64,
     ratio: Option<Ratio>,
+}
+
+/// How a figure is spoken of.
+#[derive(Clone, Copy)]
+enum Words {
+    Rate,
+    Latency,
+}
+
+impl Words {
+    fn shown(self, value: f64) -> String {
+        match self {
+            _ if !value.is_finite() => "-".to_owned(),
+            Self::Rate => digits(value),
+            Self::Latency => time(value),
+        }
+    }
+
+    /// What B is, of which there is more or less.
+    fn verdict(self, ratio: &Ratio) -> String {
+        if ratio.is_noise() {
+            return "the same, or the difference is noise".to_owned();
+        }
+        let percent = digits((ratio.value - 1.0).abs() * 100.0);
+        let word = match (self, ratio.value > 1.0) {
+            (Self::Rate, true) => "more",
+            (Self::Rate, false) => "fewer",
+            (Self::Latency, true) => "slower",
+            (Self::Latency, false) => "faster",
+        };
+        format!("{percent} % {word}")
+    }
 }
 
 /// Compares two runs that were written as files.
@@ -89,34 +71,40 @@ pub(crate) fn files(a: &Path, b: &Path) -> anyhow::Result<()> {
 }
 
 fn slices(a: &Report, b: &Report) -> Vec<Compared> {
-    let row = |figure: &'static Figure| {
-        let (slices_a, slices_b) = ((figure.of_slices)(a), (figure.of_slices)(b));
-        Compared {
-            figure,
-            a: median(slices_a.clone()),
-            b: median(slices_b.clone()),
-            ratio: of_runs(&slices_a, &slices_b),
-        }
+    let row = |name, words, of: fn(&SliceRow) -> f64| {
+        // Where nothing ended there is no latency.
+        let values = |report| whole(report).map(of).filter(|value| *value > 0.0).collect();
+        unpaired(name, words, values(a), values(b))
     };
-    FIGURES.iter().map(row).collect()
+    vec![
+        row("requests/s", Words::Rate, |slice| slice.requests as f64 / slice.seconds),
+        row("mean", Words::Latency, |slice| slice.mean_ms),
+        row("50 %", Words::Latency, |slice| slice.p50_ms),
+        row("99 %", Words::Latency, |slice| slice.p99_ms),
+    ]
 }
 
-/// Of rounds, each is a value.
+/// The slices that are not cut short by the end.
+fn whole(report: &Report) -> impl Iterator<Item = &SliceRow> {
+    let longest = report.slices.iter().map(|slice| slice.seconds).fold(0.0, f64::max);
+    report.slices.iter().filter(move |slice| slice.seconds > longest / 2.0)
+}
+
 fn rounds(a: &Report, b: &Report) -> Vec<Compared> {
-    type Of = fn(&crate::report::RoundRow) -> f64;
-    const ROUNDS: [(Figure, Of); 3] = [
-        (Figure { name: "requests/s in a round", ..FIGURES[0] }, |row| row.requests_per_second),
-        (Figure { name: "mean of a round", ..FIGURES[1] }, |row| row.mean_ms),
-        (Figure { name: "longest of a round", ..FIGURES[1] }, |row| row.longest_ms),
-    ];
-    const { &ROUNDS }
-        .iter()
-        .map(|(figure, of)| {
-            let values = |report: &Report| report.rounds.iter().map(of).collect::<Vec<_>>();
-            let (a, b) = (values(a), values(b));
-            Compared { figure, a: median(a.clone()), b: median(b.clone()), ratio: of_runs(&a, &b) }
-        })
-        .collect()
+    let row = |name, words, of: fn(&RoundRow) -> f64| {
+        let values = |report: &Report| report.rounds.iter().map(of).collect();
+        unpaired(name, words, values(a), values(b))
+    };
+    vec![
+        row("requests/s in a round", Words::Rate, |round| round.requests_per_second),
+        row("mean of a round", Words::Latency, |round| round.mean_ms),
+        row("longest of a round", Words::Latency, |round| round.longest_ms),
+    ]
+}
+
+fn unpaired(name: &'static str, words: Words, a: Vec<f64>, b: Vec<f64>) -> Compared {
+    let ratio = of_runs(&a, &b);
+    Compared { name, words, a: median(a), b: median(b), ratio }
 }
 
 /// Loads two URLs in turns, A B B A, and compares what they come to.
@@ -130,7 +118,7 @@ pub(crate) fn in_turns(
     let pairs = duration.unwrap_or(DURATION).div_duration_f64(step * 2).ceil().max(FEWEST as f64) as usize;
     let plans = [Arc::new(a.step(step)), Arc::new(b.step(step))];
     println!("A  {}\nB  {}\n   {}; {pairs} times each in turns\n", a.target, b.target, a.describe());
-    let mut reports: [VecDeque<Report>; 2] = Default::default();
+    let mut reports: [Vec<Report>; 2] = Default::default();
     'pairs: for pair in 0..pairs {
         for turn in 0..2 {
             let side = (pair + turn) % 2;
@@ -143,12 +131,11 @@ pub(crate) fn in_turns(
             if matches!(measured.ended, Ended::Interrupted | Ended::Unreachable) {
                 break 'pairs;
             }
-            list.push_back(Report::of(plan, &measured));
+            list.push(Report::of(plan, &measured));
         }
     }
     let [a, b] = reports;
-    let rows: Vec<_> = FIGURES.iter().map(|figure| pairwise(figure, &a, &b)).collect();
-    print!("{}", table(&rows));
+    print!("{}", table(&pairs_of(&a, &b)));
     let failed: u64 = a.iter().chain(&b).map(|report| report.failed).sum();
     if failed > 0 {
         println!("\nnote: {failed} requests failed; load one URL alone to see why");
@@ -156,35 +143,34 @@ pub(crate) fn in_turns(
     Ok(failed)
 }
 
-fn pairwise(figure: &'static Figure, a: &VecDeque<Report>, b: &VecDeque<Report>) -> Compared {
-    let pairs: Vec<_> = a.iter().map(figure.of_run).zip(b.iter().map(figure.of_run)).collect();
-    let (of_a, of_b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
-    Compared { figure, a: median(of_a), b: median(of_b), ratio: of_pairs(&pairs) }
+fn pairs_of(a: &[Report], b: &[Report]) -> Vec<Compared> {
+    let row = |name, words, of: fn(&Report) -> f64| {
+        let pairs: Vec<_> = a.iter().map(of).zip(b.iter().map(of)).collect();
+        let (of_a, of_b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+        Compared { name, words, a: median(of_a), b: median(of_b), ratio: of_pairs(&pairs) }
+    };
+    vec![
+        row("requests/s", Words::Rate, |report| report.requests_per_second),
+        row("mean", Words::Latency, |report| report.latency.map_or(f64::NAN, |latency| latency.mean_ms)),
+        row("50 %", Words::Latency, |report| report.latency.map_or(f64::NAN, |latency| latency.p50_ms)),
+        row("99 %", Words::Latency, |report| report.latency.map_or(f64::NAN, |latency| latency.p99_ms)),
+    ]
 }
 
 fn table(rows: &[Compared]) -> String {
     let head = ["", "A", "B", "B/A", "95 % interval", "B is"].map(str::to_owned).to_vec();
-    let rows = rows.iter().map(|row| {
-        let shown = |value: f64| if value.is_finite() { (row.figure.shown)(value) } else { "-".to_owned() };
-        let (ratio, interval, verdict) = match &row.ratio {
+    let rows = rows.iter().map(|Compared { name, words, a, b, ratio }| {
+        let (ratio, interval, verdict) = match ratio {
             None => ("-".to_owned(), "-".to_owned(), format!("unknown: under {FEWEST} values")),
             Some(ratio) => (
                 format!("{:.3}", ratio.value),
                 format!("{:.3} to {:.3}", ratio.low, ratio.high),
-                verdict(ratio, row.figure.words),
+                words.verdict(ratio),
             ),
         };
-        vec![row.figure.name.to_owned(), shown(row.a), shown(row.b), ratio, interval, verdict]
+        vec![(*name).to_owned(), words.shown(*a), words.shown(*b), ratio, interval, verdict]
     });
     aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
-}
-
-fn verdict(ratio: &Ratio, (more, less): (&str, &str)) -> String {
-    if ratio.is_noise() {
-        return "the same, or the difference is noise".to_owned();
-    }
-    let percent = digits((ratio.value - 1.0).abs() * 100.0);
-    format!("{percent} % {}", if ratio.value > 1.0 { more } else { less })
 }
 
 fn failures(a: &Report, b: &Report) {
@@ -208,7 +194,7 @@ mod tests {
             (ratio(0.5, 0.4, 0.6), "50.0 % faster"),
             (ratio(1.1, 0.99, 1.2), "the same, or the difference is noise"),
         ] {
-            assert_eq!(verdict(&ratio, SLOWER), expected);
+            assert_eq!(Words::Latency.verdict(&ratio), expected);
         }
     }
 }

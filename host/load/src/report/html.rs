@@ -120,6 +120,7 @@ fn by_round(report: &Report, page: &mut String) {
     // Rounds are counted from one on; ticks are never between two of them.
     let count = report.rounds.len() as f64;
     let mut x = Axis::exact("round", count);
+    x.low = if count > 1.0 { 1.0 } else { 0.0 };
     x.ticks.retain(|(value, _)| *value >= 1.0 && value.fract() == 0.0);
     x.ticks.iter_mut().for_each(|(value, label)| *label = format!("{value:.0}"));
     let plot = |label, lines: Vec<Line<'static>>| {

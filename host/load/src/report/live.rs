@@ -1,5 +1,6 @@
 //! What is shown while a run goes on: on a terminal a line that changes, else one now and
-//! then; rounds as they end, on standard output, since they are a result.
+//! then; rounds as they end, on standard output, since they are a result, and need no
+//! other line.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::run::{Glimpse, Round, Watch};
 /// Between two lines where there is no terminal.
 const PLAIN: Duration = Duration::from_secs(5);
 /// Slices whose latency is drawn, and that the rate is of.
-const DRAWN: usize = 24;
+const DRAWN: usize = 20;
 const RECENT: usize = 5;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Steps of the progress bar.
@@ -44,7 +45,7 @@ impl Live {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(STEPS as u64);
             // Without the template, indicatif's own is used, which serves as well.
-            if let Ok(style) = ProgressStyle::with_template("{bar:24.cyan/dim} {wide_msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{bar:16.cyan/dim} {wide_msg}") {
                 bar.set_style(style.progress_chars("━╸─"));
             }
             bar
@@ -67,7 +68,8 @@ impl Watch for Live {
         if let Some(bar) = &self.bar {
             bar.set_position((glimpse.done * STEPS) as u64);
             bar.set_message(line);
-        } else if glimpse.elapsed.is_some_and(|elapsed| elapsed >= self.next_line) {
+        } else if glimpse.rounds.is_none() && glimpse.elapsed.is_some_and(|elapsed| elapsed >= self.next_line)
+        {
             self.next_line += PLAIN;
             eprintln!("{line}");
         }
@@ -98,35 +100,35 @@ impl Drop for Live {
 
 fn status_line(glimpse: &Glimpse<'_>) -> String {
     let Some(elapsed) = glimpse.elapsed else { return "warming up".to_owned() };
-    // The last slice is not over.
+    let mut text = format!("{:.1} s  ", elapsed.as_secs_f64());
+    // The last slice is not over; where nothing ended there is no latency.
     let over = glimpse.slices.split_last().map_or(glimpse.slices, |(_, over)| over);
-    let last = over.get(over.len().saturating_sub(RECENT)..).unwrap_or_default();
-    let requests: u64 = last.iter().map(|slice| slice.requests).sum();
-    let seconds: f64 = last.iter().map(|slice| slice.seen.as_secs_f64()).sum();
-    let mut text = format!(
-        "{:.1} s  {} requests  {}/s",
-        elapsed.as_secs_f64(),
-        count(glimpse.tally.count()),
-        digits(ratio(requests as f64, seconds))
-    );
+    if let Some((done, of)) = glimpse.rounds {
+        text.push_str(&format!("{done} of {of} rounds"));
+    } else {
+        let last = over.get(over.len().saturating_sub(RECENT)..).unwrap_or_default();
+        let requests: u64 = last.iter().map(|slice| slice.requests).sum();
+        let seconds: f64 = last.iter().map(|slice| slice.seen.as_secs_f64()).sum();
+        text.push_str(&format!("{}/s", digits(ratio(requests as f64, seconds))));
+    }
+    if let Some(slice) = over.iter().rev().find(|slice| !slice.latency.is_empty()) {
+        let at = |percent| time(milliseconds(slice.latency.value_at_percentile(percent) as f64));
+        text.push_str(&format!("  99 % {}  {}", at(99.0), sparkline(over)));
+    }
     match glimpse.tally.failed() {
         0 => {}
         failed => text.push_str(&format!("  {} failed", count(failed))),
-    }
-    if let Some(slice) = last.last() {
-        let at = |percent| time(milliseconds(slice.latency.value_at_percentile(percent) as f64));
-        text.push_str(&format!("  50 % {}  99 % {}  {}", at(50.0), at(99.0), sparkline(over)));
     }
     text
 }
 
 /// The last slices' 99 % latencies, as bars up to the longest of them.
 fn sparkline(slices: &[Slice]) -> String {
-    let drawn = slices.get(slices.len().saturating_sub(DRAWN)..).unwrap_or_default();
-    let values: Vec<_> = drawn.iter().map(|slice| slice.latency.value_at_percentile(99.0)).collect();
+    let last = slices.iter().rev().filter(|slice| !slice.latency.is_empty()).take(DRAWN);
+    let values: Vec<_> = last.map(|slice| slice.latency.value_at_percentile(99.0)).collect();
     let most = values.iter().copied().max().unwrap_or(0).max(1);
     let bar = |value: u64| BARS.get((value * 7).div_ceil(most) as usize).copied().unwrap_or('█');
-    values.into_iter().map(bar).collect()
+    values.into_iter().rev().map(bar).collect()
 }
 
 #[cfg(test)]
@@ -162,9 +164,10 @@ mod tests {
             slices: timeline.slices(),
             elapsed: Some(Duration::from_millis(400)),
             done: 0.4,
+            rounds: None,
         };
         let line = status_line(&glimpse);
-        assert!(line.starts_with("0.4 s  40 requests  100/s  50 % 30."), "{line}");
+        assert!(line.starts_with("0.4 s  100/s  99 % 3"), "{line}");
         assert!(line.ends_with("▄▆█"), "{line}");
         glimpse.elapsed = None;
         assert_eq!(status_line(&glimpse), "warming up");

@@ -79,6 +79,8 @@ pub(crate) struct Glimpse<'r> {
     pub(crate) elapsed: Option<Duration>,
     /// From 0 to 1.
     pub(crate) done: f64,
+    /// How many are done of how many, where it is in rounds.
+    pub(crate) rounds: Option<(usize, u32)>,
 }
 
 /// Looks on while a run goes on.
@@ -131,7 +133,7 @@ pub(crate) fn run(plan: &Arc<Plan>, watch: &mut dyn Watch) -> anyhow::Result<Mea
             () = supervisor.conduct() => Ended::Complete,
         }
     });
-    let window = shared.elapsed(Instant::now());
+    let window = shared.end().map_or(Duration::MAX, |_| plan.duration).min(shared.elapsed(Instant::now()));
     // Whoever is still there waits for nothing that counts.
     phase.send_replace(Phase::Over);
     for thread in threads {
@@ -142,7 +144,8 @@ pub(crate) fn run(plan: &Arc<Plan>, watch: &mut dyn Watch) -> anyhow::Result<Mea
     collector.collect(&shared);
     Ok(Measured {
         began,
-        window: shared.end().map_or(window, |_| window.min(plan.duration)),
+        // The last request of an open loop may be answered before the time is over.
+        window: if ended == Ended::Time { plan.duration } else { window },
         given_up: shared.begun().saturating_sub(collector.total.count()),
         tally: collector.total,
         timeline: collector.timeline,
@@ -205,18 +208,23 @@ impl Supervisor<'_> {
         let now = Instant::now();
         let plan = &self.shared.plan;
         let elapsed = self.shared.elapsed(now);
-        let done = match plan.shape {
-            Shape::Rounds { rounds, .. } => self.rounds.borrow().len() as f64 / f64::from(rounds),
-            Shape::Closed | Shape::Open { .. } => {
+        let rounds = match plan.shape {
+            Shape::Rounds { rounds, .. } => Some((self.rounds.borrow().len(), rounds)),
+            Shape::Closed | Shape::Open { .. } => None,
+        };
+        let done = rounds.map_or_else(
+            || {
                 let requests = collector.total.count() as f64 / plan.most_requests as f64;
                 requests.max(elapsed.as_secs_f64() / plan.duration.as_secs_f64())
-            }
-        };
+            },
+            |(done, of)| done as f64 / f64::from(of),
+        );
         self.watch.borrow_mut().tick(&Glimpse {
             tally: &collector.total,
             slices: collector.timeline.slices(),
             elapsed: (now >= self.shared.measured_from()).then_some(elapsed),
             done: done.min(1.0),
+            rounds,
         });
     }
 
@@ -233,6 +241,7 @@ impl Supervisor<'_> {
         let Shape::Rounds { rounds, pause } = self.shared.plan.shape else {
             return std::future::pending().await;
         };
+        self.shared.barrier.wait().await;
         while Instant::now() < self.shared.measured_from() {
             self.round().await;
         }
@@ -260,10 +269,10 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Gives how long it took, from the moment all were let go to the last one's end.
+    /// Gives how long it took, from before all were let go to after the last one's end.
     async fn round(&self) -> Duration {
-        self.shared.barrier.wait().await;
         let start = Instant::now();
+        self.shared.barrier.wait().await;
         self.shared.barrier.wait().await;
         start.elapsed()
     }

@@ -71,6 +71,8 @@ impl Worker {
         use std::sync::atomic::Ordering;
         let shared = std::sync::Arc::clone(&self.thread.shared);
         loop {
+            // All are ready, as after the round before; then all may go.
+            shared.barrier.wait().await;
             shared.barrier.wait().await;
             let now = Instant::now();
             let turn = match shared.counting.load(Ordering::Relaxed) {
@@ -80,7 +82,6 @@ impl Worker {
             if let Some(turn) = turn {
                 self.perform(turn).await;
             }
-            shared.barrier.wait().await;
         }
     }
 

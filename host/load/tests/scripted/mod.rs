@@ -1,8 +1,7 @@
 //! A server that does what a test says, a thread for each connection, and a way to run
 //! the command against it and to read what it wrote.
 
-// Each test program uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
