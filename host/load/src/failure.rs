@@ -14,6 +14,12 @@ pub(crate) enum Failure {
     Tls(String, io::Error),
     #[error("no complete response within {}; --timeout allows more", humantime::format_duration(*.0))]
     TimedOut(Duration),
+    #[error(
+        "not sent within {} of when it was due, since no connection was free; use more --concurrency, or a \
+         lower --rate",
+        humantime::format_duration(*.0)
+    )]
+    NotSent(Duration),
     #[error("the connection broke: {0}")]
     Broken(io::Error),
     #[error("the connection was closed {0}")]
@@ -35,6 +41,7 @@ pub(crate) enum Class {
     Connect,
     Tls,
     TimedOut,
+    NotSent,
     Broken,
     Closed,
     Malformed,
@@ -49,6 +56,7 @@ impl Failure {
             Self::Connect(..) => Class::Connect,
             Self::Tls(..) => Class::Tls,
             Self::TimedOut(_) => Class::TimedOut,
+            Self::NotSent(_) => Class::NotSent,
             Self::Broken(_) => Class::Broken,
             Self::Closed(_) => Class::Closed,
             Self::Malformed(_) => Class::Malformed,
@@ -66,6 +74,7 @@ impl Class {
             Self::Connect => "could not connect",
             Self::Tls => "TLS failed",
             Self::TimedOut => "timed out",
+            Self::NotSent => "not sent",
             Self::Broken => "connection broke",
             Self::Closed => "closed too early",
             Self::Malformed => "not HTTP",

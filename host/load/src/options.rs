@@ -134,7 +134,7 @@ pub(crate) struct RunOptions {
     /// Speak HTTP/2: over TLS, or at once where the URL is http:// (h2c)
     #[arg(long, help_heading = "Connection")]
     pub(crate) http2: bool,
-    /// How long a request may take, with connecting
+    /// How long a request may take, with connecting; with --rate, also how long it may wait to be sent
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Connection")]
     pub(crate) timeout: Duration,
     /// Trust these certificates (PEM) instead of the usual authorities

@@ -127,7 +127,10 @@ fn an_interrupted_run_says_what_was_measured_so_far() {
         let begin = Instant::now();
         interrupt(&child);
         let (out, _, _) = texts(child.wait_with_output().unwrap());
-        contains(&out, &["note: the run was interrupted", "requests were under way at the end"]);
+        // As many as are stalled, not those that waited to be due.
+        let under_way = if shape == "-c 10" { 10 } else { 5 };
+        let given_up = format!("note: {under_way} requests were under way at the end");
+        contains(&out, &["note: the run was interrupted", &given_up]);
         assert!(begin.elapsed() < Duration::from_secs(20));
     }
 }

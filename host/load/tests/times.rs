@@ -8,7 +8,7 @@ mod scripted;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
-use scripted::{OK, Server, Step, load, number};
+use scripted::{OK, Server, Step, failures, load, number};
 
 fn ok_after(milliseconds: u64) -> Vec<Step> {
     vec![Step::Wait(Duration::from_millis(milliseconds)), Step::Send(OK.as_bytes().to_vec())]
@@ -65,6 +65,25 @@ fn a_stall_is_in_the_latency_of_all_that_were_due_in_it() {
     let (report, _) = load(&format!("{} -t 2s -c 1", stalls().address));
     assert!(number(&report, "/latency/p95_ms") < 450.0);
     assert!(number(&report, "/latency/longest_ms") >= 980.0);
+}
+
+#[test]
+fn what_cannot_be_sent_in_time_is_counted_and_the_run_ends() {
+    // Two hundred are due in a second, of which one connection manages twenty.
+    let server = Server::start(|_| ok_after(50));
+    let begin = Instant::now();
+    let (report, fine) = load(&format!("{} --rate 200 -t 1s -c 1 --timeout 300ms", server.address));
+    assert!(!fine);
+    assert!(begin.elapsed() >= Duration::from_millis(1250) && begin.elapsed() < Duration::from_secs(20));
+    assert_eq!(number(&report, "/requests"), 200.0);
+    let unsent = failures(&report, "not-sent");
+    assert_eq!(unsent + server.requests(), 200, "{report:#}");
+    assert!(unsent > 140, "{unsent}");
+    assert_eq!(number(&report, "/latency/count"), 200.0);
+    assert!(number(&report, "/latency/p50_ms") >= 299.0);
+    // Only answers are a rate, and latencies from sending on.
+    assert!(number(&report, "/requests_per_second") <= 20.0);
+    assert_eq!(number(&report, "/service/count"), server.requests() as f64);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) struct Sample {
     pub(crate) lag: Option<Duration>,
     pub(crate) sent: u64,
     pub(crate) received: u64,
-    /// Whether it ended after the time in which requests were sent.
+    /// Whether it ended after the time in which requests are sent.
     pub(crate) is_late: bool,
 }
 
@@ -36,6 +36,7 @@ pub(crate) struct Tally {
     pub(crate) lag: Histogram,
     pub(crate) statuses: BTreeMap<u16, u64>,
     pub(crate) failures: BTreeMap<Class, Found>,
+    /// Responses that came after the time in which requests were sent.
     pub(crate) late: u64,
     pub(crate) warm_ups: u64,
     pub(crate) connections: u64,
@@ -83,16 +84,21 @@ impl Tally {
         self.requests.iter().map(|request| request.count).sum()
     }
 
+    /// Responses, whatever they were.
+    pub(crate) fn answered(&self) -> u64 {
+        self.statuses.values().sum()
+    }
+
     pub(crate) fn failed(&self) -> u64 {
         self.requests.iter().map(|request| request.failed).sum()
     }
 
     /// Counts a request. Its latency is one where there was a response, and where it
-    /// timed out, since it took at least that long.
+    /// timed out or could not even be sent, since it took at least that long.
     pub(crate) fn add(&mut self, sample: Sample) {
         let Some(of_request) = self.requests.get_mut(sample.request) else { return };
         of_request.count += 1;
-        let timed_out = matches!(sample.failure, Some(Failure::TimedOut(_)));
+        let timed_out = matches!(sample.failure, Some(Failure::TimedOut(_) | Failure::NotSent(_)));
         if sample.status.is_some() || timed_out {
             let latency = nanoseconds(sample.latency);
             of_request.latency.saturating_record(latency);
@@ -116,10 +122,10 @@ impl Tally {
         }
         if let Some(status) = sample.status {
             *self.statuses.entry(status).or_default() += 1;
+            self.late += u64::from(sample.is_late);
         }
         self.sent += sample.sent;
         self.received += sample.received;
-        self.late += u64::from(sample.is_late);
     }
 
     /// Takes what another has, which is empty then.

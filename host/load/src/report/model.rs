@@ -38,7 +38,7 @@ pub(crate) struct Report {
     pub(crate) given_up: u64,
     pub(crate) warm_ups: u64,
     pub(crate) connections: u64,
-    /// Of those that ended in time.
+    /// Of those that were answered in time.
     pub(crate) requests_per_second: f64,
     pub(crate) sent_bytes: u64,
     pub(crate) received_bytes: u64,
@@ -157,7 +157,7 @@ impl Report {
             given_up: measured.given_up,
             warm_ups: tally.warm_ups,
             connections: tally.connections,
-            requests_per_second: ratio((tally.count() - tally.late) as f64, seconds),
+            requests_per_second: ratio((tally.answered() - tally.late) as f64, seconds),
             sent_bytes: tally.sent,
             received_bytes: tally.received,
             latency: all.as_ref().and_then(Latency::of),

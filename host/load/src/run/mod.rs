@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -168,15 +169,21 @@ impl Supervisor<'_> {
     async fn supervise(&self, ends: &mut mpsc::UnboundedReceiver<()>) -> Ended {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Without signals a run can only be killed.
+        let mut interrupts = signal(SignalKind::interrupt()).ok();
+        let mut interrupted = async || match &mut interrupts {
+            Some(interrupts) => interrupts.recv().await,
+            None => std::future::pending().await,
+        };
         let mut cut = None;
         loop {
             tokio::select! {
                 // Nothing is sent: all ends of the channel are dropped.
                 _ = ends.recv() => return self.reason(cut.is_some()),
                 _ = ticks.tick() => {}
-                signal = tokio::signal::ctrl_c() => {
+                _ = interrupted() => {
                     let is_second = cut.is_some();
-                    if signal.is_err() || is_second || matches!(self.shared.plan.shape, Shape::Rounds { .. }) {
+                    if is_second || matches!(self.shared.plan.shape, Shape::Rounds { .. }) {
                         return Ended::Interrupted;
                     }
                     self.shared.stop();
@@ -198,8 +205,7 @@ impl Supervisor<'_> {
         if is_interrupted {
             return Ended::Interrupted;
         }
-        let is_all = self.shared.begun() >= self.shared.plan.most_requests;
-        if is_all { Ended::Complete } else { Ended::Time }
+        if self.shared.is_exhausted() { Ended::Complete } else { Ended::Time }
     }
 
     fn look(&self) {

@@ -59,10 +59,10 @@ impl Pacer {
     pub(super) async fn next(&self, shared: &Shared) -> Option<Turn> {
         let number = self.next.replace(self.next.get() + self.stride);
         let due = shared.begin() + Duration::from_secs_f64(self.interval * number as f64);
-        let mut turn = shared.turn(due)?;
-        if due <= Instant::now() {
-            turn.taken = Some((Instant::now(), Readiness::Busy));
-            return Some(turn);
+        let turn = shared.turn(due)?;
+        let now = Instant::now();
+        if due <= now {
+            return Some(Turn { taken: Some((now, Readiness::Busy)), ..turn });
         }
         let wake = Rc::new(Notify::new());
         let is_first = self.waiting.borrow().is_empty();
@@ -71,8 +71,11 @@ impl Pacer {
             self.first_came.notify_one();
         }
         wake.notified().await;
-        turn.taken = Some((Instant::now(), Readiness::Waited));
-        (!shared.is_stopped()).then_some(turn)
+        if shared.is_stopped() {
+            shared.give_back(turn);
+            return None;
+        }
+        Some(Turn { taken: Some((Instant::now(), Readiness::Waited)), ..turn })
     }
 
     /// Wakes whoever's request is due, for ever.

@@ -17,7 +17,9 @@ pub(super) struct Shared {
     begin: OnceLock<Instant>,
     /// Turns that were given out.
     issued: AtomicU64,
-    /// Of those before measuring.
+    /// Of those, the ones that were not used.
+    unused: AtomicU64,
+    /// The same before measuring.
     warmed: AtomicU64,
     stopped: AtomicBool,
     /// Whether a round is one of those that count.
@@ -54,6 +56,7 @@ impl Shared {
             plan: Arc::clone(plan),
             begin: OnceLock::new(),
             issued: AtomicU64::new(0),
+            unused: AtomicU64::new(0),
             warmed: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             counting: AtomicBool::new(false),
@@ -112,9 +115,20 @@ impl Shared {
         Turn { seq, due, taken: None, is_counted: false }
     }
 
+    /// Takes a turn back that will not be used any more.
+    pub(super) fn give_back(&self, turn: Turn) {
+        self.unused.fetch_add(u64::from(turn.is_counted), Ordering::Relaxed);
+    }
+
+    /// Whether as many requests were begun as there may be.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.issued.load(Ordering::Relaxed) >= self.plan.most_requests
+    }
+
     /// How many counted requests were begun.
     pub(super) fn begun(&self) -> u64 {
-        self.issued.load(Ordering::Relaxed).min(self.plan.most_requests)
+        let issued = self.issued.load(Ordering::Relaxed).min(self.plan.most_requests);
+        issued.saturating_sub(self.unused.load(Ordering::Relaxed))
     }
 
     /// A thread's tally. Nobody panics with it in hand.

@@ -89,12 +89,20 @@ impl Worker {
         let shared = &self.thread.shared;
         let plan = &shared.plan;
         let index = plan.turn(turn.seq);
-        let begun = turn.taken.map_or(turn.due, |(taken, _)| taken);
         let Some(request) = plan.requests.get(index) else {
             return Done { at: Instant::now(), is_unreachable: false };
         };
-        let attempt = self.exchange.attempt(plan, request, turn.seq, &self.thread);
-        let outcome = self.deadline.limit(begun + plan.timeout, attempt).await;
+        let begun = turn.taken.map_or(turn.due, |(taken, _)| taken);
+        // One that waited for a connection for too long is only counted, so that what is
+        // due is done with soon after the end, however far behind the server is. One that
+        // is sent has its whole time: cut short, it would cost the server and give nothing.
+        let is_unsent = begun > turn.due + plan.timeout;
+        let outcome = if is_unsent {
+            Some(Err(Failure::NotSent(plan.timeout)))
+        } else {
+            let attempt = self.exchange.attempt(plan, request, turn.seq, &self.thread);
+            self.deadline.limit(begun + plan.timeout, attempt).await
+        };
         let at = Instant::now();
         let (reply, failure) = match outcome {
             None => (None, Some(Failure::TimedOut(plan.timeout))),
@@ -105,7 +113,10 @@ impl Worker {
             }
         };
         let keep = plan.reuse == Reuse::KeepAlive && reply.is_some_and(|(reply, _)| reply.reusable);
-        if !keep && let Some(connection) = self.exchange.connections.get_mut(request.origin) {
+        if !keep
+            && !is_unsent
+            && let Some(connection) = self.exchange.connections.get_mut(request.origin)
+        {
             *connection = None;
         }
         let is_unreachable = matches!(failure, Some(Failure::Connect(..)));
@@ -121,7 +132,10 @@ impl Worker {
                 status: reply.map(|(reply, _)| reply.status),
                 failure,
                 latency: at.saturating_duration_since(turn.due),
-                service: turn.taken.map(|(taken, _)| at.saturating_duration_since(taken)),
+                service: turn
+                    .taken
+                    .filter(|_| !is_unsent)
+                    .map(|(taken, _)| at.saturating_duration_since(taken)),
                 lag: turn.taken.and_then(lag),
                 sent: reply.map_or(0, |(_, sent)| sent),
                 received: reply.map_or(0, |(reply, _)| reply.received),
