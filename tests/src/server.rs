@@ -354,6 +354,13 @@ impl ServerBuilder {
         arguments.iter().fold(self, |builder, argument| builder.argument(argument)).run("routes")
     }
 
+    /// Runs `patchboard load` with `arguments`, in this server's folder.
+    #[track_caller]
+    pub fn load(mut self, arguments: &[&str]) -> Exited {
+        self.listen = false;
+        arguments.iter().fold(self, |builder, argument| builder.argument(argument)).run("load")
+    }
+
     #[track_caller]
     fn run(self, command: &str) -> Exited {
         let (mut child, _dir) = self.spawn(command);

@@ -6,7 +6,7 @@
 mod scripted;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,27 @@ use scripted::{OK, Server, Step, answer};
 fn program() -> Command {
     let tests = std::env::current_exe().unwrap();
     let program: PathBuf = tests.ancestors().nth(2).unwrap().join("examples/load");
+    assert!(is_fresh(&program), "{} is old; `cargo test -p patchboard-load` builds it", program.display());
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// `cargo test --test output` builds no examples, and would test an old one.
+fn is_fresh(program: &Path) -> bool {
+    let Ok(built) = program.metadata().and_then(|metadata| metadata.modified()) else { return false };
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap().map(Result::unwrap) {
+            let metadata = entry.metadata().unwrap();
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if metadata.modified().unwrap() > built {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 fn run(line: &str) -> (String, String, Option<i32>) {

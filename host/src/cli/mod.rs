@@ -1,9 +1,10 @@
 //! The command line: a file a command.
 //!
 //! Exit codes: 0 after a drain or where all is well, 2 where the start or a check
-//! fails, with everything that is wrong on standard error.
+//! fails, with everything that is wrong on standard error; 1 where requests of a load fail.
 
 mod check;
+mod load;
 mod routes;
 mod serve;
 mod site;
@@ -37,6 +38,12 @@ enum Command {
     Check(check::Check),
     /// Print the routes, the more specific first, or explain where a request goes.
     Routes(routes::Routes),
+    /// Put a server under load, and say what came of it.
+    ///
+    /// Requests are sent for 10 seconds, 10 at once, unless told otherwise: in a closed loop, at a
+    /// fixed rate (--rate), or all at once in rounds (--rounds). Only loopback and private addresses
+    /// are loaded. The exit code is 1 where a request failed.
+    Load(Box<load::Load>),
 }
 
 #[derive(Debug, Args)]
@@ -62,13 +69,15 @@ impl SourceArgs {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let result = match Cli::parse().command {
-        Command::Serve(serve) => serve.run(),
-        Command::Check(check) => check.run(),
-        Command::Routes(routes) => routes.run(),
+        Command::Serve(serve) => serve.run().map(done),
+        Command::Check(check) => check.run().map(done),
+        Command::Routes(routes) => routes.run().map(done),
+        Command::Load(load) => load.run(),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in format!("{error:#}").lines() {
                 eprintln!("error: {line}");

@@ -7,6 +7,7 @@ mod demo1;
 mod echo;
 mod handlers;
 mod hello;
+mod load_client;
 mod route_match;
 mod starts;
 mod static_files;
@@ -25,7 +26,7 @@ use crate::tool::Need;
 use crate::wrk::WRK;
 
 /// In the order they are run in.
-pub(crate) static ALL: [&Scenario; 25] = [
+pub(crate) static ALL: [&Scenario; 26] = [
     &hello::HELLO,
     &hello::HELLO_REUSE,
     &hello::HELLO_FRESH,
@@ -51,6 +52,7 @@ pub(crate) static ALL: [&Scenario; 25] = [
     &static_files::STATIC_100K,
     &static_files::STATIC_100M,
     &route_match::ROUTE_MATCH,
+    &load_client::LOAD_CLIENT,
 ];
 
 /// Something to measure.
