@@ -129,3 +129,25 @@ fn a_form_arrives() {
     assert!(request.body.windows(200_000).any(|part| part.iter().all(|byte| *byte == 0xAB)));
     assert_eq!(number(&report, "/sent_bytes"), server.seen.received.load(Ordering::SeqCst) as f64);
 }
+
+#[test]
+fn a_file_of_requests_is_a_weighted_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mix.toml");
+    let text = "[[request]]\nurl = '/list'\nweight = 3\n\
+                [[request]]\nname = 'make'\nurl = '/items'\nbody = '{\"n\":{{seq}}}'\n\
+                headers = ['content-type: application/json']\nexpect_status = '201'\n";
+    std::fs::write(&file, text).unwrap();
+    let server = Server::start(|request| vec![answer(if request.body.is_empty() { 200 } else { 201 }, "")]);
+    let (report, fine) = load(&format!("{} --requests-file {} -n 80 -c 3", server.address, file.display()));
+    assert!(fine, "{report:#}");
+    assert_eq!(
+        (report["statuses"]["200"].as_u64(), report["statuses"]["201"].as_u64()),
+        (Some(60), Some(20))
+    );
+    assert_eq!(report["by_request"][1]["name"], "make");
+    let made = server.kept().into_iter().find(|request| !request.body.is_empty()).unwrap();
+    assert_eq!(made.line, "POST /items HTTP/1.1");
+    assert!(made.fields.contains(&"content-type: application/json".to_owned()), "{made:?}");
+    assert!(serde_json::from_slice::<serde_json::Value>(&made.body).unwrap()["n"].is_u64());
+}

@@ -61,8 +61,8 @@ fn cards(report: &Report, page: &mut String) {
     for (name, value, class) in [
         ("requests", count(report.requests), ""),
         ("requests/s", digits(report.requests_per_second), ""),
-        ("50 % took up to", at(|latency| latency.p50_ms), ""),
-        ("99 % took up to", at(|latency| latency.p99_ms), ""),
+        ("50 % within", at(|latency| latency.p50_ms), ""),
+        ("99 % within", at(|latency| latency.p99_ms), ""),
         ("failed", percent(report.failed, report.requests), failed),
         ("received", bytes(report.received_bytes as f64), ""),
     ] {
@@ -196,7 +196,7 @@ fn end_s(report: &Report) -> f64 {
 fn tables(report: &Report, page: &mut String) {
     if !report.rounds.is_empty() {
         let rows = report.rounds.iter().map(|row| round_cells(row).to_vec());
-        table(page, "Rounds", &ROUND_HEAD, rows);
+        table(page, "Rounds", "", &ROUND_HEAD, rows);
     }
     page.push_str("<section class=\"tables\">");
     if let Some(latency) = &report.latency {
@@ -208,13 +208,13 @@ fn tables(report: &Report, page: &mut String) {
             let cells = columns.iter().map(|(_, latency)| time(value(latency)));
             std::iter::once((*name).to_owned()).chain(cells).collect()
         });
-        table(page, "Latency", &head, rows);
+        table(page, "Latency", "", &head, rows);
     }
     let statuses = report
         .statuses
         .iter()
         .map(|(status, n)| vec![status.to_string(), count(*n), percent(*n, report.requests)]);
-    table(page, "Statuses", &["status", "requests", "share"], statuses);
+    table(page, "Statuses", "", &["status", "requests", "share"], statuses);
     page.push_str("</section>");
     if report.by_request.len() > 1 {
         let rows = report.by_request.iter().map(|row| {
@@ -229,19 +229,26 @@ fn tables(report: &Report, page: &mut String) {
                 of(|latency| latency.p99_ms),
             ]
         });
-        table(page, "By request", &["request", "requests", "failed", "50 %", "99 %"], rows);
+        table(page, "By request", "", &["request", "requests", "failed", "50 %", "99 %"], rows);
     }
     if !report.failures.is_empty() {
         let rows = report
             .failures
             .iter()
             .map(|row| vec![row.class.name().to_owned(), count(row.count), row.example.clone()]);
-        table(page, "Failures", &["what", "requests", "for example"], rows);
+        table(page, "Failures", "words", &["what", "requests", "for example"], rows);
     }
 }
 
-fn table(page: &mut String, title: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    let _ = write!(page, "<div class=\"table\"><h2>{title}</h2><table><thead><tr>");
+/// Of figures, but for the last column where the class is `words`.
+fn table(
+    page: &mut String,
+    title: &str,
+    class: &str,
+    head: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) {
+    let _ = write!(page, "<div class=\"table\"><h2>{title}</h2><table class=\"{class}\"><thead><tr>");
     for cell in head {
         let _ = write!(page, "<th>{cell}</th>");
     }
@@ -268,7 +275,7 @@ mod tests {
     fn text_of_others_is_no_markup() {
         assert_eq!(escaped("<a href=\"&\">"), "&lt;a href=&quot;&amp;&quot;&gt;");
         let mut page = String::new();
-        table(&mut page, "T", &["h"], [vec!["<script>".to_owned()]].into_iter());
+        table(&mut page, "T", "", &["h"], [vec!["<script>".to_owned()]].into_iter());
         assert!(page.contains("<td>&lt;script&gt;</td>"), "{page}");
     }
 }

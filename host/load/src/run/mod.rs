@@ -109,17 +109,17 @@ pub(crate) fn run(plan: &Arc<Plan>, watch: &mut dyn Watch) -> anyhow::Result<Mea
         let body = move || {
             // Dropped at its end, which is how that is known.
             let _done = done;
-            thread::run(&shared, index, phases, &ready)
+            thread::run(&shared, index, phases, ready)
         };
         let thread = std::thread::Builder::new().name(format!("load-{index}")).spawn(body);
         threads.push(thread.context("could not start a thread; use fewer --threads")?);
     }
     drop((ready, done));
-    // One that fails before it is ready drops its sender, and is heard of below.
-    let _ = all_ready.iter().take(threads.len()).count();
+    let are_ready = all_ready.iter().take(threads.len()).count() == threads.len();
     let began = SystemTime::now();
     shared.begin();
-    phase.send_replace(Phase::Running);
+    // Where one has failed all end, and it is heard of below.
+    phase.send_replace(if are_ready { Phase::Running } else { Phase::Over });
     let supervisor = Supervisor {
         shared: &shared,
         phase: &phase,

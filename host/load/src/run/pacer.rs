@@ -80,6 +80,8 @@ impl Pacer {
 
     /// Wakes whoever's request is due, for ever.
     pub(super) async fn drive(&self) -> io::Result<()> {
+        // Nobody comes unless the loop is open.
+        self.first_came.notified().await;
         let timer = Timer::new()?;
         loop {
             let Some(due) = self.waiting.borrow().front().map(|first| first.due) else {

@@ -43,7 +43,7 @@ pub(super) fn run(
     shared: &Arc<Shared>,
     index: usize,
     mut phase: watch::Receiver<Phase>,
-    ready: &Sender<()>,
+    ready: Sender<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let plan = &shared.plan;
@@ -56,8 +56,12 @@ pub(super) fn run(
     let (all, threads) = (plan.concurrency as usize, plan.threads as usize);
     let share = all / threads + usize::from(index < all % threads);
     LocalSet::new().block_on(&runtime, async {
-        if ready.send(()).is_err() || phase.wait_for(|phase| *phase != Phase::Starting).await.is_err() {
-            return Ok(());
+        // The end of all senders tells that a thread has failed.
+        let _ = ready.send(());
+        drop(ready);
+        match phase.wait_for(|phase| *phase != Phase::Starting).await.map(|phase| *phase) {
+            Ok(Phase::Running) => {}
+            _ => return Ok(()),
         }
         let mut workers = JoinSet::new();
         for _ in 0..share {
