@@ -7,7 +7,7 @@ mod scripted;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use scripted::{OK, Server, answer, load, number};
+use scripted::{OK, Server, Step, answer, load, number};
 
 #[test]
 fn requests_connections_and_bytes_are_the_servers() {
@@ -68,8 +68,8 @@ fn a_server_may_close_connections_between_requests() {
         let server = Server::start(move |request| {
             let last = request.on_connection == 4;
             let text = if last { answer_and_close } else { OK };
-            let send = scripted::Step::Send(text.as_bytes().to_vec());
-            if last { vec![send, scripted::Step::Close] } else { vec![send] }
+            let send = Step::Send(text.as_bytes().to_vec());
+            if last { vec![send, Step::Close] } else { vec![send] }
         });
         let (report, fine) = load(&format!("{} -n 50 -c 2", server.address));
         assert!(fine, "{report:#}");
@@ -77,6 +77,15 @@ fn a_server_may_close_connections_between_requests() {
         assert_eq!(number(&report, "/connections"), server.connections() as f64);
         assert!((10..=12).contains(&server.connections()), "{}", server.connections());
     }
+}
+
+#[test]
+fn a_connection_that_was_closed_while_nobody_used_it_is_no_failure() {
+    // Nothing in the answer says so.
+    let server = Server::start(|_| vec![Step::Send(OK.as_bytes().to_vec()), Step::Close]);
+    let (report, fine) = load(&format!("{} --rate 5 -n 4 -c 1", server.address));
+    assert!(fine, "{report:#}");
+    assert_eq!((server.requests(), server.connections()), (4, 4));
 }
 
 #[test]
