@@ -43,7 +43,7 @@ impl Words {
     /// What B is, of which there is more or less.
     fn verdict(self, ratio: &Ratio) -> String {
         if ratio.is_noise() {
-            return "the same, or the difference is noise".to_owned();
+            return "the same, or noise".to_owned();
         }
         let percent = digits((ratio.value - 1.0).abs() * 100.0);
         let word = match (self, ratio.value > 1.0) {
@@ -158,7 +158,7 @@ fn pairs_of(a: &[Report], b: &[Report]) -> Vec<Compared> {
 }
 
 fn table(rows: &[Compared]) -> String {
-    let head = ["", "A", "B", "B/A", "95 % interval", "B is"].map(str::to_owned).to_vec();
+    let head = ["", "A", "B", "B/A", "95 % interval", "verdict on B"].map(str::to_owned).to_vec();
     let rows = rows.iter().map(|Compared { name, words, a, b, ratio }| {
         let (ratio, interval, verdict) = match ratio {
             None => ("-".to_owned(), "-".to_owned(), format!("unknown: under {FEWEST} values")),
@@ -192,7 +192,7 @@ mod tests {
         for (ratio, expected) in [
             (ratio(1.25, 1.2, 1.3), "25.0 % slower"),
             (ratio(0.5, 0.4, 0.6), "50.0 % faster"),
-            (ratio(1.1, 0.99, 1.2), "the same, or the difference is noise"),
+            (ratio(1.1, 0.99, 1.2), "the same, or noise"),
         ] {
             assert_eq!(Words::Latency.verdict(&ratio), expected);
         }
