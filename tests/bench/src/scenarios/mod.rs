@@ -4,6 +4,7 @@
 mod attacks;
 mod awaiting;
 mod demo1;
+mod demo2;
 mod echo;
 mod handlers;
 mod hello;
@@ -26,7 +27,7 @@ use crate::tool::Need;
 use crate::wrk::WRK;
 
 /// In the order they are run in.
-pub(crate) static ALL: [&Scenario; 26] = [
+pub(crate) static ALL: [&Scenario; 27] = [
     &hello::HELLO,
     &hello::HELLO_REUSE,
     &hello::HELLO_FRESH,
@@ -36,6 +37,7 @@ pub(crate) static ALL: [&Scenario; 26] = [
     &hello::HELLO_0_2_FRESH,
     &hello::HELLO_HEADERS,
     &demo1::DEMO1,
+    &demo2::DEMO2,
     &awaiting::AWAITING,
     &echo::ECHO_1K,
     &echo::ECHO_64K,

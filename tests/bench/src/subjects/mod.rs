@@ -65,6 +65,8 @@ impl Setting<'_> {
 pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
+    /// What it asks itself, if it does.
+    behind: Option<Box<Running>>,
 }
 
 impl Running {
@@ -74,7 +76,7 @@ impl Running {
         // production capture for no error.
         command.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
         let child = command.stdin(Stdio::null()).spawn().context("could not start the program")?;
-        let mut running = Self { child, address };
+        let mut running = Self { child, address, behind: None };
         let deadline = Instant::now() + START_PATIENCE;
         while TcpStream::connect(address).is_err() {
             if let Some(status) = running.child.try_wait()? {
@@ -86,6 +88,12 @@ impl Running {
             thread::sleep(Duration::from_millis(10));
         }
         Ok(running)
+    }
+
+    /// Keeps `other` for as long as this runs.
+    pub(crate) fn asking(mut self, other: Self) -> Self {
+        self.behind = Some(Box::new(other));
+        self
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -8,9 +8,22 @@ use super::{Running, Setting, Subject, WORKERS, free_address};
 
 pub(crate) const NATIVE: Subject = Subject { name: "native-hyper", needs: &[], start };
 
-fn start(setting: &Setting<'_>) -> Result<Running> {
+/// Asks another for each answer, as the demo's handler `demo2` does.
+pub(crate) const NATIVE_DEMO2: Subject =
+    Subject { name: "native-hyper-demo2", needs: &[], start: start_demo2 };
+
+pub(crate) fn start(setting: &Setting<'_>) -> Result<Running> {
+    run(setting, &[])
+}
+
+fn start_demo2(setting: &Setting<'_>) -> Result<Running> {
+    let other = start(setting)?;
+    Ok(run(setting, &[format!("http://{}", other.address())])?.asking(other))
+}
+
+fn run(setting: &Setting<'_>, arguments: &[String]) -> Result<Running> {
     let address = free_address()?;
     let mut command = Command::new(&setting.tools.native);
-    command.arg(address.to_string()).arg(WORKERS.to_string());
+    command.arg(address.to_string()).arg(WORKERS.to_string()).args(arguments);
     Running::start(command.stdout(Stdio::null()), address)
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
-use super::{Running, Setting, Subject, WORKERS, command, free_address};
+use super::{Running, Setting, Subject, WORKERS, command, free_address, native};
 use crate::burst::allow_files;
 use crate::machine;
 
@@ -41,6 +41,9 @@ pub(crate) const HELLO_0_2_FRESH: Subject = ours(serve_hello_0_2);
 
 /// The demo's handler that awaits a form. It brings its route.
 pub(crate) const DEMO1: Subject = ours(|setting| serve_as_it_is(setting, "demo1"));
+
+/// The demo's handler that asks another server, here hyper alone.
+pub(crate) const DEMO2: Subject = ours(serve_demo2);
 
 /// The handler of the benchmark's own work. It brings its routes.
 pub(crate) const WORK: Subject = ours(|setting| serve_as_it_is(setting, "work"));
@@ -104,6 +107,15 @@ fn serve_hello_0_2(setting: &Setting<'_>) -> Result<Running> {
 fn serve_as_it_is(setting: &Setting<'_>, component: &str) -> Result<Running> {
     drop_in(setting, component, [component.to_owned()])?;
     serve(setting, "")
+}
+
+fn serve_demo2(setting: &Setting<'_>) -> Result<Running> {
+    drop_in(setting, "demo2", ["demo2".to_owned()])?;
+    let other = native::start(setting)?;
+    let origin = format!("http://{}", other.address());
+    let tables =
+        format!("[handlers.demo2]\noutbound = \"{origin}\"\nenvironment = {{ ORIGIN = \"{origin}\" }}\n");
+    Ok(serve(setting, &tables)?.asking(other))
 }
 
 /// Serves copies of `hello`, each at its number.
