@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use patchboard_sql as db;
 use wasmtime::AsContextMut as _;
-use wasmtime::component::{Access, Accessor, HasSelf, Resource, ResourceTable};
+use wasmtime::component::{Access, Accessor, HasSelf, Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
 use super::bindings::sql::{
@@ -90,7 +90,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
             }
             return Ok(Err(Error::NoSuchDatabase(name)));
         };
-        Ok(Ok(state.ctx().table.push(database)?))
+        push(state, database)
     }
 
     async fn execute(
@@ -129,7 +129,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
         match database.begin().await {
             Ok(transaction) => {
                 let held = Held::new(transaction, call.as_deref());
-                Ok(Ok(accessor.with(|mut access| access.get().ctx().table.push(held))?))
+                accessor.with(|mut access| push(access.get(), held))
             }
             Err(error) => Ok(Err(error.into())),
         }
@@ -212,7 +212,7 @@ impl HostCursorWithStore<State> for HasSelf<State> {
 /// any await, with the call it belongs to.
 fn enter<T>(
     accessor: &Accessor<State, HasSelf<State>>,
-    find: impl FnOnce(&ResourceTable) -> Result<T, wasmtime::component::ResourceTableError>,
+    find: impl FnOnce(&ResourceTable) -> Result<T, ResourceTableError>,
 ) -> wasmtime::Result<(T, Option<Arc<CallRecord>>)> {
     accessor.with(|mut access| {
         let call = current_record(access.as_context_mut())?;
@@ -236,14 +236,20 @@ fn result(
         Ok(rows) => rows,
         Err(error) => return Ok(Err(error.into())),
     };
-    let rest = match rest {
-        Some(rest) => {
-            let held = Held::new(rest, call);
-            Some(accessor.with(|mut access| access.get().ctx().table.push(held))?)
-        }
-        None => None,
-    };
-    Ok(Ok(QueryResult { columns, rows: lowered(rows), rest }))
+    let rest = rest.map(|rest| Held::new(rest, call));
+    let rest = rest.map(|held| accessor.with(|mut access| push(access.get(), held))).transpose()?;
+    Ok(rest.transpose().map(|rest| QueryResult { columns, rows: lowered(rows), rest }))
+}
+
+/// A handle of `entry`, unless the instance holds too many of the host's resources.
+fn push<T: Send + 'static>(state: &mut State, entry: T) -> Outcome<Resource<T>> {
+    match state.ctx().table.push(entry) {
+        Ok(handle) => Ok(Ok(handle)),
+        Err(ResourceTableError::Full) => Ok(Err(Error::Other(
+            "the instance holds too many resources of the host (limits.handles); drop some".to_owned(),
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn lowered(rows: Vec<db::Row>) -> Vec<Vec<Value>> {
