@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -56,7 +57,9 @@ impl Balancer {
         )
         .expect("a string can be written");
         fs::write(folder.path().join("nginx.conf"), config).expect("a file can be written");
-        let mut nginx = Command::new("nginx");
+        // Servers are in `sbin`, which only root's PATH has on Debian.
+        let debian = Path::new("/usr/sbin/nginx");
+        let mut nginx = Command::new(if debian.exists() { debian } else { Path::new("nginx") });
         nginx.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]).stdin(Stdio::null());
         let process = nginx.spawn().unwrap_or_else(|error| panic!("no nginx: {error}; {REMEDY}"));
         wait_until("nginx accepts connections", || TcpStream::connect(address).is_ok());

@@ -90,7 +90,8 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
 pub(crate) fn exists(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    // Not every program knows that option.
+    command.status().is_ok()
 }
 
 fn success(command: &Command, status: ExitStatus) -> Result<()> {
