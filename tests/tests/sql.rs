@@ -30,15 +30,20 @@ fn count(server: &Server) -> i64 {
 }
 
 #[test]
-fn rows_are_kept_over_a_restart() {
-    let server = granted().start();
+fn rows_are_kept_over_a_reload_and_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let start = || granted().server(&format!("data = {:?}", data.path())).start();
+    let server = start();
     post(&server, "/sql/notes/execute", "INSERT INTO notes VALUES (1, 'a'), (2, 'b')").expect(200, "2");
     assert_eq!(count(&server), 2);
-    assert!(server.dir().join("data/sql/notes.sqlite").is_file());
-    // A reload leaves the database as it is.
+    assert!(data.path().join("sql/notes.sqlite").is_file());
     server.signal(Signal::HUP);
     server.log.wait_for("configuration reloaded");
     assert_eq!(count(&server), 2);
+    // The migrations are not applied again, and what was acknowledged is there.
+    server.signal(Signal::KILL);
+    drop(server);
+    assert_eq!(count(&start()), 2);
 }
 
 #[test]
