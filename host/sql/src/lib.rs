@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows of WebAssembly, so that the databases are tested by themselves.
 
+mod batch;
 mod config;
 mod database;
 mod error;

@@ -12,10 +12,6 @@ use crate::{Error, Result, Row, Statement};
 
 /// Commands on their way; more are refused.
 const COMMANDS: usize = 16;
-/// A batch of rows is about as long, in bytes.
-pub(crate) const BATCH_BYTES: u64 = 64 << 10;
-/// Likewise, in rows.
-pub(crate) const BATCH_ROWS: usize = 512;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 

@@ -4,7 +4,8 @@
 //! ends a transaction, or changes the connection, would reach into the next user's
 //! work on it; so the first word decides, and what is not known is refused.
 
-use crate::{Error, Result};
+use crate::batch::check_bytes;
+use crate::{Error, Limits, Result};
 
 /// A value of a row, or of a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +61,20 @@ impl Statement {
         } else {
             format!("statements that begin with {word} are not for handlers")
         }))
+    }
+
+    /// Whether its parameters are not too large together.
+    pub(crate) fn check_bytes(&self, limits: &Limits) -> Result<()> {
+        check_bytes(self.parameters.iter().map(Value::bytes).sum(), limits)
+    }
+
+    /// Whether it was given as many values as the database has found parameters.
+    pub(crate) fn check_count(&self, wanted: usize) -> Result<()> {
+        let given = self.parameters.len();
+        if wanted == given {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!("the statement has {wanted} parameters, and {given} values were given")))
     }
 }
 

@@ -13,9 +13,12 @@ use tokio_postgres::RowStream;
 
 use super::values::{Parameter, columns, row};
 use super::{connect, explain};
-use crate::session::{BATCH_BYTES, BATCH_ROWS, Command, Job, Page, Reply};
-use crate::{Error, Limits, Result, Row, Statement, Value};
+use crate::batch::Batch;
+use crate::session::{Command, Job, Page, Reply};
+use crate::{Error, Limits, Result, Row, Statement};
 
+/// Rows that nobody wants are read to their end if they are so few.
+const FEW_ROWS: usize = 512;
 /// Statements that are kept prepared, a connection.
 const PREPARED: usize = 64;
 
@@ -223,59 +226,35 @@ impl Session<'_> {
 
 /// The parameters as the driver takes them.
 fn parameters<'a>(statement: &'a Statement, wanted: usize, limits: &Limits) -> Result<Vec<Parameter<'a>>> {
-    let given = &statement.parameters;
-    if wanted != given.len() {
-        let given = given.len();
-        return Err(Error::Invalid(format!(
-            "the statement has {wanted} parameters, and {given} values were given"
-        )));
-    }
-    if given.iter().map(Value::bytes).sum::<u64>() > limits.query_bytes {
-        return Err(Error::TooLarge("the values are larger than query_bytes".to_owned()));
-    }
-    Ok(given.iter().map(Parameter).collect())
+    statement.check_count(wanted)?;
+    statement.check_bytes(limits)?;
+    Ok(statement.parameters.iter().map(Parameter).collect())
 }
 
 /// A query's rows, as they are read.
 struct Reading<'a> {
     rows: Pin<Box<RowStream>>,
-    limits: &'a Limits,
-    rows_read: u64,
-    bytes_read: u64,
+    batch: Batch<'a>,
 }
 
 impl<'a> Reading<'a> {
     fn new(rows: Pin<Box<RowStream>>, limits: &'a Limits) -> Self {
-        Self { rows, limits, rows_read: 0, bytes_read: 0 }
+        Self { rows, batch: Batch::new(limits) }
     }
 
     /// The next rows, and whether there may be more.
     async fn batch(&mut self) -> Result<(Vec<Row>, bool)> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+        while !self.batch.is_full() {
             let next = self.rows.try_next().await.map_err(|error| explain(&error))?;
-            let Some(next) = next else { return Ok((batch, false)) };
-            let values = row(&next)?;
-            bytes += values.iter().map(Value::bytes).sum::<u64>();
-            self.rows_read += 1;
-            if self.rows_read > self.limits.query_rows {
-                return Err(Error::TooLarge(format!(
-                    "the query has more than {} rows, which is query_rows; read them in pages",
-                    self.limits.query_rows
-                )));
-            }
-            if self.bytes_read + bytes > self.limits.query_bytes {
-                return Err(Error::TooLarge("the rows are larger than query_bytes".to_owned()));
-            }
-            batch.push(values);
+            let Some(next) = next else { return Ok((self.batch.take(), false)) };
+            self.batch.add(row(&next)?)?;
         }
-        self.bytes_read += bytes;
-        Ok((batch, true))
+        Ok((self.batch.take(), true))
     }
 
     /// Passes over what is left, if that is little; whether the end was reached.
     async fn finish(&mut self) -> bool {
-        for _ in 0..BATCH_ROWS {
+        for _ in 0..FEW_ROWS {
             match self.rows.try_next().await {
                 Ok(Some(_)) => {}
                 Ok(None) => return true,

@@ -4,7 +4,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Rows, ToSql};
 
 use super::connection::explain;
-use crate::session::{BATCH_BYTES, BATCH_ROWS};
+use crate::batch::Batch;
 use crate::{Error, Limits, Result, Row, Statement, Value};
 
 /// Binds the parameters; `$1` is the first, however often and wherever it stands.
@@ -14,7 +14,7 @@ pub(super) fn bind(
     limits: &Limits,
 ) -> Result<()> {
     let given = &statement.parameters;
-    check_bytes(given.iter().map(Value::bytes).sum(), limits)?;
+    statement.check_bytes(limits)?;
     let mut wanted = 0;
     for index in 1..=prepared.parameter_count() {
         let number = prepared
@@ -27,20 +27,7 @@ pub(super) fn bind(
             prepared.raw_bind_parameter(index, value).map_err(explain)?;
         }
     }
-    if wanted != given.len() {
-        return Err(Error::Invalid(format!(
-            "the statement has {wanted} parameters, and {} values were given",
-            given.len()
-        )));
-    }
-    Ok(())
-}
-
-fn check_bytes(bytes: u64, limits: &Limits) -> Result<()> {
-    if bytes > limits.query_bytes {
-        return Err(Error::TooLarge("the values are larger than query_bytes".to_owned()));
-    }
-    Ok(())
+    statement.check_count(wanted)
 }
 
 impl ToSql for Value {
@@ -60,9 +47,7 @@ impl ToSql for Value {
 pub(super) struct Reading<'a> {
     columns: Vec<(String, bool)>,
     rows: Rows<'a>,
-    limits: &'a Limits,
-    rows_read: u64,
-    bytes_read: u64,
+    batch: Batch<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -70,7 +55,7 @@ impl<'a> Reading<'a> {
         let boolean = |declared: Option<&str>| declared.is_some_and(|ty| ty.eq_ignore_ascii_case("boolean"));
         let columns = prepared.columns();
         let columns = columns.map(|column| (column.name().to_owned(), boolean(column.decl_type()))).collect();
-        Self { columns, rows: prepared.raw_query(), limits, rows_read: 0, bytes_read: 0 }
+        Self { columns, rows: prepared.raw_query(), batch: Batch::new(limits) }
     }
 
     pub(super) fn columns(&self) -> Vec<String> {
@@ -79,26 +64,15 @@ impl<'a> Reading<'a> {
 
     /// The next rows, and whether there may be more.
     pub(super) fn batch(&mut self) -> Result<(Vec<Row>, bool)> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
-            let Some(row) = self.rows.next().map_err(explain)? else { return Ok((batch, false)) };
+        while !self.batch.is_full() {
+            let Some(row) = self.rows.next().map_err(explain)? else { return Ok((self.batch.take(), false)) };
             let mut values = Row::with_capacity(self.columns.len());
             for (index, (name, boolean)) in self.columns.iter().enumerate() {
                 values.push(value(row.get_ref(index).map_err(explain)?, name, *boolean)?);
             }
-            bytes += values.iter().map(Value::bytes).sum::<u64>();
-            self.rows_read += 1;
-            if self.rows_read > self.limits.query_rows {
-                return Err(Error::TooLarge(format!(
-                    "the query has more than {} rows, which is query_rows; read them in pages",
-                    self.limits.query_rows
-                )));
-            }
-            check_bytes(self.bytes_read + bytes, self.limits)?;
-            batch.push(values);
+            self.batch.add(values)?;
         }
-        self.bytes_read += bytes;
-        Ok((batch, true))
+        Ok((self.batch.take(), true))
     }
 }
 
