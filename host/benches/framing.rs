@@ -1,7 +1,7 @@
 //! The framing guard: what the head of a request costs, whole and in two reads, and
 //! what a chunk costs.
 //!
-//! `cargo bench -p patchboard --bench framing`. The head is that of a browser, with 16
+//! `cargo bench -p patchboard-server --bench framing`. The head is that of a browser, with 16
 //! fields.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use patchboard_host::server::guard::{Framing, Limits};
+use patchboard_server::server::guard::{Framing, Limits};
 
 const BROWSER: &str = "\
 GET /demo1/world?from=menu HTTP/1.1\r\n\

@@ -1,7 +1,7 @@
 //! The router: what a match costs by the number of routes, by the depth of the path,
 //! by the kind of route, and at its worst.
 //!
-//! `cargo bench -p patchboard --bench router`. "Parse and find" is all that a request
+//! `cargo bench -p patchboard-server --bench router`. "Parse and find" is all that a request
 //! pays: its host and path are parsed, the route is found, and its parameters are
 //! read. The path of "by the number of routes" has eight segments, three of them
 //! parameters.
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use http::Method;
-use patchboard_host::router::{Find, RequestHost, RequestPath, Route, Table};
+use patchboard_server::router::{Find, RequestHost, RequestPath, Route, Table};
 
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
 /// Three parameters among 1,000 routes; `service503` is in the middle of them.

@@ -1,4 +1,4 @@
-//! The `patchboard` binary: everything is in the library, starting at [`patchboard_host::cli`].
+//! The `patchboard` binary: everything is in the library, starting at [`patchboard_server::cli`].
 
 use mimalloc::MiMalloc;
 
@@ -9,5 +9,5 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    patchboard_host::cli::main()
+    patchboard_server::cli::main()
 }

@@ -19,7 +19,7 @@ use crate::command::say;
 /// Set where xtask is to be the compiler.
 const VARIABLE: &str = "PATCHBOARD_XTASK_COVERAGE";
 
-/// What cargo does not know of: after a change here, `cargo clean -p patchboard -p
+/// What cargo does not know of: after a change here, `cargo clean -p patchboard-server -p
 /// patchboard-fuzz` makes it take effect.
 const FLAGS: [&str; 5] = [
     "-Cpasses=sancov-module",

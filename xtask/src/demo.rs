@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 pub(crate) fn build_server(profile: Profile) -> Result<PathBuf> {
     let workspace = Workspace::load()?;
     let mut cargo = command::cargo(&workspace.root);
-    cargo.args(["build", "-p", "patchboard"]);
+    cargo.args(["build", "-p", "patchboard-server"]);
     let folder = match profile {
         Profile::Dev => "debug",
         Profile::Release => {

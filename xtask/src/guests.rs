@@ -160,8 +160,8 @@ mod tests {
             r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
                 {"name": "upload", "manifest_path": "/w/guest-handlers/upload/Cargo.toml",
                  "features": {}, "targets": [{"name": "upload", "crate_types": ["cdylib"]}]},
-                {"name": "patchboard-sdk", "manifest_path": "/w/guest-handlers/sdk/Cargo.toml",
-                 "features": {}, "targets": [{"name": "patchboard_sdk", "crate_types": ["lib"]}]},
+                {"name": "patchboard", "manifest_path": "/w/guest-handlers/sdk/Cargo.toml",
+                 "features": {}, "targets": [{"name": "patchboard", "crate_types": ["lib"]}]},
                 {"name": "my-demo", "manifest_path": "/w/guest-handlers/my-demo/Cargo.toml",
                  "features": {"wasi-http": []}, "targets": [
                    {"name": "my_demo", "crate_types": ["lib", "cdylib"]},

@@ -16,9 +16,9 @@ use crate::{demo, guests, python, services, wit};
 /// that only the test client needs. The fuzz targets add none, which is why they are
 /// with the server.
 const GROUPS: [&[&str]; 4] = [
-    &["patchboard", "patchboard-load", "patchboard-fuzz", "patchboard-key-value", "patchboard-sql"],
+    &["patchboard-server", "patchboard-load", "patchboard-fuzz", "patchboard-key-value", "patchboard-sql"],
     &["patchboard-tests", "patchboard-chaos"],
-    &["patchboard-sdk", "patchboard-macros"],
+    &["patchboard", "patchboard-macros"],
     &["xtask", "patchboard-bench"],
 ];
 

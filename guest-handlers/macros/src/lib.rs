@@ -7,7 +7,7 @@
 //! is called (`handler`). Whatever is wrong with the attribute or with the
 //! function is reported at the author's own line.
 //!
-//! Use them through the `patchboard-sdk` crate, which re-exports them.
+//! Use them through the `patchboard` crate, which re-exports them.
 
 mod arguments;
 mod handler;

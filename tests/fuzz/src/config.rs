@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use patchboard_host::config::{Config, ConfigError, Source, read_handler_file};
+use patchboard_server::config::{Config, ConfigError, Source, read_handler_file};
 use tempfile::TempDir;
 
 /// A key that is known nowhere.

@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use http::{Request, Uri};
-use patchboard_host::router::RequestPath;
+use patchboard_server::router::RequestPath;
 
 use crate::folder::{Folder, header};
 

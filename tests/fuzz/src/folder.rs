@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use patchboard_host::body::Body;
-use patchboard_host::router::RequestPath;
-use patchboard_host::static_files::{Memory, MemoryConfig, Mount, MountConfig};
+use patchboard_server::body::Body;
+use patchboard_server::router::RequestPath;
+use patchboard_server::static_files::{Memory, MemoryConfig, Mount, MountConfig};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 

@@ -16,7 +16,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use patchboard_host::server::guard::{Fault, Framing, Limits, Passed, Piece};
+use patchboard_server::server::guard::{Fault, Framing, Limits, Passed, Piece};
 use tokio::runtime::{Builder, Runtime};
 
 /// As little as hyper's buffer can be.

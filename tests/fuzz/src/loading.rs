@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use patchboard_host::config::{Config, HandlerConfig, Limits, Source};
-use patchboard_host::handlers::{Engine, Handler, LoadError};
+use patchboard_server::config::{Config, HandlerConfig, Limits, Source};
+use patchboard_server::handlers::{Engine, Handler, LoadError};
 
 /// Few instances, since each has its address space, and nothing is written to a disk.
 const CONFIG: &str = "[server]\ninstances = 8\ncode_cache = \"off\"\n";

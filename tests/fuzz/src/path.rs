@@ -4,7 +4,7 @@
 //! segments are and all that is wrong with it; the host must find the same segments, or
 //! one of those faults.
 
-use patchboard_host::router::{PathError, RequestPath};
+use patchboard_server::router::{PathError, RequestPath};
 
 /// Runs the target.
 pub fn run(data: &[u8]) {

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use http::Method;
-use patchboard_host::router::{
+use patchboard_server::router::{
     Conflict, Find, Match, MethodFilter, Outcome, PathError, RequestHost, RequestPath, Route, RoutePattern,
     Table, TieReason, Verdict,
 };

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use http::{HeaderValue, Request, Response};
-use patchboard_host::body::Body;
+use patchboard_server::body::Body;
 
 use crate::folder::{Folder, content, header, write_content};
 

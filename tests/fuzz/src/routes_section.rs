@@ -5,8 +5,8 @@
 //! shape, says which names come in which order; routes that are written are read again as
 //! the same; it makes no difference whether they are in one section or in two.
 
-use patchboard_host::handlers::{Claim, Routes};
-use patchboard_host::router::MethodFilter;
+use patchboard_server::handlers::{Claim, Routes};
+use patchboard_server::router::MethodFilter;
 use serde_json::{Value, json};
 
 use crate::loading;

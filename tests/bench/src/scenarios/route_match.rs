@@ -7,7 +7,7 @@ pub(crate) static ROUTE_MATCH: Scenario = Scenario {
     name: "route-match",
     about: "the router's own benchmark",
     kind: Kind::Criterion(Bench {
-        package: "patchboard",
+        package: "patchboard-server",
         bench: "router",
         aim: ("parse and find/1000", Bound::AtMost(300.0)),
     }),
