@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "it needs a part of it")]
+#[path = "all/scripted/mod.rs"]
 mod scripted;
 
 use scripted::{OK, Server, load};

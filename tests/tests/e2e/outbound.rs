@@ -1,0 +1,115 @@
+//! Outbound HTTP as it is on the wire: connections that are kept, TLS, HTTP/2, and
+//! calls of this very server.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use patchboard_tests::{Answer, Server, ServerBuilder, Upstream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+fn demo2(origin: &str) -> ServerBuilder {
+    Server::builder().server("cores = 1").demo("demo1").demo("demo2").config(&format!(
+        "[handlers.demo2]\noutbound = [\"{origin}\"]\nenvironment = {{ ORIGIN = \"{origin}\" }}"
+    ))
+}
+
+#[test]
+fn a_thousand_calls_of_one_origin_use_one_connection() {
+    let upstream = Upstream::start(Answer { status: "200 OK", body: "{}", delay: Duration::ZERO });
+    let server = demo2(&upstream.origin()).start();
+    for _ in 0..1000 {
+        server.post_form("/demo2", "").expect(200, "welcome");
+    }
+    assert_eq!((upstream.asked().len(), upstream.connections()), (1000, 1));
+}
+
+#[test]
+fn a_call_of_this_server_needs_no_connection_to_it() {
+    // Where there is but one, and the caller has it.
+    let server = demo2("http://self").server("connections = 1").start();
+    for _ in 0..10 {
+        server.post_form("/demo2", "").expect(200, "welcome");
+    }
+    server.access_log.wait_for_count("target=\"/demo1/demo2\"", 10);
+}
+
+#[test]
+fn a_call_of_this_server_keeps_to_its_limits() {
+    let server = demo2("http://self").config("[handlers.demo1.limits]\nrequest_body_bytes = 3").start();
+    assert_eq!(server.post_form("/demo2", "").status, 502);
+    server.access_log.wait_for_all(&["target=\"/demo1/demo2\"", "status=413"]);
+}
+
+/// A TLS server that remembers the version of each request, and its certificate.
+struct Tls {
+    origin: String,
+    certificate: String,
+    versions: Arc<Mutex<Vec<Version>>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn tls(protocols: &[&str]) -> Tls {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let mut config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let versions = Arc::<Mutex<Vec<Version>>>::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let seen = versions.clone();
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, seen) = (acceptor.clone(), seen.clone());
+            tokio::spawn(async move {
+                // A client that does not trust this server goes away.
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let service = service_fn(move |request: Request<Incoming>| {
+                    seen.lock().unwrap().push(request.version());
+                    async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}")))) }
+                });
+                auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+                    .ok();
+            });
+        }
+    });
+    Tls { origin, certificate: made.cert.pem(), versions, _runtime: runtime }
+}
+
+#[test]
+fn http_2_is_spoken_where_the_server_chooses_it() {
+    for (protocols, expected) in
+        [(&["h2", "http/1.1"][..], Version::HTTP_2), (&["http/1.1"], Version::HTTP_11)]
+    {
+        let upstream = tls(protocols);
+        let builder = demo2(&upstream.origin).file("ca.pem", &upstream.certificate);
+        let roots = builder.dir().join("ca.pem").display().to_string();
+        let server = builder.variable("SSL_CERT_FILE", &roots).start();
+        for _ in 0..3 {
+            server.post_form("/demo2", "").expect(200, "welcome");
+        }
+        assert_eq!(*upstream.versions.lock().unwrap(), [expected; 3]);
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let upstream = tls(&["h2"]);
+    let server = demo2(&upstream.origin).start();
+    server.post_form("/demo2", "").expect(502, "upstream request failed\n");
+    server.log.wait_for_all(&[&upstream.origin["https://".len()..], "certificate"]);
+    assert_eq!(*upstream.versions.lock().unwrap(), []);
+}
