@@ -32,6 +32,7 @@ pub mod follow;
 pub mod forwarded;
 pub mod handlers;
 pub mod negotiate;
+pub mod problem;
 pub mod router;
 pub mod server;
 pub mod site;
