@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::follow::open_mounts;
-use crate::handlers::Engine;
 use crate::handlers::folder::Folder;
+use crate::handlers::{Engine, Loader};
 use crate::site::Site;
 use crate::static_files::Memory;
 
@@ -25,7 +25,8 @@ pub(super) fn load(config: &Config) -> anyhow::Result<Loaded> {
     let memory = Arc::new(Memory::new(&config.server.static_memory));
     let (mounts, mut fatal) = open_mounts(config, &memory);
     let engine = Engine::build(config)?;
-    let (folder, site, problems) = Folder::load(engine.clone(), config.clone(), mounts);
+    let loader = Arc::new(Loader::new(engine.clone())?);
+    let (folder, site, problems) = Folder::load(loader, config.clone(), mounts);
     let mut tolerable = Vec::new();
     for problem in problems {
         if problem.configured { &mut fatal } else { &mut tolerable }.push(problem.to_string());

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::CallError;
+use super::error::CallError;
 use crate::config::Limits;
 
 /// How many calls of a handler run and wait, on all cores together.

@@ -18,9 +18,9 @@ wasmtime::component::bindgen!({
     exports: { default: async | store },
     require_store_data_send: true,
     with: {
-        "patchboard:handler/sql.cursor": crate::handlers::sql::Cursor,
+        "patchboard:handler/sql.cursor": crate::handlers::grants::sql::Cursor,
         "patchboard:handler/sql.database": patchboard_sql::Database,
-        "patchboard:handler/sql.transaction": crate::handlers::sql::Transaction,
+        "patchboard:handler/sql.transaction": crate::handlers::grants::sql::Transaction,
     },
 });
 

@@ -14,6 +14,7 @@ use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame, SizeHint};
 
+use super::turn::turn;
 use crate::body::{Body, BodyError};
 
 /// Turns that the guest gets; each piece it writes may take it one, and most bodies
@@ -79,20 +80,6 @@ pub(super) async fn begin(response: Response<Body>) -> Result<Response<Body>, Bo
         Poll::Ready(Some(frame)) => Body::stream(Begun { frames: VecDeque::from([Ok(frame?)]), rest }),
     };
     Ok(Response::from_parts(head, body))
-}
-
-/// Lets everybody else who is ready run once. Unlike tokio's `yield_now`, this does not
-/// look for I/O in between.
-pub(super) async fn turn() {
-    let mut waited = false;
-    poll_fn(|cx| match std::mem::replace(&mut waited, true) {
-        true => Poll::Ready(()),
-        false => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await;
 }
 
 /// `frames` hold nothing but data.

@@ -1,19 +1,16 @@
-//! What a component is: compiled, recognised by its exports, checked by its imports,
-//! linked.
+//! What a component is: compiled, recognised by its exports, checked by its imports.
 
 use std::fmt;
 
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime::component::Component;
 
 use super::engine::Engine;
-use super::state::State;
 use crate::config::{HandlerConfig, Isolation};
 
 /// The interface whose export makes a component a handler of our world.
-const OWN: &str = "patchboard:handler/handler@0.1.0";
+pub(super) const OWN: &str = "patchboard:handler/handler@0.1.0";
 /// That of a `wasi:http` 0.3 component; later versions of it are found by this name, too.
-const SERVICE: &str = "wasi:http/handler@0.3.0";
+pub(super) const SERVICE: &str = "wasi:http/handler@0.3.0";
 /// Packages whose interfaces are linked.
 const LINKED: [&str; 11] = [
     "patchboard:handler/",
@@ -40,13 +37,6 @@ pub enum Kind {
     Service,
     /// `wasi:http/proxy` 0.2.
     Proxy,
-}
-
-/// A linked component.
-pub(super) enum Program {
-    Own(InstancePre<State>, ComponentExportIndex),
-    Service(InstancePre<State>, ComponentExportIndex),
-    Proxy(ProxyPre<State>),
 }
 
 impl fmt::Display for Kind {
@@ -192,32 +182,4 @@ fn is_blocking_store(import: &str) -> bool {
 
 fn is_blocking_http(import: &str) -> bool {
     import.starts_with("wasi:http/") && import.contains("@0.2.")
-}
-
-pub(super) fn link(
-    engine: &Engine,
-    component: &Component,
-    kind: Kind,
-    isolation: Isolation,
-) -> wasmtime::Result<Program> {
-    let pre = engine.linker(isolation).instantiate_pre(component)?;
-    Ok(match kind {
-        Kind::Own => {
-            let handle = handle(component, OWN)?;
-            Program::Own(pre, handle)
-        }
-        Kind::Service => {
-            let handle = handle(component, SERVICE)?;
-            Program::Service(pre, handle)
-        }
-        Kind::Proxy => Program::Proxy(ProxyPre::new(pre)?),
-    })
-}
-
-/// The function `handle` of the exported `interface`.
-fn handle(component: &Component, interface: &str) -> wasmtime::Result<ComponentExportIndex> {
-    component
-        .get_export_index(None, interface)
-        .and_then(|interface| component.get_export_index(Some(&interface), "handle"))
-        .ok_or_else(|| wasmtime::format_err!("{interface} has no function `handle`"))
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::CallError;
+use super::error::CallError;
 
 /// The counts of one handler.
 #[derive(Debug, Default)]

@@ -1,22 +1,18 @@
-//! wasmtime's engine, its settings, and the linkers: one of each for the process.
+//! wasmtime's engine, its settings, and what all handlers share: one for the process.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
 use patchboard_key_value::Stores;
-use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use super::bindings;
-use super::blocking;
 use super::code_cache;
 use super::compilers;
 use super::counts::AllCounts;
 use super::databases::Databases;
-use super::limits::{SHORT_TICK, TICK, Ticks};
 use super::places::Places;
-use super::state::State;
-use crate::config::{self, Isolation};
+use super::ticks::{SHORT_TICK, TICK, Ticks};
+use crate::config;
 use crate::site::Current;
 
 /// Core modules, and tables, of one component; componentised JavaScript and Python
@@ -33,8 +29,6 @@ const SHORT_TICKS: u32 = 50;
 /// The engine and what all handlers share.
 pub struct Engine {
     wasm: wasmtime::Engine,
-    shared: Linker<State>,
-    single: Linker<State>,
     notices: Vec<String>,
     memory_bytes: u64,
     self_address: OnceLock<SocketAddr>,
@@ -72,8 +66,6 @@ impl Engine {
         let (wasm, no_pool) = build(config.server.instances, memory_bytes, cache)?;
         let notices = no_cache.into_iter().chain(no_pool).collect();
         let engine = Arc::new(Self {
-            shared: link(&wasm, true)?,
-            single: link(&wasm, false)?,
             wasm,
             notices,
             memory_bytes,
@@ -98,14 +90,6 @@ impl Engine {
 
     pub(super) fn wasm(&self) -> &wasmtime::Engine {
         &self.wasm
-    }
-
-    /// What is linked for handlers of this isolation.
-    pub(super) fn linker(&self, isolation: Isolation) -> &Linker<State> {
-        match isolation {
-            Isolation::Shared => &self.shared,
-            Isolation::Request | Isolation::Reuse => &self.single,
-        }
     }
 
     /// The largest memory the pool was sized for, in bytes.
@@ -237,26 +221,4 @@ fn pool(instances: u32, memory_bytes: u64) -> anyhow::Result<PoolingAllocationCo
         .async_stack_keep_resident(if scan { 64 << 10 } else { 8 << 10 })
         .pagemap_scan(Enabled::Auto);
     Ok(pool)
-}
-
-/// Links all of WASI 0.2's and 0.3's command worlds, outbound HTTP and our own
-/// imports: power comes only from what a store was granted.
-fn link(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    super::call::link_response(&mut linker)?;
-    if shared {
-        // wasi:http 0.2 waits by blocking, so it is left out as well.
-        blocking::add_to_linker(&mut linker)?;
-    } else {
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    }
-    super::config_store::add_to_linker(&mut linker)?;
-    super::logging::add_to_linker(&mut linker)?;
-    super::key_value::add_to_linker(&mut linker, shared)?;
-    bindings::routing::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    bindings::sql::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    Ok(linker)
 }

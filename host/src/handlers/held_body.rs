@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use super::load::Handler;
+use super::handler::Handler;
 use super::status::Ticket;
 use crate::body::{Body, BodyError};
 

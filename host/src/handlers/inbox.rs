@@ -7,12 +7,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use super::instance::{Answer, Job};
+use super::job::{Answer, Job};
+use super::status::Running;
+
+/// A call, and its count, which is dropped when the call has come to its end.
+pub(super) type Counted = (Job, Running);
 
 /// Shared by the pool and the instance's task, on one thread.
 #[derive(Default)]
 pub(super) struct Inbox {
-    jobs: RefCell<VecDeque<Job>>,
+    jobs: RefCell<VecDeque<Counted>>,
     closed: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
@@ -25,9 +29,9 @@ impl std::fmt::Debug for Inbox {
 
 impl Inbox {
     /// Adds a call; where the instance has just ended, it goes back at once.
-    pub(super) fn push(&self, job: Job) {
+    pub(super) fn push(&self, job: Counted) {
         if self.closed.get() {
-            job.give_back();
+            give_back(job);
             return;
         }
         self.jobs.borrow_mut().push_back(job);
@@ -36,7 +40,7 @@ impl Inbox {
 
     /// The next call, or `None` once the inbox is closed. Also after a call the caller is
     /// woken when there is more.
-    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Job>> {
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Counted>> {
         let (job, last) = {
             let mut jobs = self.jobs.borrow_mut();
             (jobs.pop_front(), jobs.is_empty())
@@ -58,7 +62,7 @@ impl Inbox {
 
     /// Gives all calls back that have not been started.
     pub(super) fn give_back(&self) {
-        self.jobs.take().into_iter().for_each(Job::give_back);
+        self.jobs.take().into_iter().for_each(give_back);
     }
 
     /// Takes no more calls.
@@ -68,7 +72,7 @@ impl Inbox {
     }
 
     /// Takes no more calls, and gives those that wait.
-    pub(super) fn drain(&self) -> VecDeque<Job> {
+    pub(super) fn drain(&self) -> VecDeque<Counted> {
         self.close();
         self.jobs.take()
     }
@@ -80,10 +84,8 @@ impl Inbox {
     }
 }
 
-impl Job {
-    /// Lets the call run in another instance.
-    fn give_back(self) {
-        // Nobody waits where the client has gone away.
-        self.answer.send(Answer::Again(self.body)).ok();
-    }
+/// Lets the call run in another instance.
+fn give_back((job, _running): Counted) {
+    // Nobody waits where the client has gone away.
+    job.answer.send(Answer::Again(job.body)).ok();
 }

@@ -10,66 +10,37 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::request::Parts;
-use tokio::sync::oneshot;
-use wasmtime::component::Accessor;
+use rustc_hash::FxHashMap;
+use wasmtime::component::{Accessor, ResourceTable};
+use wasmtime::error::Context as _;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::call::{self, Export};
-use super::collapse::turn;
-use super::component::Program;
+use super::call_stack::outermost_task;
 use super::engine::Engine;
+use super::error::CallError;
+use super::grants::logging::LogStream;
+use super::grants::outbound::{Outbound, OutboundClient};
+use super::handler::Handler;
 use super::inbox::Inbox;
-use super::load::Handler;
-use super::outbound::OutboundClient;
+use super::job::Answer;
+use super::linking::Program;
+use super::memory::MemoryLimit;
 use super::request_body::Inbound;
-use super::state::{CallRecord, State};
-use super::status::{GivenUp, Running, Status};
-use super::{CallError, MatchedRoute};
-use crate::body::Body;
+use super::state::State;
+use super::status::Status;
+use super::turn::turn;
+use crate::config::FolderConfig;
 
 /// How long an instance that nobody uses any more may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// A call as it goes to an instance.
-pub(super) struct Job {
-    pub(super) head: Arc<CallHead>,
-    pub(super) body: Inbound,
-    pub(super) answer: oneshot::Sender<Answer>,
-    /// Dropped when the call has come to its end.
-    pub(super) _running: Running,
-}
-
-/// What is known of a call when its head has arrived.
-#[derive(Debug)]
-pub(super) struct CallHead {
-    pub(super) parts: Parts,
-    pub(super) authority: Arc<str>,
-    pub(super) route: Arc<MatchedRoute>,
-    pub(super) request_id: Arc<str>,
-    pub(super) has_body: bool,
-    /// Set when the guest has done with the call.
-    pub(super) done: AtomicBool,
-    /// Told when nobody waits for it any more, and the guest has not done with it.
-    pub(super) given_up: GivenUp,
-}
-
-/// What becomes of a call.
-pub(super) enum Answer {
-    /// The head of the response, and its body as it comes.
-    Response(http::Response<Body>),
-    /// No response.
-    Failed(CallError),
-    /// The instance ended before the call was started, or without the call having
-    /// had any effect: it may run in another.
-    Again(Inbound),
-}
 
 /// Makes a store and instantiates the handler in it.
 pub(super) async fn start(
@@ -78,7 +49,7 @@ pub(super) async fn start(
     client: &OutboundClient,
     status: Arc<Status>,
 ) -> wasmtime::Result<(Store<State>, Export)> {
-    let mut store = Store::new(engine.wasm(), State::new(handler, engine, client, status)?);
+    let mut store = Store::new(engine.wasm(), state(handler, engine, client, status)?);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
     let limit = handler.limits().cpu_timeout;
@@ -98,6 +69,52 @@ pub(super) async fn start(
     Ok((store, export))
 }
 
+/// What a new store of the handler holds: what it was granted, and nothing else.
+fn state(
+    handler: &Handler,
+    engine: &Engine,
+    client: &OutboundClient,
+    status: Arc<Status>,
+) -> wasmtime::Result<State> {
+    let stream = |name| LogStream::new(handler.shared_name(), name, handler.log_limit());
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.stdout(stream("stdout")).stderr(stream("stderr"));
+    // Sockets are linked, but nothing may be done with them.
+    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    for (name, value) in handler.environment() {
+        wasi.env(name, value);
+    }
+    for FolderConfig { path, dir, writable } in handler.folders() {
+        let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
+    }
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(handler.limits().handles as usize);
+    Ok(State {
+        wasi: wasi.build(),
+        http: WasiHttpCtx::new(),
+        table,
+        outbound: Outbound::new(
+            handler.shared_name(),
+            handler.outbound(),
+            handler.outbound_calls(),
+            client.clone(),
+        ),
+        memory: MemoryLimit::new(handler.limits().memory_bytes),
+        calls: FxHashMap::default(),
+        interrupted: None,
+        status,
+        handler: handler.shared_name(),
+        log_limit: handler.log_limit(),
+        config: handler.config(),
+        sql: handler.sql(),
+        databases: engine.databases(),
+        key_value: handler.key_value(),
+        site: engine.site(),
+        operations: 0,
+    })
+}
+
 /// Charges CPU time to the call on the stack, and lets other stores have a turn.
 ///
 /// A tick may be of before the store's turn, and the next of when it had just begun. So
@@ -109,7 +126,7 @@ fn on_tick(
     limit: Duration,
     starting: &mut Duration,
 ) -> wasmtime::Result<UpdateDeadline> {
-    let task = store.async_call_stack()?.last();
+    let task = outermost_task(&mut store)?;
     let state = store.data_mut();
     let status = &state.status;
     let went_on = state.interrupted == task && status.has_resumed();
@@ -149,7 +166,7 @@ pub(super) async fn run(
         Err(error) => {
             status.retire();
             let reason = format!("{error:#}");
-            for job in inbox.drain() {
+            for (job, _) in inbox.drain() {
                 job.answer.send(Answer::Failed(CallError::NoInstance(reason.clone()))).ok();
             }
             return;
@@ -192,8 +209,11 @@ async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wa
     let mut open = true;
     poll_fn(|cx| {
         let mut next = if open { inbox.poll_next(cx) } else { Poll::Pending };
-        if let Poll::Ready(Some(job)) = next {
-            calls.push(call::run(accessor, export, job));
+        if let Poll::Ready(Some((job, running))) = next {
+            calls.push(async move {
+                let _running = running;
+                call::run(accessor, export, job).await
+            });
             next = Poll::Pending;
         }
         open &= next.is_pending();
@@ -237,7 +257,7 @@ async fn ended(status: &Status, inbox: &Inbox) {
 /// Answers the calls of a store that trapped: the culprit has failed, and of the
 /// others those that nobody can have noticed may run again elsewhere.
 fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
-    let culprit = store.as_context_mut().async_call_stack().ok().and_then(Iterator::last);
+    let culprit = outermost_task(&mut store.as_context_mut()).ok().flatten();
     let state = store.data_mut();
     let calls = std::mem::take(&mut state.calls);
     let culprit = if calls.len() == 1 { calls.keys().next().copied() } else { culprit };
@@ -263,12 +283,4 @@ fn explain(handler: &Handler, error: &wasmtime::Error) -> CallError {
         return CallError::CpuTimeout(handler.limits().cpu_timeout);
     }
     CallError::Trapped { cause: error.root_cause().to_string(), trace: format!("{error:?}") }
-}
-
-impl CallRecord {
-    /// Forgets the call, and so the task id, when it is over.
-    pub(super) fn forget(accessor: &Accessor<State>, task: wasmtime::component::GuestTaskId) {
-        let call = accessor.with(|mut access| access.get().calls.remove(&task));
-        call.iter().for_each(|call| call.end());
-    }
 }

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
-use super::CallError;
+use super::error::CallError;
 use crate::config::Limits;
 
 /// A body this long or shorter crosses with the head, if it is there already.

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use wasmparser::{Parser, Payload};
 
-use super::{Claim, Routes};
+use super::claim::{Claim, Routes};
 use crate::router::{MethodFilter, Pattern, RoutePattern};
 
 const SECTION: &str = "patchboard:routes";

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::collapse::turn;
-use super::limits::Ticks;
+use super::ticks::Ticks;
+use super::turn::turn;
 
 /// How much longer than a slice others may take before the next.
 const SHARE: u32 = 4;

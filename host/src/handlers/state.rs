@@ -7,29 +7,27 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{GuestTaskId, ResourceTable};
-use wasmtime::error::Context as _;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime::component::{Accessor, GuestTaskId, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::call_stack::outermost_task;
 use super::databases::Databases;
-use super::engine::Engine;
-use super::instance::{Answer, CallHead};
-use super::key_value::Granted;
-use super::limits::MemoryLimit;
-use super::load::Handler;
-use super::log::{LogLimit, LogStream};
-use super::outbound::{Outbound, OutboundClient};
-use super::sql::End;
+use super::grants::key_value::Granted;
+use super::grants::logging::LogLimit;
+use super::grants::outbound::Outbound;
+use super::grants::sql::{End, Held};
+use super::job::{Answer, CallHead};
+use super::memory::MemoryLimit;
 use super::status::Status;
-use crate::config::{FolderConfig, Value};
+use crate::config::Value;
 use crate::site::Current;
 
 /// The data of a store.
 pub(super) struct State {
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    table: ResourceTable,
+    pub(super) wasi: WasiCtx,
+    pub(super) http: WasiHttpCtx,
+    pub(super) table: ResourceTable,
     pub(super) outbound: Outbound,
     pub(super) memory: MemoryLimit,
     /// The calls whose guest task has started, by that task. Task ids are used
@@ -49,7 +47,7 @@ pub(super) struct State {
     /// Gone at the end of the process, and not there yet in a trial instance.
     pub(super) site: Weak<Current>,
     /// Operations of key-value stores and databases so far.
-    operations: u64,
+    pub(super) operations: u64,
 }
 
 /// What is known of a call while it runs.
@@ -75,10 +73,16 @@ impl CallRecord {
     }
 
     /// Ends `held` with the call.
-    pub(super) fn hold<T: End + 'static>(&self, held: &Arc<T>) {
+    pub(super) fn hold<T: Clone + Send + 'static>(&self, held: &Held<T>) {
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.strong_count() > 0);
-        all.push(Arc::downgrade(held) as Weak<dyn End>);
+        all.push(held.downgrade());
+    }
+
+    /// Forgets the call, and so the task id, when it is over.
+    pub(super) fn forget(accessor: &Accessor<State>, task: GuestTaskId) {
+        let call = accessor.with(|mut access| access.get().calls.remove(&task));
+        call.iter().for_each(|call| call.end());
     }
 
     /// Ends what the call holds; to be told when it is over.
@@ -111,46 +115,6 @@ impl CallRecord {
 }
 
 impl State {
-    pub(super) fn new(
-        handler: &Handler,
-        engine: &Engine,
-        client: &OutboundClient,
-        status: Arc<Status>,
-    ) -> wasmtime::Result<Self> {
-        let stream = |name| LogStream::new(handler.shared_name(), name, handler.log_limit());
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(stream("stdout")).stderr(stream("stderr"));
-        // Sockets are linked, but nothing may be done with them.
-        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-        for (name, value) in handler.environment() {
-            wasi.env(name, value);
-        }
-        for FolderConfig { path, dir, writable } in handler.folders() {
-            let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
-        }
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(handler.limits().handles as usize);
-        Ok(Self {
-            wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
-            table,
-            outbound: Outbound::new(handler, client.clone()),
-            memory: MemoryLimit::new(handler.limits().memory_bytes),
-            calls: FxHashMap::default(),
-            interrupted: None,
-            status,
-            handler: handler.shared_name(),
-            log_limit: handler.log_limit(),
-            config: handler.config(),
-            sql: handler.sql(),
-            databases: engine.databases(),
-            key_value: handler.key_value(),
-            site: engine.site(),
-            operations: 0,
-        })
-    }
-
     /// To be told of each operation that others may notice, or that may give another
     /// answer the next time: of a key-value store, of a database.
     pub(super) fn note_operation(&mut self) {
@@ -172,7 +136,7 @@ pub(super) fn current_call(store: StoreContextMut<'_, State>) -> wasmtime::Resul
 pub(super) fn current_record(
     mut store: StoreContextMut<'_, State>,
 ) -> wasmtime::Result<Option<Arc<CallRecord>>> {
-    let task = store.async_call_stack()?.last();
+    let task = outermost_task(&mut store)?;
     Ok(task.and_then(|task| store.data().calls.get(&task).cloned()))
 }
 

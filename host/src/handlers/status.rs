@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::instance::CallHead;
-use super::limits::thread_cpu_time;
+use super::cpu_clock::thread_cpu_time;
+use super::job::CallHead;
 use super::slices::Slices;
 
 /// The state of one instance.
@@ -164,28 +164,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
         self.0.freed.notify_waiters();
-    }
-}
-
-/// Whether nobody waits for a call any more.
-#[derive(Debug, Default)]
-pub(super) struct GivenUp {
-    is: AtomicBool,
-    waiting: Notify,
-}
-
-impl GivenUp {
-    fn tell(&self) {
-        self.is.store(true, Ordering::Relaxed);
-        self.waiting.notify_waiters();
-    }
-
-    /// Waits until it is so.
-    pub(super) async fn told(&self) {
-        let told = self.waiting.notified();
-        if !self.is.load(Ordering::Relaxed) {
-            told.await;
-        }
     }
 }
 

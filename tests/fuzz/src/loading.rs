@@ -6,23 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use patchboard_server::config::{Config, HandlerConfig, Limits, Source};
-use patchboard_server::handlers::{Engine, Handler, LoadError};
+use patchboard_server::handlers::{Engine, Handler, LoadError, Loader};
 
 /// Few instances, since each has its address space, and nothing is written to a disk.
 const CONFIG: &str = "[server]\ninstances = 8\ncode_cache = \"off\"\n";
 
 thread_local! {
-    static ENGINE: Arc<Engine> = match engine() {
-        Ok(engine) => engine,
+    static LOADER: Loader = match loader() {
+        Ok(loader) => loader,
         Err(error) => panic!("could not build the engine: {error}"),
     };
 }
 
-fn engine() -> anyhow::Result<Arc<Engine>> {
+fn loader() -> anyhow::Result<Loader> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("patchboard.toml");
     fs::write(&file, CONFIG)?;
-    Engine::build(&Config::load(&Source { file: Some(file), ..Source::default() })?)
+    Loader::new(Engine::build(&Config::load(&Source { file: Some(file), ..Source::default() })?)?)
 }
 
 /// Loads `bytes` as the handler `fuzz`.
@@ -30,5 +30,5 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Arc<Handler>, LoadError> {
     let limits =
         Limits { memory_bytes: 32 << 20, cpu_timeout: Duration::from_millis(200), ..Limits::default() };
     let config = HandlerConfig { limits, ..HandlerConfig::default() };
-    ENGINE.with(|engine| Handler::load(engine, "fuzz", bytes, &config))
+    LOADER.with(|loader| loader.load("fuzz", bytes, &config))
 }

@@ -12,13 +12,13 @@ use wasmtime::component::{
 };
 use wasmtime::{AsContextMut as _, StoreContextMut};
 
-use super::fields;
 use super::own_request::{self, Request};
-use super::pipe::{Closed, pipe};
 use crate::body::Body;
-use crate::handlers::CallError;
 use crate::handlers::bindings::types;
-use crate::handlers::instance::{Answer, Job};
+use crate::handlers::error::CallError;
+use crate::handlers::imports::fields;
+use crate::handlers::imports::pipe::{Closed, pipe};
+use crate::handlers::job::{Answer, Job};
 use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
 use crate::handlers::state::{CallRecord, State};
 

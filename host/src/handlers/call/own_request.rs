@@ -11,10 +11,10 @@ use http::Method;
 use http::uri::Scheme;
 use wasmtime::component::{ComponentType, Lower};
 
-use super::fields;
-use crate::handlers::MatchedRoute;
 use crate::handlers::bindings::types;
-use crate::handlers::instance::CallHead;
+use crate::handlers::imports::fields;
+use crate::handlers::job::CallHead;
+use crate::handlers::job::MatchedRoute;
 
 /// `request` of `patchboard:handler/types`.
 #[derive(ComponentType, Lower)]

@@ -7,17 +7,18 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
-use crate::handlers::CallError;
-use crate::handlers::instance::{Answer, Job};
+use super::standard;
+use crate::handlers::error::CallError;
+use crate::handlers::job::{Answer, Job};
 use crate::handlers::state::{CallRecord, State};
 
 pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> wasmtime::Result<()> {
     let handle = proxy.wasi_http_incoming_handler().func_handle();
-    let scheme = match super::scheme(&job.head) == http::uri::Scheme::HTTPS {
+    let scheme = match standard::scheme(&job.head) == http::uri::Scheme::HTTPS {
         true => Scheme::Https,
         false => Scheme::Http,
     };
-    let request = super::standard_request(&job.head, job.body);
+    let request = standard::request(&job.head, job.body);
     let (call, task, record) = accessor.with(|mut access| {
         let record = CallRecord::share(job.head, job.answer, access.get());
         let respond = record.clone();
@@ -27,7 +28,7 @@ pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> 
         // read, it holds the store, and nothing else of this task is polled.
         let out = http.new_response_outparam_from_callback(move |outcome| {
             respond.answer(match outcome {
-                Ok(response) => Answer::Response(super::standard_response(response)),
+                Ok(response) => Answer::Response(standard::response(response)),
                 Err(error) => Answer::Failed(CallError::PassedOn(format!("{error:?}"))),
             });
         })?;

@@ -9,10 +9,11 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 
-use super::response::{Made, Response};
+use super::standard;
 use crate::body::Body;
-use crate::handlers::CallError;
-use crate::handlers::instance::{Answer, Job};
+use crate::handlers::error::CallError;
+use crate::handlers::imports::response::{Made, Response};
+use crate::handlers::job::{Answer, Job};
 use crate::handlers::state::{CallRecord, State};
 
 /// `handle` of `wasi:http/handler@0.3`.
@@ -20,7 +21,7 @@ pub(in crate::handlers) type Handle =
     TypedFunc<(Resource<Request>,), (Result<Resource<Response>, ErrorCode>,)>;
 
 pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
-    let request = super::standard_request(&job.head, job.body);
+    let request = standard::request(&job.head, job.body);
     let (call, sent, task, record) = accessor.with(|mut access| {
         let record = CallRecord::share(job.head, job.answer, access.get());
         let (request, sent) = Request::from_http(&mut access.get().outbound, request);
@@ -61,7 +62,7 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
             let response = accessor.with(|mut access| received.into_http(access.as_context_mut(), sent));
             // An invalid response is this call's failure, not the store's.
             record.answer(match response {
-                Ok(response) => Answer::Response(super::standard_response(response)),
+                Ok(response) => Answer::Response(standard::response(response)),
                 Err(error) => Answer::Failed(CallError::InvalidResponse(format!("{error:#}"))),
             });
         }

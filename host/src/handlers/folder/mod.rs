@@ -18,7 +18,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 pub use self::files::FileStamp;
 use self::files::Stamp;
 pub use self::reconfigure::Refused;
-use super::{Engine, Handler, Routes};
+use super::{Handler, Loader, Routes};
 use crate::config::{self, Config, HandlerConfig};
 use crate::site::{Current, Site, Taken};
 use crate::static_files::Mount;
@@ -31,7 +31,7 @@ const LONGEST: u64 = 512 << 20;
 /// The folder as it was last seen, and what runs.
 #[derive(Debug, Clone)]
 pub struct Folder {
-    engine: Arc<Engine>,
+    loader: Arc<Loader>,
     config: Config,
     mounts: Vec<Arc<Mount>>,
     entries: BTreeMap<String, Entry>,
@@ -88,8 +88,8 @@ impl std::fmt::Display for Problem {
 
 impl Folder {
     /// Loads everything that is there. Problems are for the caller to judge.
-    pub fn load(engine: Arc<Engine>, config: Config, mounts: Vec<Arc<Mount>>) -> (Self, Site, Vec<Problem>) {
-        let mut folder = Self { engine, config, mounts, entries: BTreeMap::new(), arrivals: 0 };
+    pub fn load(loader: Arc<Loader>, config: Config, mounts: Vec<Arc<Mount>>) -> (Self, Site, Vec<Problem>) {
+        let mut folder = Self { loader, config, mounts, entries: BTreeMap::new(), arrivals: 0 };
         let mut problems = Vec::new();
         let files = folder.scan(&mut problems);
         let loaded = folder.load_all(&files);
@@ -128,7 +128,7 @@ impl Folder {
     /// Sets what is done when a version has failed, so that somebody calls
     /// [`Folder::update`].
     pub fn on_alarm(&self, alarm: impl Fn() + Send + Sync + 'static) {
-        self.engine.set_alarm(Box::new(alarm));
+        self.loader.engine().set_alarm(Box::new(alarm));
     }
 
     /// Loads what changed and swaps it in.
@@ -368,7 +368,8 @@ impl Folder {
             config.routes = config::read_handler_file(&path.with_extension("toml"))
                 .map_err(|error| fail(error.to_string()))?;
         }
-        Handler::load(&self.engine, name, &bytes, &config)
+        self.loader
+            .load(name, &bytes, &config)
             .map_err(|error| Failure { reason: error.to_string(), claims: error.claims })
     }
 

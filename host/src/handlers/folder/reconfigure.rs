@@ -72,7 +72,7 @@ impl Folder {
             tracing::error!("{problem}; its routes answer 503");
         }
         if next.config.databases != self.config.databases {
-            let databases = next.engine.databases();
+            let databases = next.loader.engine().databases();
             let failed = databases.configure(&next.config.databases);
             let (notices, problems) = databases.wait();
             notices.iter().for_each(|notice| tracing::info!("{notice}"));

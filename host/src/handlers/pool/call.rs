@@ -13,13 +13,13 @@ use super::{Core, Instance};
 use crate::body::Body;
 use crate::handlers::collapse::{begin, collapse};
 use crate::handlers::component::Kind;
+use crate::handlers::error::CallError;
+use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::hold;
-use crate::handlers::instance::{Answer, CallHead, Job};
-use crate::handlers::load::Handler;
+use crate::handlers::job::{Answer, Call, CallHead, GivenUp, Job};
 use crate::handlers::request_body::{Faults, Inbound};
-use crate::handlers::status::{GivenUp, Running, Ticket};
-use crate::handlers::{Call, CallError};
+use crate::handlers::status::{Running, Ticket};
 
 /// How often a call is moved to another instance, because calls before it in one
 /// compute or trap.
@@ -158,6 +158,6 @@ fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Re
     }
     let (answer, receiver) = oneshot::channel();
     let running = Running::new(&instance.status);
-    instance.inbox.push(Job { head, body, answer, _running: running });
+    instance.inbox.push((Job { head, body, answer }, running));
     (receiver, ticket)
 }

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
-use super::CallError;
 use super::deadlines::Deadlines;
 use super::engine::Engine;
+use super::error::CallError;
+use super::grants::outbound::{OutboundClient, OwnConnections};
+use super::handler::Handler;
 use super::inbox::Inbox;
 use super::instance;
-use super::load::Handler;
-use super::outbound::{OutboundClient, OwnConnections};
 use super::places::Place;
 use super::slices::Slices;
 use super::status::Status;

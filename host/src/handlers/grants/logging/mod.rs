@@ -4,6 +4,8 @@
 //! second it is accepted, beyond that it is dropped and counted. Lines are cut at
 //! [`LINE_BYTES`] and never interleave.
 
+pub(super) mod host;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +18,11 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// The longest line that is kept whole.
-pub(super) const LINE_BYTES: usize = 8 << 10;
+pub(in crate::handlers) const LINE_BYTES: usize = 8 << 10;
 
 /// What all streams of a handler's instances share.
 #[derive(Debug)]
-pub(super) struct LogLimit {
+pub(in crate::handlers) struct LogLimit {
     bytes_per_second: u64,
     window: Mutex<Window>,
 }
@@ -33,13 +35,13 @@ struct Window {
 }
 
 impl LogLimit {
-    pub(super) fn new(bytes_per_second: u64) -> Self {
+    pub(in crate::handlers) fn new(bytes_per_second: u64) -> Self {
         let window = Window { start: Instant::now(), bytes: 0, dropped: 0 };
         Self { bytes_per_second, window: Mutex::new(window) }
     }
 
     /// Whether `length` bytes may be logged now.
-    pub(super) fn admit(&self, handler: &str, length: usize) -> bool {
+    pub(in crate::handlers) fn admit(&self, handler: &str, length: usize) -> bool {
         let length = length as u64;
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.start.elapsed() >= Duration::from_secs(1) {
@@ -60,7 +62,7 @@ impl LogLimit {
 
 /// One of a guest's output streams.
 #[derive(Debug, Clone)]
-pub(super) struct LogStream(Arc<Stream>);
+pub(in crate::handlers) struct LogStream(Arc<Stream>);
 
 #[derive(Debug)]
 struct Stream {
@@ -71,7 +73,7 @@ struct Stream {
 }
 
 impl LogStream {
-    pub(super) fn new(handler: Arc<str>, name: &'static str, limit: Arc<LogLimit>) -> Self {
+    pub(in crate::handlers) fn new(handler: Arc<str>, name: &'static str, limit: Arc<LogLimit>) -> Self {
         Self(Arc::new(Stream { handler, name, limit, partial: Mutex::default() }))
     }
 
@@ -89,7 +91,7 @@ impl LogStream {
 }
 
 /// A guest must not be able to forge lines or to move the cursor.
-pub(super) fn printable(line: &str) -> String {
+pub(in crate::handlers) fn printable(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 

@@ -10,11 +10,10 @@ use http::uri::Authority;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, HasSelf};
 
-use super::MatchedRoute;
-use super::bindings::routing::{Host, HostWithStore, InvalidParameter, UrlError};
-use super::bindings::types;
-use super::instance::CallHead;
-use super::state::{self, State};
+use crate::handlers::bindings::routing::{Host, HostWithStore, InvalidParameter, UrlError};
+use crate::handlers::bindings::types;
+use crate::handlers::job::{CallHead, MatchedRoute};
+use crate::handlers::state::{self, State};
 use crate::router;
 use crate::site::Current;
 

@@ -11,7 +11,7 @@ use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::io::poll;
 
-use super::state::State;
+use crate::handlers::state::State;
 
 /// What a guest author reads in the trap.
 const REMEDY: &str = "a blocking WASI 0.2 call (std::thread::sleep, wasi:io/poll) would hold every call \
@@ -25,7 +25,7 @@ impl HasData for Nonblocking<'static> {
 }
 
 /// Replaces `wasi:io/poll` in `linker` by a version that never waits.
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     poll::add_to_linker::<State, Nonblocking<'static>>(linker, |state| Nonblocking(state.ctx().table))?;
     linker.allow_shadowing(false);

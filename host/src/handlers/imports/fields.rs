@@ -25,7 +25,7 @@ const MOST_BYTES: usize = 64 << 10;
 
 /// Packs the fields of a request: not those of the connection, nor those that only
 /// the host may set.
-pub(super) fn pack(headers: &HeaderMap) -> Fields {
+pub(in crate::handlers) fn pack(headers: &HeaderMap) -> Fields {
     let mut fields = Fields { text: Vec::with_capacity(512), ends: Vec::with_capacity(2 * headers.len()) };
     let named_by_connection: Vec<&str> = headers
         .get_all(CONNECTION)
@@ -54,7 +54,7 @@ fn push(fields: &mut Fields, bytes: &[u8]) {
 }
 
 /// Unpacks the fields of a response and checks them.
-pub(super) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
+pub(in crate::handlers) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
     if !fields.ends.len().is_multiple_of(2) {
         return Err("`ends` has an odd number of entries".to_owned());
     }
@@ -92,7 +92,7 @@ pub(super) fn unpack(fields: &Fields) -> Result<HeaderMap, String> {
 }
 
 /// Removes a length that the body itself tells.
-pub(super) fn drop_length(headers: &mut HeaderMap) {
+pub(in crate::handlers) fn drop_length(headers: &mut HeaderMap) {
     headers.remove(CONTENT_LENGTH);
 }
 

@@ -18,8 +18,8 @@ use wasmtime::component::{FutureConsumer, Source, StreamConsumer, StreamResult};
 use super::fields;
 use crate::body::BodyError;
 use crate::handlers::bindings::types::{BodyError as GuestError, Fields};
-use crate::handlers::collapse::turn;
 use crate::handlers::state::State;
+use crate::handlers::turn::turn;
 
 /// How often a guest that has returned a head gets a turn to complete the body.
 const TURNS: u32 = 4;
@@ -56,22 +56,22 @@ fn wake(waker: &mut Option<Waker>) {
 }
 
 /// The guest's end for the content.
-pub(super) struct Content(Shared);
+pub(in crate::handlers) struct Content(Shared);
 
 /// The guest's end for the trailers.
-pub(super) struct Trailers(Shared);
+pub(in crate::handlers) struct Trailers(Shared);
 
 /// The connection's end.
-pub(super) struct PipeBody {
+pub(in crate::handlers) struct PipeBody {
     pipe: Shared,
     left: Option<u64>,
 }
 
 /// Resolves when the guest has closed its content, or the connection its end.
-pub(super) struct Closed(Shared);
+pub(in crate::handlers) struct Closed(Shared);
 
 /// A new pipe. `length` is the announced length in bytes.
-pub(super) fn pipe(length: Option<u64>) -> (Content, Trailers, PipeBody, Closed) {
+pub(in crate::handlers) fn pipe(length: Option<u64>) -> (Content, Trailers, PipeBody, Closed) {
     let pipe = Shared(Arc::default());
     let body = PipeBody { pipe: pipe.clone(), left: length };
     (Content(pipe.clone()), Trailers(pipe.clone()), body, Closed(pipe))
@@ -147,7 +147,7 @@ impl FutureConsumer<State> for Trailers {
 
 impl Trailers {
     /// Says how the body ended: with or without trailers, or early.
-    pub(super) fn resolve(&self, end: Result<Option<http::HeaderMap>, String>) {
+    pub(in crate::handlers) fn resolve(&self, end: Result<Option<http::HeaderMap>, String>) {
         let mut pipe = self.0.lock();
         pipe.end = Some(end);
         wake(&mut pipe.reader);
@@ -170,7 +170,7 @@ impl PipeBody {
     /// # Errors
     ///
     /// If it is complete, but not of its announced length.
-    pub(super) async fn whole(&self) -> Option<Result<Bytes, String>> {
+    pub(in crate::handlers) async fn whole(&self) -> Option<Result<Bytes, String>> {
         for _ in 0..TURNS {
             if let Some(whole) = self.take_whole() {
                 return Some(whole);

@@ -31,7 +31,6 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use self::connect::{CONNECT_TIMEOUT, Connector};
 pub use self::own::OwnConnections;
 use self::own::OwnConnector;
-use super::load::Handler;
 use crate::config::{OriginPattern, SELF_HOST};
 
 /// The longest a guest may let an outbound step take.
@@ -44,7 +43,7 @@ type Completion = Box<dyn Future<Output = Result<()>> + Send>;
 
 /// A core's pool of outbound connections.
 #[derive(Debug, Clone)]
-pub(super) struct OutboundClient {
+pub(in crate::handlers) struct OutboundClient {
     client: Client<Connector, WasiBody>,
     own: Option<(Client<OwnConnector, WasiBody>, SocketAddr)>,
 }
@@ -52,7 +51,7 @@ pub(super) struct OutboundClient {
 impl OutboundClient {
     /// For a core; `own` takes its connections to itself, which as others see it is at
     /// `self_address`.
-    pub(super) fn new(own: Option<(OwnConnections, SocketAddr)>) -> Self {
+    pub(in crate::handlers) fn new(own: Option<(OwnConnections, SocketAddr)>) -> Self {
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
@@ -65,7 +64,7 @@ impl OutboundClient {
 }
 
 /// An instance's power to send requests.
-pub(super) struct Outbound {
+pub(in crate::handlers) struct Outbound {
     handler: Arc<str>,
     granted: Arc<[OriginPattern]>,
     permits: Arc<Semaphore>,
@@ -74,18 +73,19 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(handler: &Handler, client: OutboundClient) -> Self {
-        Self {
-            handler: handler.shared_name(),
-            granted: handler.outbound(),
-            permits: handler.outbound_calls(),
-            client,
-            requests: 0,
-        }
+    /// Of an instance of `handler`, to the origins that it was granted, a permit for each
+    /// request at once.
+    pub(in crate::handlers) fn new(
+        handler: Arc<str>,
+        granted: Arc<[OriginPattern]>,
+        permits: Arc<Semaphore>,
+        client: OutboundClient,
+    ) -> Self {
+        Self { handler, granted, permits, client, requests: 0 }
     }
 
     /// How many requests have been sent so far.
-    pub(super) fn requests(&self) -> u64 {
+    pub(in crate::handlers) fn requests(&self) -> u64 {
         self.requests
     }
 

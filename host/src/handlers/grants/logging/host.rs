@@ -9,8 +9,8 @@ use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
 
-use super::log::{LINE_BYTES, printable};
-use super::state::{State, current_call};
+use super::{LINE_BYTES, printable};
+use crate::handlers::state::{State, current_call};
 
 /// The interface of the proposal, and its name before it had a version.
 const INTERFACES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
@@ -38,7 +38,7 @@ enum Level {
     Critical,
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     for interface in INTERFACES {
         linker.instance(interface)?.func_wrap("log", log)?;
     }

@@ -1,12 +1,12 @@
-//! `wasi:config`: the values that the operator has given a handler.
+//! `wasi:config` for guests.
 //!
-//! They are those of the version of the handler: a reload of the configuration, which
+//! The values are those of the version of the handler: a reload of the configuration, which
 //! reads secrets and variables anew, makes another version where one has changed.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Linker, Lower};
 
-use super::state::State;
+use crate::handlers::state::State;
 
 /// The interface of the proposal, and its version before that.
 const INTERFACES: [&str; 2] = ["wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-draft"];
@@ -25,7 +25,7 @@ enum Error {
 type Found = Result<Option<String>, Error>;
 type All = Result<Vec<(String, String)>, Error>;
 
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     for interface in INTERFACES {
         let mut instance = linker.instance(interface)?;
         instance.func_wrap("get", get)?;

@@ -1,46 +1,9 @@
-//! What an instance may use: memory, and CPU time per call.
+//! The memory that an instance may use.
 //!
-//! wasmtime's own limiter counts each memory alone; [`MemoryLimit`] counts their sum.
-//! CPU time is the thread's CPU clock, read at each epoch tick and charged to the
-//! call on the stack; it is never wall time, so a machine that is short of CPU does
-//! not spend a call's budget.
+//! wasmtime's own limiter counts each memory and table alone; [`MemoryLimit`] counts
+//! their sum, and what the host keeps for the guest.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
-use rustix::time::{ClockId, clock_gettime};
 use wasmtime::ResourceLimiter;
-
-/// The period of the epoch: a guest runs for two of them at most before others get a turn.
-pub(super) const TICK: Duration = Duration::from_millis(5);
-/// The same while some call computes for longer.
-pub(super) const SHORT_TICK: Duration = Duration::from_millis(1);
-
-/// What the thread that raises the epoch, and those that it interrupts, tell each other.
-#[derive(Debug, Default)]
-pub(super) struct Ticks {
-    count: AtomicU64,
-    /// Some call computes for longer than a tick.
-    computing: AtomicBool,
-}
-
-impl Ticks {
-    /// How many there have been.
-    pub(super) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// Counts one; whether some call has computed since the one before.
-    pub(super) fn tick(&self) -> bool {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.computing.swap(false, Ordering::Relaxed)
-    }
-
-    /// Notes that a call computes.
-    pub(super) fn set_computing(&self) {
-        self.computing.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Tables are counted as if each element took this much (a pointer).
 const ELEMENT_BYTES: usize = size_of::<usize>();
@@ -97,12 +60,6 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// The CPU time this thread has used.
-pub(super) fn thread_cpu_time() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,12 +76,5 @@ mod tests {
         limit.release(1 << 10);
         assert!(limit.memory_growing(64 << 10, 68 << 10, None).unwrap());
         assert!(!limit.hold(1));
-    }
-
-    #[test]
-    fn the_cpu_clock_stands_while_the_thread_sleeps() {
-        let before = thread_cpu_time();
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(thread_cpu_time() - before < Duration::from_millis(25));
     }
 }

@@ -13,21 +13,15 @@ mod wasi;
 use std::sync::Arc;
 
 use patchboard_key_value::{Bucket, Error};
-use tokio::sync::Semaphore;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
-use super::engine::Engine;
-use super::instance::CallHead;
-use super::state::{State, current_call};
-use crate::config::HandlerConfig;
-
-/// What a handler was granted, by name.
-pub(super) type Granted = Arc<[(String, Arc<Bucket>)]>;
+use crate::handlers::job::CallHead;
+use crate::handlers::state::{State, current_call};
 
 /// `bucket` of all interfaces: what a guest has a handle of.
-pub(super) struct Handle(Arc<Bucket>);
+struct Handle(Arc<Bucket>);
 
 /// What an operation gives to the guest.
 type Answer<T> = Result<T, GuestError>;
@@ -54,15 +48,8 @@ impl From<Error> for GuestError {
     }
 }
 
-/// The buckets that `config` grants to `handler`.
-pub(super) fn grant(engine: &Engine, handler: &str, config: &HandlerConfig) -> Granted {
-    let permits = Arc::new(Semaphore::new(config.limits.key_value_calls as usize));
-    let bucket = |bucket| Arc::new(engine.stores().bucket(handler, bucket, &permits));
-    config.key_value.iter().map(|config| (config.name.clone(), bucket(config))).collect()
-}
-
 /// Links what is awaited, and where calls do not share an instance also what waits.
-pub(super) fn add_to_linker(linker: &mut Linker<State>, shared: bool) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>, shared: bool) -> wasmtime::Result<()> {
     own::add_to_linker(linker)?;
     if shared { Ok(()) } else { wasi::add_to_linker(linker) }
 }

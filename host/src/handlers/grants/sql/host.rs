@@ -5,62 +5,21 @@
 
 #![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use patchboard_sql as db;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, Accessor, HasSelf, Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
-use super::bindings::sql::{
+use super::{Cursor, Held, Transaction};
+use crate::handlers::bindings::sql::{
     ConstraintError, ConstraintKind, Error, Host, HostCursor, HostCursorWithStore, HostDatabase,
     HostDatabaseWithStore, HostTransaction, HostTransactionWithStore, QueryResult, Value,
 };
-use super::state::{CallRecord, State, current_record};
-
-/// A transaction, until it or its call has ended.
-pub type Transaction = Held<db::Transaction>;
-/// The unread rows of a query, until they or their call have ended.
-pub type Cursor = Held<db::Cursor>;
+use crate::handlers::state::{CallRecord, State, current_record};
 
 type Outcome<T> = wasmtime::Result<Result<T, Error>>;
-
-/// Something that ends with its call, though the guest may hold it for longer.
-#[derive(Debug)]
-pub struct Held<T>(Arc<Mutex<Option<T>>>);
-
-/// What can be ended.
-pub(super) trait End: Send + Sync {
-    fn end(&self);
-}
-
-impl<T: Send> End for Mutex<Option<T>> {
-    fn end(&self) {
-        self.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-impl<T: Clone + Send + 'static> Held<T> {
-    /// `value`, until `call` has ended.
-    fn new(value: T, call: Option<&CallRecord>) -> Self {
-        let shared = Arc::new(Mutex::new(Some(value)));
-        if let Some(call) = call {
-            call.hold(&shared);
-        }
-        Self(shared)
-    }
-
-    fn get(&self) -> Result<T, Error> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.clone().ok_or_else(|| Error::Invalid("it has ended with its call".to_owned()))
-    }
-
-    fn set(&self, value: T) {
-        if let Some(held) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            *held = value;
-        }
-    }
-}
 
 impl Host for State {}
 
@@ -128,7 +87,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
         let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
         match database.begin().await {
             Ok(transaction) => {
-                let held = Held::new(transaction, call.as_deref());
+                let held = held(transaction, call.as_deref());
                 accessor.with(|mut access| push(access.get(), held))
             }
             Err(error) => Ok(Err(error.into())),
@@ -138,7 +97,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
 
 impl HostTransactionWithStore<State> for HasSelf<State> {
     fn drop(mut access: Access<'_, State, Self>, transaction: Resource<Transaction>) -> wasmtime::Result<()> {
-        access.get().ctx().table.delete(transaction)?.0.end();
+        access.get().ctx().table.delete(transaction)?.end();
         Ok(())
     }
 
@@ -148,7 +107,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
         sql: String,
         parameters: Vec<Value>,
     ) -> Outcome<u64> {
-        let (held, _) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
         Ok(match (held, statement(sql, parameters)) {
             (Ok(transaction), Ok(statement)) => transaction.execute(statement).await.map_err(Error::from),
             (Err(error), _) | (_, Err(error)) => Err(error),
@@ -161,7 +120,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
         sql: String,
         parameters: Vec<Value>,
     ) -> Outcome<QueryResult> {
-        let (held, call) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        let (held, call) = enter(accessor, |table| table.get(&transaction).map(get))?;
         match (held, statement(sql, parameters)) {
             (Ok(transaction), Ok(statement)) => {
                 result(accessor, transaction.query(statement).await, call.as_deref())
@@ -171,7 +130,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
     }
 
     async fn commit(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> Outcome<()> {
-        let (held, _) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
         Ok(match held {
             Ok(transaction) => transaction.commit().await.map_err(Error::from),
             Err(error) => Err(error),
@@ -179,7 +138,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
     }
 
     async fn rollback(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> Outcome<()> {
-        let (held, _) = enter(accessor, |table| table.get(&transaction).map(Held::get))?;
+        let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
         Ok(match held {
             Ok(transaction) => transaction.rollback().await.map_err(Error::from),
             Err(error) => Err(error),
@@ -189,12 +148,12 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
 
 impl HostCursorWithStore<State> for HasSelf<State> {
     fn drop(mut access: Access<'_, State, Self>, cursor: Resource<Cursor>) -> wasmtime::Result<()> {
-        access.get().ctx().table.delete(cursor)?.0.end();
+        access.get().ctx().table.delete(cursor)?.end();
         Ok(())
     }
 
     async fn next(accessor: &Accessor<State, Self>, cursor: Resource<Cursor>) -> Outcome<Vec<Vec<Value>>> {
-        let (held, _) = enter(accessor, |table| table.get(&cursor).map(Held::get))?;
+        let (held, _) = enter(accessor, |table| table.get(&cursor).map(get))?;
         let mut rows = match held {
             Ok(rows) => rows,
             Err(error) => return Ok(Err(error)),
@@ -222,6 +181,19 @@ fn enter<T>(
     })
 }
 
+/// `value`, until `call` has ended.
+fn held<T: Clone + Send + 'static>(value: T, call: Option<&CallRecord>) -> Held<T> {
+    let held = Held::new(value);
+    if let Some(call) = call {
+        call.hold(&held);
+    }
+    held
+}
+
+fn get<T: Clone + Send + 'static>(held: &Held<T>) -> Result<T, Error> {
+    held.get().ok_or_else(|| Error::Invalid("it has ended with its call".to_owned()))
+}
+
 fn statement(sql: String, parameters: Vec<Value>) -> Result<db::Statement, Error> {
     let parameters = parameters.into_iter().map(db::Value::from).collect();
     db::Statement::parse(sql, parameters).map_err(Error::from)
@@ -236,7 +208,7 @@ fn result(
         Ok(rows) => rows,
         Err(error) => return Ok(Err(error.into())),
     };
-    let rest = rest.map(|rest| Held::new(rest, call));
+    let rest = rest.map(|rest| held(rest, call));
     let rest = rest.map(|held| accessor.with(|mut access| push(access.get(), held))).transpose()?;
     Ok(rest.transpose().map(|rest| QueryResult { columns, rows: lowered(rows), rest }))
 }

@@ -38,10 +38,10 @@ pub(in crate::handlers) enum Response {
 
 /// A response that a guest has made.
 pub(in crate::handlers) struct Made {
-    pub(super) status: StatusCode,
-    pub(super) headers: FieldMap,
-    pub(super) body: MadeBody,
-    pub(super) closed: Closed,
+    pub(in crate::handlers) status: StatusCode,
+    pub(in crate::handlers) headers: FieldMap,
+    pub(in crate::handlers) body: MadeBody,
+    pub(in crate::handlers) closed: Closed,
 }
 
 type TrailersReader = FutureReader<Result<Option<Resource<FieldMap>>, ErrorCode>>;
@@ -188,14 +188,14 @@ impl FutureConsumer<State> for End {
 }
 
 /// A body that tells its guest whether it was sent.
-pub(super) struct MadeBody {
+pub(in crate::handlers) struct MadeBody {
     pipe: PipeBody,
     sent: Option<oneshot::Sender<Result<(), ErrorCode>>>,
 }
 
 impl MadeBody {
     /// See [`PipeBody::whole`].
-    pub(super) async fn whole(&self) -> Option<Result<Bytes, String>> {
+    pub(in crate::handlers) async fn whole(&self) -> Option<Result<Bytes, String>> {
         self.pipe.whole().await
     }
 }

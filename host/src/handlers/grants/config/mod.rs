@@ -1,0 +1,3 @@
+//! `wasi:config`: the values that the operator has given a handler.
+
+pub(super) mod host;

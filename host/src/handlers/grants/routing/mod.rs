@@ -1,0 +1,3 @@
+//! `patchboard:handler/routing`: the matched route, and URLs by name.
+
+pub(super) mod host;

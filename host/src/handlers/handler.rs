@@ -1,0 +1,173 @@
+//! A version of a handler: what is known of it, and what its instances on all cores share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::sync::Semaphore;
+
+use super::admission::Admission;
+use super::claim::Routes;
+use super::component::Kind;
+use super::counts::Counts;
+use super::grants::key_value;
+use super::grants::logging::LogLimit;
+use super::health::Health;
+use super::linking::Program;
+use crate::config::{CompressionConfig, FolderConfig, Isolation, Limits, OriginPattern, Value};
+
+/// A version of a handler, ready to be called.
+pub struct Handler {
+    pub(super) id: u64,
+    pub(super) name: Arc<str>,
+    pub(super) digest: String,
+    pub(super) kind: Kind,
+    pub(super) isolation: Isolation,
+    pub(super) routes: Routes,
+    pub(super) program: Program,
+    pub(super) limits: Limits,
+    pub(super) compression: Option<CompressionConfig>,
+    pub(super) environment: Vec<(String, Value)>,
+    pub(super) config: Arc<[(String, Value)]>,
+    pub(super) folders: Vec<FolderConfig>,
+    pub(super) sql: Arc<[String]>,
+    pub(super) key_value: key_value::Granted,
+    pub(super) outbound: Arc<[OriginPattern]>,
+    pub(super) outbound_calls: Arc<Semaphore>,
+    pub(super) log_limit: Arc<LogLimit>,
+    pub(super) admission: Admission,
+    pub(super) superseded: AtomicBool,
+    pub(super) instances: Arc<AtomicU32>,
+    pub(super) health: Health,
+    pub(super) counts: Arc<Counts>,
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handler({} {})", self.name, self.digest)
+    }
+}
+
+impl Handler {
+    /// Names this version among all that were ever loaded.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The name: that of the file, without `.wasm`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Likewise, to keep.
+    pub fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    /// SHA-256 of the file, the first 12 hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Whether both are made of the same bytes and claim the same routes.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.routes == other.routes
+    }
+
+    /// What the component speaks.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How its calls share instances.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// The routes it claims.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Whether and how its responses are compressed.
+    pub fn compression(&self) -> Option<&CompressionConfig> {
+        self.compression.as_ref()
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.reveal()))
+    }
+
+    /// What it was granted of `wasi:config`.
+    pub(super) fn config(&self) -> Arc<[(String, Value)]> {
+        self.config.clone()
+    }
+
+    /// What it was granted of key-value buckets.
+    pub(super) fn key_value(&self) -> key_value::Granted {
+        self.key_value.clone()
+    }
+
+    pub(super) fn folders(&self) -> &[FolderConfig] {
+        &self.folders
+    }
+
+    /// The names of the databases it was granted.
+    pub(super) fn sql(&self) -> Arc<[String]> {
+        self.sql.clone()
+    }
+
+    pub(super) fn outbound(&self) -> Arc<[OriginPattern]> {
+        self.outbound.clone()
+    }
+
+    /// A permit for each outbound request at once.
+    pub(super) fn outbound_calls(&self) -> Arc<Semaphore> {
+        self.outbound_calls.clone()
+    }
+
+    pub(super) fn log_limit(&self) -> Arc<LogLimit> {
+        self.log_limit.clone()
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// How many instances it has, on all cores.
+    pub(super) fn instances(&self) -> &Arc<AtomicU32> {
+        &self.instances
+    }
+
+    /// How its calls fared.
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// What became of the calls of all its versions.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Lets it serve again, after another version failed in its place.
+    pub(super) fn reinstate(&self) {
+        self.superseded.store(false, Ordering::Relaxed);
+    }
+
+    /// Tells the instances that another version, or none, took this one's place.
+    pub(super) fn supersede(&self) {
+        self.superseded.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,93 @@
+//! A call: as it comes to a handler, as it goes to an instance, and what becomes of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::Request;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tokio::sync::{Notify, oneshot};
+use wasmtime::component::{ComponentType, Lower};
+
+use super::error::CallError;
+use super::request_body::Inbound;
+use crate::body::Body;
+
+/// The route that matched a request; `matched-route` of `patchboard:handler/types`.
+#[derive(Debug, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct MatchedRoute {
+    /// The name the handler knows it by.
+    pub name: Arc<str>,
+    /// Its pattern.
+    pub pattern: Arc<str>,
+    /// Each parameter's name and decoded value, in order.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// A request on its way into a handler.
+#[derive(Debug)]
+pub struct Call {
+    /// Head and body as they came.
+    pub request: Request<Incoming>,
+    /// The authority the client asked for.
+    pub authority: Arc<str>,
+    /// The route that matched.
+    pub route: Arc<MatchedRoute>,
+    /// Names the request.
+    pub request_id: Arc<str>,
+}
+
+/// A call as it goes to an instance.
+pub(super) struct Job {
+    pub(super) head: Arc<CallHead>,
+    pub(super) body: Inbound,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// What is known of a call when its head has arrived.
+#[derive(Debug)]
+pub(super) struct CallHead {
+    pub(super) parts: Parts,
+    pub(super) authority: Arc<str>,
+    pub(super) route: Arc<MatchedRoute>,
+    pub(super) request_id: Arc<str>,
+    pub(super) has_body: bool,
+    /// Set when the guest has done with the call.
+    pub(super) done: AtomicBool,
+    /// Told when nobody waits for it any more, and the guest has not done with it.
+    pub(super) given_up: GivenUp,
+}
+
+/// What becomes of a call.
+pub(super) enum Answer {
+    /// The head of the response, and its body as it comes.
+    Response(http::Response<Body>),
+    /// No response.
+    Failed(CallError),
+    /// The instance ended before the call was started, or without the call having
+    /// had any effect: it may run in another.
+    Again(Inbound),
+}
+
+/// Whether nobody waits for a call any more.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    is: AtomicBool,
+    waiting: Notify,
+}
+
+impl GivenUp {
+    pub(super) fn tell(&self) {
+        self.is.store(true, Ordering::Relaxed);
+        self.waiting.notify_waiters();
+    }
+
+    /// Waits until it is so.
+    pub(super) async fn told(&self) {
+        let told = self.waiting.notified();
+        if !self.is.load(Ordering::Relaxed) {
+            told.await;
+        }
+    }
+}
