@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 
 use crate::answers::Answer;
 use crate::config::AnswerConfig;
-use crate::handlers::{Claim, Handler, MatchedRoute, Routes};
-use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table};
+use crate::handlers::{Claim, Handler, MatchedRoute, Routes, Urls};
+use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table, Url, UrlError};
 use crate::static_files::Mount;
 
 /// The routes of one moment.
@@ -77,6 +77,19 @@ impl Target {
     }
 }
 
+impl Urls for Current {
+    fn url_for(&self, name: &str, parameters: &[(&str, &str)]) -> Result<Url, UrlError> {
+        self.load().table.url_for(name, parameters)
+    }
+
+    fn static_url(&self, mount: &str, path: &str) -> Option<String> {
+        match &self.load().table.named(mount)?.target {
+            Target::Mount(mount) => Some(mount.static_url(path)),
+            _ => None,
+        }
+    }
+}
+
 impl Site {
     /// A site without routes, whose handlers' routes treat slashes so.
     pub fn new(slashes: Slashes) -> Self {
@@ -86,14 +99,6 @@ impl Site {
     /// The table to search.
     pub fn table(&self) -> &Table<Target> {
         &self.table
-    }
-
-    /// The URL, with its version, of a file of the mount of this name.
-    pub fn static_url(&self, mount: &str, path: &str) -> Option<String> {
-        match &self.table.named(mount)?.target {
-            Target::Mount(mount) => Some(mount.static_url(path)),
-            _ => None,
-        }
     }
 
     /// Adds a route that the host answers itself.

@@ -71,7 +71,7 @@ impl Serve {
             bail!("{}", loaded.fatal.join("\n"));
         };
         let current = Arc::new(Current::from_pointee(loaded.site));
-        loaded.engine.set_site(&current);
+        loaded.engine.set_site(Arc::<Current>::downgrade(&current));
         let (access_log, writer) = AccessLog::start(destination)?;
         let settings = Arc::new(CurrentServer::from_pointee(config.server));
         let dispatch = Arc::new(Dispatch::new(

@@ -10,10 +10,11 @@ use super::code_cache;
 use super::compilers;
 use super::counts::AllCounts;
 use super::databases::Databases;
+use super::grants::Shared;
+use super::grants::routing::Urls;
 use super::places::Places;
 use super::ticks::{SHORT_TICK, TICK, Ticks};
 use crate::config;
-use crate::site::Current;
 
 /// Core modules, and tables, of one component; componentised JavaScript and Python
 /// come in several.
@@ -32,13 +33,11 @@ pub struct Engine {
     notices: Vec<String>,
     memory_bytes: u64,
     self_address: OnceLock<SocketAddr>,
-    site: OnceLock<Weak<Current>>,
     places: Places,
     ticks: Arc<Ticks>,
     alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
     counts: AllCounts,
-    databases: Arc<Databases>,
-    stores: Stores,
+    shared: Shared,
 }
 
 impl std::fmt::Debug for Engine {
@@ -70,13 +69,15 @@ impl Engine {
             notices,
             memory_bytes,
             self_address: OnceLock::new(),
-            site: OnceLock::new(),
             places: Places::new(config.server.instances),
             ticks: Arc::default(),
             alarm: OnceLock::new(),
             counts: AllCounts::default(),
-            databases: Arc::default(),
-            stores: Stores::new(&config.server.data_dir),
+            shared: Shared {
+                stores: Stores::new(&config.server.data_dir),
+                databases: Arc::default(),
+                urls: Arc::default(),
+            },
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -109,14 +110,14 @@ impl Engine {
     }
 
     /// Sets the site whose URLs guests may ask for. Later calls change nothing.
-    pub fn set_site(&self, site: &Arc<Current>) {
+    pub fn set_site(&self, site: Weak<dyn Urls>) {
         // Weak, since the site has the handlers, and they have the engine.
-        self.site.set(Arc::downgrade(site)).ok();
+        self.shared.urls.set(site).ok();
     }
 
     /// The databases that handlers may be granted.
     pub fn databases(&self) -> Arc<Databases> {
-        self.databases.clone()
+        self.shared.databases.clone()
     }
 
     /// The clock of the epoch.
@@ -152,7 +153,7 @@ impl Engine {
 
     /// The key-value stores.
     pub fn stores(&self) -> &Stores {
-        &self.stores
+        &self.shared.stores
     }
 
     /// The room for instances.
@@ -160,8 +161,9 @@ impl Engine {
         &self.places
     }
 
-    pub(super) fn site(&self) -> Weak<Current> {
-        self.site.get().cloned().unwrap_or_default()
+    /// What the server has of what it grants.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 }
 

@@ -4,17 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tokio::sync::Semaphore;
-
 use super::admission::Admission;
 use super::claim::Routes;
 use super::component::Kind;
 use super::counts::Counts;
-use super::grants::key_value;
-use super::grants::logging::LogLimit;
+use super::grants::Grants;
 use super::health::Health;
 use super::linking::Program;
-use crate::config::{CompressionConfig, FolderConfig, Isolation, Limits, OriginPattern, Value};
+use crate::config::{CompressionConfig, Isolation, Limits};
 
 /// A version of a handler, ready to be called.
 pub struct Handler {
@@ -27,14 +24,7 @@ pub struct Handler {
     pub(super) program: Program,
     pub(super) limits: Limits,
     pub(super) compression: Option<CompressionConfig>,
-    pub(super) environment: Vec<(String, Value)>,
-    pub(super) config: Arc<[(String, Value)]>,
-    pub(super) folders: Vec<FolderConfig>,
-    pub(super) sql: Arc<[String]>,
-    pub(super) key_value: key_value::Granted,
-    pub(super) outbound: Arc<[OriginPattern]>,
-    pub(super) outbound_calls: Arc<Semaphore>,
-    pub(super) log_limit: Arc<LogLimit>,
+    pub(super) grants: Arc<Grants>,
     pub(super) admission: Admission,
     pub(super) superseded: AtomicBool,
     pub(super) instances: Arc<AtomicU32>,
@@ -102,40 +92,9 @@ impl Handler {
         &self.limits
     }
 
-    pub(super) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.environment.iter().map(|(name, value)| (name.as_str(), value.reveal()))
-    }
-
-    /// What it was granted of `wasi:config`.
-    pub(super) fn config(&self) -> Arc<[(String, Value)]> {
-        self.config.clone()
-    }
-
-    /// What it was granted of key-value buckets.
-    pub(super) fn key_value(&self) -> key_value::Granted {
-        self.key_value.clone()
-    }
-
-    pub(super) fn folders(&self) -> &[FolderConfig] {
-        &self.folders
-    }
-
-    /// The names of the databases it was granted.
-    pub(super) fn sql(&self) -> Arc<[String]> {
-        self.sql.clone()
-    }
-
-    pub(super) fn outbound(&self) -> Arc<[OriginPattern]> {
-        self.outbound.clone()
-    }
-
-    /// A permit for each outbound request at once.
-    pub(super) fn outbound_calls(&self) -> Arc<Semaphore> {
-        self.outbound_calls.clone()
-    }
-
-    pub(super) fn log_limit(&self) -> Arc<LogLimit> {
-        self.log_limit.clone()
+    /// What it was granted.
+    pub(super) fn grants(&self) -> &Arc<Grants> {
+        &self.grants
     }
 
     pub(super) fn admission(&self) -> &Admission {

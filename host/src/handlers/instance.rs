@@ -17,9 +17,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
 use wasmtime::component::{Accessor, ResourceTable};
-use wasmtime::error::Context as _;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::call::{self, Export};
@@ -37,7 +36,6 @@ use super::request_body::Inbound;
 use super::state::State;
 use super::status::Status;
 use super::turn::turn;
-use crate::config::FolderConfig;
 
 /// How long an instance that nobody uses any more may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -49,7 +47,7 @@ pub(super) async fn start(
     client: &OutboundClient,
     status: Arc<Status>,
 ) -> wasmtime::Result<(Store<State>, Export)> {
-    let mut store = Store::new(engine.wasm(), state(handler, engine, client, status)?);
+    let mut store = Store::new(engine.wasm(), state(handler, client, status)?);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
     let limit = handler.limits().cpu_timeout;
@@ -70,47 +68,25 @@ pub(super) async fn start(
 }
 
 /// What a new store of the handler holds: what it was granted, and nothing else.
-fn state(
-    handler: &Handler,
-    engine: &Engine,
-    client: &OutboundClient,
-    status: Arc<Status>,
-) -> wasmtime::Result<State> {
-    let stream = |name| LogStream::new(handler.shared_name(), name, handler.log_limit());
+fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> wasmtime::Result<State> {
+    let grants = handler.grants();
+    let stream = |name| LogStream::new(handler.shared_name(), name, grants.logging.clone());
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(stream("stdout")).stderr(stream("stderr"));
-    // Sockets are linked, but nothing may be done with them.
-    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-    for (name, value) in handler.environment() {
-        wasi.env(name, value);
-    }
-    for FolderConfig { path, dir, writable } in handler.folders() {
-        let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
-    }
+    grants.environment.give(&mut wasi)?;
     let mut table = ResourceTable::new();
     table.set_max_capacity(handler.limits().handles as usize);
     Ok(State {
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
         table,
-        outbound: Outbound::new(
-            handler.shared_name(),
-            handler.outbound(),
-            handler.outbound_calls(),
-            client.clone(),
-        ),
+        outbound: Outbound::new(grants.clone(), client.clone()),
         memory: MemoryLimit::new(handler.limits().memory_bytes),
         calls: FxHashMap::default(),
         interrupted: None,
         status,
         handler: handler.shared_name(),
-        log_limit: handler.log_limit(),
-        config: handler.config(),
-        sql: handler.sql(),
-        databases: engine.databases(),
-        key_value: handler.key_value(),
-        site: engine.site(),
+        grants: grants.clone(),
         operations: 0,
     })
 }

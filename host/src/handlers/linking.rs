@@ -4,8 +4,8 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::component::{Kind, OWN, SERVICE};
+use super::grants;
 use super::state::State;
-use super::{grants, imports};
 use crate::config::Isolation;
 
 /// A linked component.
@@ -23,7 +23,7 @@ pub(super) struct Linkers {
 
 impl Linkers {
     pub(super) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
-        Ok(Self { shared: linker(engine, true)?, single: linker(engine, false)? })
+        Ok(Self { shared: linker(engine, Isolation::Shared)?, single: linker(engine, Isolation::Reuse)? })
     }
 
     /// Links `component` with what there is for handlers of this isolation.
@@ -52,21 +52,9 @@ impl Linkers {
     }
 }
 
-/// Links all of WASI 0.2's and 0.3's command worlds, outbound HTTP and our own
-/// imports: power comes only from what a store was granted.
-fn linker(engine: &wasmtime::Engine, shared: bool) -> wasmtime::Result<Linker<State>> {
+fn linker(engine: &wasmtime::Engine, isolation: Isolation) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    imports::link_response(&mut linker)?;
-    if shared {
-        // wasi:http 0.2 waits by blocking, so it is left out as well.
-        imports::link_nonblocking(&mut linker)?;
-    } else {
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    }
-    grants::host::link(&mut linker, shared)?;
+    grants::host::link(&mut linker, isolation)?;
     Ok(linker)
 }
 

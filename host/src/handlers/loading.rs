@@ -7,15 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 
 use super::admission::Admission;
 use super::claim::{Claim, Routes};
 use super::component;
 use super::engine::Engine;
-use super::grants::key_value;
-use super::grants::logging::LogLimit;
 use super::grants::outbound::OutboundClient;
+use super::grants::{Grantee, Grants, Wanted};
 use super::handler::Handler;
 use super::health::Health;
 use super::instance;
@@ -83,16 +81,13 @@ impl Loader {
             )));
         }
         let component = component::compile(engine, bytes).map_err(fail)?;
-        component::check_grants(engine, name, &component, config).map_err(fail)?;
+        let imports = component::imports(engine, &component);
+        let wanted = Wanted { handler: name, config, imports: &imports };
+        Grants::check(&wanted).map_err(fail)?;
         let kind = component::kind(engine, &component).map_err(fail)?;
-        let waits = component::waits_for_stores(engine, &component);
-        let isolation = component::isolation(kind, config.isolation, waits).map_err(fail)?;
-        component::check_blocking(engine, name, &component, isolation).map_err(fail)?;
-        if isolation == Isolation::Shared && !config.folders.is_empty() {
-            return Err(fail(format!(
-                "has folders, and a file that is waited for would hold every call of a shared instance; \
-                 set isolation = \"request\" or \"reuse\" in [handlers.{name}]"
-            )));
+        let isolation = component::isolation(kind, config.isolation, Grants::hold(&wanted)).map_err(fail)?;
+        if isolation == Isolation::Shared {
+            Grants::check_shared(&wanted).map_err(fail)?;
         }
         let program = self
             .linkers
@@ -102,6 +97,7 @@ impl Loader {
         if isolation == Isolation::Request {
             limits.calls_per_instance = 1;
         }
+        let grantee = Grantee { handler: name, config, limits: &limits, shared: engine.shared() };
         let handler = Arc::new(Handler {
             id: next_id(),
             name: name.into(),
@@ -111,14 +107,7 @@ impl Loader {
             routes: claims.clone(),
             program,
             compression: config.compression.clone(),
-            environment: config.environment.clone(),
-            config: config.config.clone().into(),
-            folders: config.folders.clone(),
-            sql: config.sql.clone().into(),
-            key_value: key_value::grant(engine.stores(), name, config),
-            outbound: config.outbound.clone().into(),
-            outbound_calls: Arc::new(Semaphore::new(limits.outbound_calls as usize)),
-            log_limit: Arc::new(LogLimit::new(limits.log_bytes)),
+            grants: Arc::new(Grants::new(&grantee)),
             admission: Admission::new(&limits),
             superseded: AtomicBool::new(false),
             instances: Arc::default(),

@@ -48,6 +48,7 @@ pub use component::Kind;
 pub use engine::Engine;
 pub use error::CallError;
 pub use grants::outbound::OwnConnections;
+pub use grants::routing::Urls;
 pub use handler::Handler;
 pub use job::{Call, MatchedRoute};
 pub use loading::{LoadError, Loader};

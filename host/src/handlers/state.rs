@@ -12,16 +12,12 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::call_stack::outermost_task;
-use super::databases::Databases;
-use super::grants::key_value::Granted;
-use super::grants::logging::LogLimit;
+use super::grants::Grants;
 use super::grants::outbound::Outbound;
 use super::grants::sql::{End, Held};
 use super::job::{Answer, CallHead};
 use super::memory::MemoryLimit;
 use super::status::Status;
-use crate::config::Value;
-use crate::site::Current;
 
 /// The data of a store.
 pub(super) struct State {
@@ -38,14 +34,7 @@ pub(super) struct State {
     pub(super) status: Arc<Status>,
     /// Whose instance it is.
     pub(super) handler: Arc<str>,
-    pub(super) log_limit: Arc<LogLimit>,
-    pub(super) config: Arc<[(String, Value)]>,
-    /// The databases it was granted, and those that are open.
-    pub(super) sql: Arc<[String]>,
-    pub(super) databases: Arc<Databases>,
-    pub(super) key_value: Granted,
-    /// Gone at the end of the process, and not there yet in a trial instance.
-    pub(super) site: Weak<Current>,
+    pub(super) grants: Arc<Grants>,
     /// Operations of key-value stores and databases so far.
     pub(super) operations: u64,
 }

@@ -1,17 +1,22 @@
-//! The host functions of all grants, for a linker.
+//! What guests can call: the host functions of all grants, for a linker.
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
-use crate::handlers::bindings;
+use super::{config, environment, for_each_grant, key_value, logging, outbound, routing, sql};
+use crate::config::Isolation;
 use crate::handlers::state::State;
 
-use super::{config, key_value, logging};
-
-/// Links what guests may call; power comes only from what a store was granted.
-pub(in crate::handlers) fn link(linker: &mut Linker<State>, shared: bool) -> wasmtime::Result<()> {
-    config::host::add_to_linker(linker)?;
-    logging::host::add_to_linker(linker)?;
-    key_value::host::add_to_linker(linker, shared)?;
-    bindings::routing::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
-    bindings::sql::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+macro_rules! link_all {
+    ($($name:ident: $grant:ident,)*) => {
+        /// Links all of it, for handlers of this isolation: power comes only from what a store
+        /// was granted.
+        pub(in crate::handlers) fn link(
+            linker: &mut Linker<State>,
+            isolation: Isolation,
+        ) -> wasmtime::Result<()> {
+            $($name::host::link(linker, isolation)?;)*
+            Ok(())
+        }
+    };
 }
+for_each_grant!(link_all);

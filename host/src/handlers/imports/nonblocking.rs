@@ -25,7 +25,7 @@ impl HasData for Nonblocking<'static> {
 }
 
 /// Replaces `wasi:io/poll` in `linker` by a version that never waits.
-pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     poll::add_to_linker::<State, Nonblocking<'static>>(linker, |state| Nonblocking(state.ctx().table))?;
     linker.allow_shadowing(false);

@@ -48,7 +48,7 @@ type TrailersReader = FutureReader<Result<Option<Resource<FieldMap>>, ErrorCode>
 type SentReader = FutureReader<Result<(), ErrorCode>>;
 
 /// Puts our `response` in the place of the stock one.
-pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
     types.resource("response", ResourceType::host::<Response>(), |mut store, handle| {

@@ -1,11 +1,9 @@
 //! `wasi:config` for guests.
-//!
-//! The values are those of the version of the handler: a reload of the configuration, which
-//! reads secrets and variables anew, makes another version where one has changed.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Linker, Lower};
 
+use crate::config::Isolation;
 use crate::handlers::state::State;
 
 /// The interface of the proposal, and its version before that.
@@ -25,7 +23,7 @@ enum Error {
 type Found = Result<Option<String>, Error>;
 type All = Result<Vec<(String, String)>, Error>;
 
-pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
     for interface in INTERFACES {
         let mut instance = linker.instance(interface)?;
         instance.func_wrap("get", get)?;
@@ -35,11 +33,11 @@ pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime
 }
 
 fn get(store: StoreContextMut<'_, State>, (key,): (String,)) -> wasmtime::Result<(Found,)> {
-    let found = store.data().config.iter().find(|(name, _)| *name == key);
+    let found = store.data().grants.config.0.iter().find(|(name, _)| *name == key);
     Ok((Ok(found.map(|(_, value)| value.reveal().to_owned())),))
 }
 
 fn get_all(store: StoreContextMut<'_, State>, (): ()) -> wasmtime::Result<(All,)> {
-    let all = store.data().config.iter();
+    let all = store.data().grants.config.0.iter();
     Ok((Ok(all.map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect()),))
 }

@@ -4,17 +4,42 @@ pub(super) mod host;
 
 use std::sync::Arc;
 
-use patchboard_key_value::{Bucket, Stores};
+use patchboard_key_value::Bucket;
 use tokio::sync::Semaphore;
 
-use crate::config::HandlerConfig;
+use super::{Grant, Grantee, Wanted};
 
-/// What a handler was granted, by name.
-pub(in crate::handlers) type Granted = Arc<[(String, Arc<Bucket>)]>;
+/// What is awaited, and what holds its instance while it waits.
+const AWAITED: &str = "patchboard:handler/key-value@";
+const HOLDING: &str = "wasi:keyvalue/";
 
-/// The buckets that `config` grants to `handler`.
-pub(in crate::handlers) fn grant(stores: &Stores, handler: &str, config: &HandlerConfig) -> Granted {
-    let permits = Arc::new(Semaphore::new(config.limits.key_value_calls as usize));
-    let bucket = |bucket| Arc::new(stores.bucket(handler, bucket, &permits));
-    config.key_value.iter().map(|config| (config.name.clone(), bucket(config))).collect()
+/// The buckets that a handler was granted, by name.
+pub(in crate::handlers) struct Buckets(Vec<(String, Arc<Bucket>)>);
+
+impl Grant for Buckets {
+    const IMPORTS: &'static [&'static str] = &[AWAITED, HOLDING];
+
+    fn holds(wanted: &Wanted<'_>) -> bool {
+        wanted.list_of(&[HOLDING]).is_some()
+    }
+
+    fn check(wanted: &Wanted<'_>) -> Result<(), String> {
+        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.key_value.is_empty()) {
+            Some(list) => Err(wanted.not_granted(&list, "key_value = \"default\"")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_shared(wanted: &Wanted<'_>) -> Result<(), String> {
+        match wanted.list(|name| name.starts_with(HOLDING)) {
+            Some(list) => Err(wanted.would_hold(&list, "patchboard:handler/key-value")),
+            None => Ok(()),
+        }
+    }
+
+    fn grant(to: &Grantee<'_>) -> Self {
+        let permits = Arc::new(Semaphore::new(to.limits.key_value_calls as usize));
+        let bucket = |config| Arc::new(to.shared.stores.bucket(to.handler, config, &permits));
+        Self(to.config.key_value.iter().map(|config| (config.name.clone(), bucket(config))).collect())
+    }
 }

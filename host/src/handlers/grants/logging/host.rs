@@ -10,6 +10,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
 
 use super::{LINE_BYTES, printable};
+use crate::config::Isolation;
 use crate::handlers::state::{State, current_call};
 
 /// The interface of the proposal, and its name before it had a version.
@@ -38,7 +39,7 @@ enum Level {
     Critical,
 }
 
-pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
     for interface in INTERFACES {
         linker.instance(interface)?.func_wrap("log", log)?;
     }
@@ -53,7 +54,7 @@ fn log(
         return Ok(());
     }
     let state = store.data();
-    let (handler, limit) = (state.handler.clone(), state.log_limit.clone());
+    let (handler, limit) = (state.handler.clone(), state.grants.logging.clone());
     let call = current_call(store)?;
     let call = call.as_ref().map(|call| (&*call.route.pattern, &*call.request_id));
     let context = printable(cut(&context, CONTEXT_BYTES));

@@ -17,10 +17,23 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use super::{Grant, Grantee};
+
+/// What all instances of a handler share.
+pub(in crate::handlers) type Log = Arc<LogLimit>;
+
+impl Grant for Log {
+    const IMPORTS: &'static [&'static str] = &["wasi:logging/"];
+
+    fn grant(to: &Grantee<'_>) -> Self {
+        Arc::new(LogLimit::new(to.limits.log_bytes))
+    }
+}
+
 /// The longest line that is kept whole.
 pub(in crate::handlers) const LINE_BYTES: usize = 8 << 10;
 
-/// What all streams of a handler's instances share.
+/// What a handler may log.
 #[derive(Debug)]
 pub(in crate::handlers) struct LogLimit {
     bytes_per_second: u64,

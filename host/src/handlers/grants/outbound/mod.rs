@@ -6,6 +6,7 @@
 //! such an address lists it.
 
 mod connect;
+pub(super) mod host;
 mod own;
 mod resolver;
 
@@ -31,6 +32,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use self::connect::{CONNECT_TIMEOUT, Connector};
 pub use self::own::OwnConnections;
 use self::own::OwnConnector;
+use super::{Grant, Grantee, Grants, Wanted};
 use crate::config::{OriginPattern, SELF_HOST};
 
 /// The longest a guest may let an outbound step take.
@@ -63,25 +65,44 @@ impl OutboundClient {
     }
 }
 
+/// The origins that a handler was granted.
+pub(in crate::handlers) struct Origins {
+    handler: Arc<str>,
+    granted: Vec<OriginPattern>,
+    /// A permit for each request at once.
+    permits: Arc<Semaphore>,
+}
+
+impl Grant for Origins {
+    const IMPORTS: &'static [&'static str] = &["wasi:http/client@", "wasi:http/outgoing-handler@"];
+
+    fn check_shared(wanted: &Wanted<'_>) -> std::result::Result<(), String> {
+        match wanted.list(|name| name.starts_with("wasi:http/") && name.contains("@0.2.")) {
+            Some(list) => Err(wanted.would_hold(&list, "wasi:http 0.3's client")),
+            None => Ok(()),
+        }
+    }
+
+    fn grant(to: &Grantee<'_>) -> Self {
+        Self {
+            handler: to.handler.into(),
+            granted: to.config.outbound.clone(),
+            permits: Arc::new(Semaphore::new(to.limits.outbound_calls as usize)),
+        }
+    }
+}
+
 /// An instance's power to send requests.
 pub(in crate::handlers) struct Outbound {
-    handler: Arc<str>,
-    granted: Arc<[OriginPattern]>,
-    permits: Arc<Semaphore>,
+    grants: Arc<Grants>,
     client: OutboundClient,
     requests: u64,
 }
 
 impl Outbound {
-    /// Of an instance of `handler`, to the origins that it was granted, a permit for each
-    /// request at once.
-    pub(in crate::handlers) fn new(
-        handler: Arc<str>,
-        granted: Arc<[OriginPattern]>,
-        permits: Arc<Semaphore>,
-        client: OutboundClient,
-    ) -> Self {
-        Self { handler, granted, permits, client, requests: 0 }
+    /// Of an instance, to the origins that its handler was granted.
+    pub(in crate::handlers) fn new(grants: Arc<Grants>, client: OutboundClient) -> Self {
+        Self { grants, client, requests: 0 }
     }
 
     /// How many requests have been sent so far.
@@ -95,8 +116,8 @@ impl Outbound {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Error::HttpRequestUriInvalid);
         };
-        if !self.granted.iter().any(|origin| origin.covers(scheme, authority)) {
-            let handler = &self.handler;
+        let Origins { handler, granted, .. } = &self.grants.outbound;
+        if !granted.iter().any(|origin| origin.covers(scheme, authority)) {
             tracing::warn!(
                 %handler,
                 "outbound request to {scheme}://{authority} is not granted; \
@@ -148,7 +169,8 @@ impl WasiHttpHooks for Outbound {
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
         let options = options.unwrap_or_default();
-        let (handler, permits) = (self.handler.clone(), self.permits.clone());
+        let Origins { handler, permits, .. } = &self.grants.outbound;
+        let (handler, permits) = (handler.clone(), permits.clone());
         Box::new(async move {
             // Whatever the guest's response stream reports is of no use to the server.
             drop(sent);

@@ -8,23 +8,28 @@ use std::sync::Arc;
 
 use http::uri::Authority;
 use wasmtime::AsContextMut as _;
-use wasmtime::component::{Access, HasSelf};
+use wasmtime::component::{Access, HasSelf, Linker};
 
+use super::Urls;
+use crate::config::Isolation;
 use crate::handlers::bindings::routing::{Host, HostWithStore, InvalidParameter, UrlError};
-use crate::handlers::bindings::types;
+use crate::handlers::bindings::{self, types};
 use crate::handlers::job::{CallHead, MatchedRoute};
 use crate::handlers::state::{self, State};
 use crate::router;
-use crate::site::Current;
 
 /// Pairs of a name and a value.
 type Pairs = Vec<(String, String)>;
+
+pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
+    bindings::routing::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+}
 
 impl types::Host for State {}
 
 impl Host for State {
     fn static_url(&mut self, mount: String, path: String) -> wasmtime::Result<Result<String, UrlError>> {
-        let url = self.site.upgrade().and_then(|site| site.load().static_url(&mount, &path));
+        let url = self.grants.routing.site().and_then(|site| site.static_url(&mount, &path));
         Ok(url.ok_or(UrlError::UnknownName(mount)))
     }
 }
@@ -42,8 +47,8 @@ impl HostWithStore<State> for HasSelf<State> {
     ) -> wasmtime::Result<Result<String, UrlError>> {
         let call = current_call(&mut access)?;
         let state = access.get();
-        let Some(site) = state.site.upgrade() else { return Ok(Err(UrlError::UnknownName(name))) };
-        let url = url_for(&site, &state.handler, &name, &parameters);
+        let Some(site) = state.grants.routing.site() else { return Ok(Err(UrlError::UnknownName(name))) };
+        let url = url_for(&*site, &state.handler, &name, &parameters);
         Ok(url.map(|url| {
             let authority = call.and_then(|call| call.authority.parse::<Authority>().ok());
             let port = authority.and_then(|authority| authority.port_u16());
@@ -58,11 +63,11 @@ fn current_call(access: &mut Access<'_, State, HasSelf<State>>) -> wasmtime::Res
 }
 
 /// `name` is one of the handler's own routes, or else any.
-fn url_for(site: &Current, handler: &str, name: &str, parameters: &Pairs) -> Result<router::Url, UrlError> {
-    let (site, parameters) = (site.load(), borrowed(parameters));
-    let own = site.table().url_for(&format!("{handler}.{name}"), &parameters);
+fn url_for(site: &dyn Urls, handler: &str, name: &str, parameters: &Pairs) -> Result<router::Url, UrlError> {
+    let parameters = borrowed(parameters);
+    let own = site.url_for(&format!("{handler}.{name}"), &parameters);
     let url = match own {
-        Err(router::UrlError::NoRoute { .. }) => site.table().url_for(name, &parameters),
+        Err(router::UrlError::NoRoute { .. }) => site.url_for(name, &parameters),
         found => found,
     };
     url.map_err(|error| match error {

@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use patchboard_sql as db;
 use wasmtime::AsContextMut as _;
-use wasmtime::component::{Access, Accessor, HasSelf, Resource, ResourceTable, ResourceTableError};
+use wasmtime::component::{Access, Accessor, HasSelf, Linker, Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
-use super::{Cursor, Held, Transaction};
+use super::{Cursor, Granted, Held, Transaction};
+use crate::config::Isolation;
+use crate::handlers::bindings;
 use crate::handlers::bindings::sql::{
     ConstraintError, ConstraintKind, Error, Host, HostCursor, HostCursorWithStore, HostDatabase,
     HostDatabaseWithStore, HostTransaction, HostTransactionWithStore, QueryResult, Value,
@@ -20,6 +22,10 @@ use crate::handlers::bindings::sql::{
 use crate::handlers::state::{CallRecord, State, current_record};
 
 type Outcome<T> = wasmtime::Result<Result<T, Error>>;
+
+pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
+    bindings::sql::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+}
 
 impl Host for State {}
 
@@ -37,8 +43,9 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
 
     fn open(mut access: Access<'_, State, Self>, name: String) -> Outcome<Resource<db::Database>> {
         let state = access.get();
-        let granted = state.sql.contains(&name);
-        let found = state.databases.get(&name).filter(|_| granted);
+        let Granted { names, open } = &state.grants.sql;
+        let granted = names.contains(&name);
+        let found = open.get(&name).filter(|_| granted);
         let Some(database) = found else {
             let handler = &state.handler;
             if !granted {

@@ -1,9 +1,36 @@
-//! Databases: what a handler holds of them.
+//! Databases: what a handler was granted of them, and what it holds.
 
 #![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
 
 mod held;
 pub(super) mod host;
 
+use std::sync::Arc;
+
+use super::{Grant, Grantee, Wanted};
+use crate::handlers::databases::Databases;
+
 pub(in crate::handlers) use self::held::End;
 pub use self::held::{Cursor, Held, Transaction};
+
+/// The databases that a handler was granted.
+pub(in crate::handlers) struct Granted {
+    names: Vec<String>,
+    /// All that are open.
+    open: Arc<Databases>,
+}
+
+impl Grant for Granted {
+    const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@"];
+
+    fn check(wanted: &Wanted<'_>) -> Result<(), String> {
+        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.sql.is_empty()) {
+            Some(list) => Err(wanted.not_granted(&list, &format!("sql = \"{}\"", wanted.handler))),
+            None => Ok(()),
+        }
+    }
+
+    fn grant(to: &Grantee<'_>) -> Self {
+        Self { names: to.config.sql.clone(), open: to.shared.databases.clone() }
+    }
+}

@@ -17,6 +17,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
+use crate::config::Isolation;
 use crate::handlers::job::CallHead;
 use crate::handlers::state::{State, current_call};
 
@@ -49,9 +50,12 @@ impl From<Error> for GuestError {
 }
 
 /// Links what is awaited, and where calls do not share an instance also what waits.
-pub(in crate::handlers) fn add_to_linker(linker: &mut Linker<State>, shared: bool) -> wasmtime::Result<()> {
+pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation) -> wasmtime::Result<()> {
     own::add_to_linker(linker)?;
-    if shared { Ok(()) } else { wasi::add_to_linker(linker) }
+    match isolation {
+        Isolation::Shared => Ok(()),
+        Isolation::Request | Isolation::Reuse => wasi::add_to_linker(linker),
+    }
 }
 
 /// `open` of all interfaces.
@@ -60,7 +64,7 @@ fn open(
     (name,): (String,),
 ) -> wasmtime::Result<(Answer<Resource<Handle>>,)> {
     let state = store.data_mut();
-    let Some((_, bucket)) = state.key_value.iter().find(|(granted, _)| *granted == name) else {
+    let Some((_, bucket)) = state.grants.key_value.0.iter().find(|(granted, _)| *granted == name) else {
         let handler = &state.handler;
         let name = name.escape_debug();
         tracing::warn!(

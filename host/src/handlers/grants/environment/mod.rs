@@ -1,0 +1,54 @@
+//! The process that a guest seems to run in: variables, and folders as its file system.
+
+pub(super) mod host;
+
+use wasmtime::error::Context as _;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+use super::{Grant, Grantee, Wanted};
+use crate::config::{FolderConfig, Value};
+
+/// Variables and folders.
+pub(in crate::handlers) struct Environment {
+    variables: Vec<(String, Value)>,
+    folders: Vec<FolderConfig>,
+}
+
+impl Grant for Environment {
+    const IMPORTS: &'static [&'static str] = &["wasi:cli/environment@", "wasi:filesystem/"];
+
+    fn check_shared(wanted: &Wanted<'_>) -> Result<(), String> {
+        if wanted.config.folders.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "has folders, and a file that is waited for would hold every call of a shared instance; \
+             set isolation = \"request\" or \"reuse\" in [handlers.{}]",
+            wanted.handler
+        ))
+    }
+
+    fn grant(to: &Grantee<'_>) -> Self {
+        Self { variables: to.config.environment.clone(), folders: to.config.folders.clone() }
+    }
+}
+
+impl Environment {
+    /// Gives it to a store.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be opened.
+    pub(in crate::handlers) fn give(&self, wasi: &mut WasiCtxBuilder) -> wasmtime::Result<()> {
+        // Sockets are linked, but nothing may be done with them.
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        for (name, value) in &self.variables {
+            wasi.env(name, value.reveal());
+        }
+        for FolderConfig { path, dir, writable } in &self.folders {
+            let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
+        }
+        Ok(())
+    }
+}
