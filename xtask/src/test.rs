@@ -19,7 +19,7 @@ const GROUPS: [&[&str]; 4] = [
     &["patchboard-server", "patchboard-load", "patchboard-fuzz", "patchboard-key-value", "patchboard-sql"],
     &["patchboard-tests", "patchboard-chaos"],
     &["patchboard", "patchboard-macros"],
-    &["xtask", "patchboard-bench"],
+    &["xtask", "patchboard-bench", "patchboard-house"],
 ];
 
 /// Check wit/deps, build the guests and the server, have what the tests need at hand, and run all tests
