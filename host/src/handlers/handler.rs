@@ -112,7 +112,7 @@ impl Handler {
     }
 
     /// What became of the calls of all its versions.
-    pub(super) fn counts(&self) -> &Counts {
+    pub(super) fn counts(&self) -> &Arc<Counts> {
         &self.counts
     }
 

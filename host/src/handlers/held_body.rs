@@ -13,30 +13,37 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use super::handler::Handler;
+use super::counts::Counts;
 use super::status::Ticket;
 use crate::body::{Body, BodyError};
+use crate::config::Limits;
+
+/// Where it is told that a body was cut.
+pub(super) struct Cuts {
+    pub(super) handler: Arc<str>,
+    pub(super) counts: Arc<Counts>,
+}
 
 /// Lets the response hold its place until it has ended.
 pub(super) fn hold(
     body: Body,
     mut ticket: Ticket,
     permit: OwnedSemaphorePermit,
-    handler: &Arc<Handler>,
+    limits: &Limits,
+    cuts: Cuts,
     deadline: Instant,
 ) -> Body {
     if !body.is_streaming() {
         ticket.end();
         return body;
     }
-    let limits = handler.limits();
     let idle_timeout = limits.body_idle_timeout;
     let first = deadline.min(Instant::now() + idle_timeout);
     Body::stream(HeldBody {
         body,
         ticket,
         _permit: permit,
-        handler: handler.clone(),
+        cuts,
         left: limits.response_body_bytes,
         deadline,
         idle_timeout,
@@ -49,7 +56,7 @@ struct HeldBody {
     body: Body,
     ticket: Ticket,
     _permit: OwnedSemaphorePermit,
-    handler: Arc<Handler>,
+    cuts: Cuts,
     left: u64,
     deadline: Instant,
     idle_timeout: Duration,
@@ -77,8 +84,8 @@ impl HeldBody {
     }
 
     fn cut(&self, limit: &'static str) -> BodyError {
-        tracing::warn!(handler = self.handler.name(), "a response body went over {limit} and was cut");
-        self.handler.counts().count_cut();
+        tracing::warn!(handler = &*self.cuts.handler, "a response body went over {limit} and was cut");
+        self.cuts.counts.count_cut();
         format!("the response went over {limit}").into()
     }
 }

@@ -80,7 +80,7 @@ fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> was
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
         table,
-        outbound: Outbound::new(grants.clone(), client.clone()),
+        outbound: Outbound::new(grants.outbound.clone(), client.clone()),
         memory: MemoryLimit::new(handler.limits().memory_bytes),
         calls: FxHashMap::default(),
         interrupted: None,

@@ -6,6 +6,7 @@
 
 pub(super) mod config;
 pub(super) mod environment;
+mod grant;
 pub(super) mod host;
 pub(super) mod key_value;
 pub(super) mod logging;
@@ -13,13 +14,8 @@ pub(super) mod outbound;
 pub(super) mod routing;
 pub(super) mod sql;
 
-use std::sync::{Arc, OnceLock, Weak};
-
-use patchboard_key_value::Stores;
-
-use self::routing::Urls;
-use super::databases::Databases;
-use crate::config::{HandlerConfig, Limits};
+use self::grant::{Grant, begins_with_any, is_or_are};
+pub(super) use self::grant::{Grantee, Shared, Wanted};
 
 /// The list: a line a grant, its folder and the type of what a handler is given.
 macro_rules! for_each_grant {
@@ -36,103 +32,6 @@ macro_rules! for_each_grant {
     };
 }
 use for_each_grant;
-
-/// A capability that the operator grants.
-pub(super) trait Grant: Sized {
-    /// How the names of the interfaces begin that a component imports to use it.
-    const IMPORTS: &'static [&'static str];
-
-    /// Whether what is imported of it holds its instance while it waits, so that a handler
-    /// takes one call at a time unless it is configured otherwise.
-    fn holds(_: &Wanted<'_>) -> bool {
-        false
-    }
-
-    /// Refuses a component that imports what its configuration does not grant.
-    ///
-    /// # Errors
-    ///
-    /// What is missing, and how it is granted.
-    fn check(_: &Wanted<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// Refuses what would hold every call of a shared instance.
-    ///
-    /// # Errors
-    ///
-    /// What that is, and the remedy.
-    fn check_shared(_: &Wanted<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// What the handler is given.
-    fn grant(to: &Grantee<'_>) -> Self;
-}
-
-/// What a component imports, and what its handler is configured to have.
-pub(super) struct Wanted<'a> {
-    pub(super) handler: &'a str,
-    pub(super) config: &'a HandlerConfig,
-    pub(super) imports: &'a [String],
-}
-
-/// Who is granted something.
-pub(super) struct Grantee<'a> {
-    pub(super) handler: &'a str,
-    pub(super) config: &'a HandlerConfig,
-    pub(super) limits: &'a Limits,
-    pub(super) shared: &'a Shared,
-}
-
-/// What the server has of the capabilities, for all handlers together.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) stores: Stores,
-    pub(super) databases: Arc<Databases>,
-    /// Of the site; gone at the end of the process, and not there yet at its start.
-    pub(super) urls: Arc<OnceLock<Weak<dyn Urls>>>,
-}
-
-impl Wanted<'_> {
-    /// The imports that `belong`, as a list to read; none where there are none.
-    fn list(&self, belong: impl Fn(&str) -> bool) -> Option<String> {
-        let names: Vec<_> = self.imports.iter().map(String::as_str).filter(|name| belong(name)).collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    }
-
-    /// Likewise of those that begin so, without their versions: which one it is has no part
-    /// in what is granted.
-    fn list_of(&self, beginnings: &[&str]) -> Option<String> {
-        let list = self.list(|name| begins_with_any(name, beginnings))?;
-        let names = list.split(", ").map(|import| import.split('@').next().unwrap_or(import));
-        Some(names.collect::<Vec<_>>().join(", "))
-    }
-
-    /// Why a shared instance does not do for the imports `list`, of which `instead` is the
-    /// like that is awaited.
-    fn would_hold(&self, list: &str, instead: &str) -> String {
-        let handler = self.handler;
-        format!(
-            "imports {list}, which would hold every call of a shared instance; \
-             use {instead}, or set isolation = \"request\" or \"reuse\" in [handlers.{handler}]"
-        )
-    }
-
-    /// Why it cannot be loaded without the key of its table that says what it is granted.
-    fn not_granted(&self, list: &str, key: &str) -> String {
-        let (handler, verb) = (self.handler, is_or_are(list));
-        format!("imports {list}, which {verb} not granted; add {key} to [handlers.{handler}]")
-    }
-}
-
-fn begins_with_any(name: &str, beginnings: &[&str]) -> bool {
-    beginnings.iter().any(|beginning| name.starts_with(beginning))
-}
-
-fn is_or_are(list: &str) -> &'static str {
-    if list.contains(", ") { "are" } else { "is" }
-}
 
 macro_rules! grants {
     ($($name:ident: $grant:ident,)*) => {

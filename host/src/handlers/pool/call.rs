@@ -16,7 +16,7 @@ use crate::handlers::component::Kind;
 use crate::handlers::error::CallError;
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
-use crate::handlers::held_body::hold;
+use crate::handlers::held_body::{Cuts, hold};
 use crate::handlers::job::{Answer, Call, CallHead, GivenUp, Job};
 use crate::handlers::request_body::{Faults, Inbound};
 use crate::handlers::status::{Running, Ticket};
@@ -103,7 +103,8 @@ impl Core {
                     }
                     self.answered(handler, head.parts.uri.path());
                     self.replenish(handler);
-                    return Ok(response.map(|body| hold(body, ticket, permit, handler, deadline)));
+                    let cuts = Cuts { handler: handler.shared_name(), counts: handler.counts().clone() };
+                    return Ok(response.map(|body| hold(body, ticket, permit, limits, cuts, deadline)));
                 }
                 Ok(Answer::Again(again)) => {
                     ticket.end();

@@ -5,7 +5,7 @@
 
 pub(super) mod host;
 
-use super::{Grant, Grantee};
+use super::grant::{Grant, Grantee};
 use crate::config::Value;
 
 /// The values, by key.

@@ -5,7 +5,7 @@ pub(super) mod host;
 use wasmtime::error::Context as _;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-use super::{Grant, Grantee, Wanted};
+use super::grant::{Grant, Grantee, Wanted};
 use crate::config::{FolderConfig, Value};
 
 /// Variables and folders.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use patchboard_key_value::Bucket;
 use tokio::sync::Semaphore;
 
-use super::{Grant, Grantee, Wanted};
+use super::grant::{Grant, Grantee, Wanted};
 
 /// What is awaited, and what holds its instance while it waits.
 const AWAITED: &str = "patchboard:handler/key-value@";

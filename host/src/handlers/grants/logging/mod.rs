@@ -17,7 +17,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::{Grant, Grantee};
+use super::grant::{Grant, Grantee};
 
 /// What all instances of a handler share.
 pub(in crate::handlers) type Log = Arc<LogLimit>;

@@ -15,8 +15,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use tower_service::Service;
 
-use super::LONGEST_WAIT;
 use super::resolver::Resolver;
+
+/// The longest a guest may let an outbound step take.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 tokio::task_local! {
     /// How long the request that is being sent lets a connection take to be made.

@@ -29,14 +29,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use self::connect::{CONNECT_TIMEOUT, Connector};
+use self::connect::{CONNECT_TIMEOUT, Connector, LONGEST_WAIT};
 pub use self::own::OwnConnections;
 use self::own::OwnConnector;
-use super::{Grant, Grantee, Grants, Wanted};
+use super::grant::{Grant, Grantee, Wanted};
 use crate::config::{OriginPattern, SELF_HOST};
 
-/// The longest a guest may let an outbound step take.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS: usize = 32;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -66,9 +64,12 @@ impl OutboundClient {
 }
 
 /// The origins that a handler was granted.
-pub(in crate::handlers) struct Origins {
+pub(in crate::handlers) type Origins = Arc<Granted>;
+
+/// What the instances of a handler share.
+pub(in crate::handlers) struct Granted {
     handler: Arc<str>,
-    granted: Vec<OriginPattern>,
+    origins: Vec<OriginPattern>,
     /// A permit for each request at once.
     permits: Arc<Semaphore>,
 }
@@ -84,25 +85,25 @@ impl Grant for Origins {
     }
 
     fn grant(to: &Grantee<'_>) -> Self {
-        Self {
+        Arc::new(Granted {
             handler: to.handler.into(),
-            granted: to.config.outbound.clone(),
+            origins: to.config.outbound.clone(),
             permits: Arc::new(Semaphore::new(to.limits.outbound_calls as usize)),
-        }
+        })
     }
 }
 
 /// An instance's power to send requests.
 pub(in crate::handlers) struct Outbound {
-    grants: Arc<Grants>,
+    granted: Origins,
     client: OutboundClient,
     requests: u64,
 }
 
 impl Outbound {
     /// Of an instance, to the origins that its handler was granted.
-    pub(in crate::handlers) fn new(grants: Arc<Grants>, client: OutboundClient) -> Self {
-        Self { grants, client, requests: 0 }
+    pub(in crate::handlers) fn new(granted: Origins, client: OutboundClient) -> Self {
+        Self { granted, client, requests: 0 }
     }
 
     /// How many requests have been sent so far.
@@ -116,8 +117,8 @@ impl Outbound {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Error::HttpRequestUriInvalid);
         };
-        let Origins { handler, granted, .. } = &self.grants.outbound;
-        if !granted.iter().any(|origin| origin.covers(scheme, authority)) {
+        let Granted { handler, origins, .. } = &*self.granted;
+        if !origins.iter().any(|origin| origin.covers(scheme, authority)) {
             tracing::warn!(
                 %handler,
                 "outbound request to {scheme}://{authority} is not granted; \
@@ -169,7 +170,7 @@ impl WasiHttpHooks for Outbound {
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
         let options = options.unwrap_or_default();
-        let Origins { handler, permits, .. } = &self.grants.outbound;
+        let Granted { handler, permits, .. } = &*self.granted;
         let (handler, permits) = (handler.clone(), permits.clone());
         Box::new(async move {
             // Whatever the guest's response stream reports is of no use to the server.

@@ -7,7 +7,7 @@ pub(super) mod host;
 
 use std::sync::Arc;
 
-use super::{Grant, Grantee, Wanted};
+use super::grant::{Grant, Grantee, Wanted};
 use crate::handlers::databases::Databases;
 
 pub(in crate::handlers) use self::held::End;

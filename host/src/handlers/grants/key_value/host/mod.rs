@@ -1,53 +1,16 @@
 //! Key-value buckets for guests: `patchboard:handler/key-value`, which is awaited, and
 //! `wasi:keyvalue`, which holds its instance while it waits.
-//!
-//! An operation takes its bucket and its call when it begins, is counted as something
-//! that others may notice, and ends where nobody waits for the call any more. What it
-//! does is in `patchboard-key-value`; here it gets the guest's types.
 
+mod bucket;
 mod operations;
 mod own;
 mod swap;
 mod wasi;
 
-use std::sync::Arc;
-
-use patchboard_key_value::{Bucket, Error};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceTableError};
-use wasmtime_wasi::WasiView as _;
+use wasmtime::component::Linker;
 
 use crate::config::Isolation;
-use crate::handlers::job::CallHead;
-use crate::handlers::state::{State, current_call};
-
-/// `bucket` of all interfaces: what a guest has a handle of.
-struct Handle(Arc<Bucket>);
-
-/// What an operation gives to the guest.
-type Answer<T> = Result<T, GuestError>;
-
-/// `error` of all interfaces.
-#[derive(ComponentType, Lift, Lower)]
-#[component(variant)]
-enum GuestError {
-    #[component(name = "no-such-store")]
-    NoSuchStore,
-    #[component(name = "access-denied")]
-    AccessDenied,
-    #[component(name = "other")]
-    Other(String),
-}
-
-impl From<Error> for GuestError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NoSuchStore => Self::NoSuchStore,
-            Error::AccessDenied => Self::AccessDenied,
-            Error::Other(text) => Self::Other(text),
-        }
-    }
-}
+use crate::handlers::state::State;
 
 /// Links what is awaited, and where calls do not share an instance also what waits.
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation) -> wasmtime::Result<()> {
@@ -55,75 +18,5 @@ pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation
     match isolation {
         Isolation::Shared => Ok(()),
         Isolation::Request | Isolation::Reuse => wasi::add_to_linker(linker),
-    }
-}
-
-/// `open` of all interfaces.
-fn open(
-    mut store: StoreContextMut<'_, State>,
-    (name,): (String,),
-) -> wasmtime::Result<(Answer<Resource<Handle>>,)> {
-    let state = store.data_mut();
-    let Some((_, bucket)) = state.grants.key_value.0.iter().find(|(granted, _)| *granted == name) else {
-        let handler = &state.handler;
-        let name = name.escape_debug();
-        tracing::warn!(
-            %handler,
-            "key-value bucket \"{name}\" is not granted; add it to key_value in [handlers.{handler}]"
-        );
-        return Ok((Err(GuestError::AccessDenied),));
-    };
-    let handle = Handle(bucket.clone());
-    Ok((push(&mut store, handle)?,))
-}
-
-fn drop_handle(mut store: StoreContextMut<'_, State>, handle: u32) -> wasmtime::Result<()> {
-    store.data_mut().ctx().table.delete(Resource::<Handle>::new_own(handle))?;
-    Ok(())
-}
-
-/// A handle of `entry`, unless the instance holds too many of the host's resources.
-fn push<T: Send + 'static>(
-    store: &mut StoreContextMut<'_, State>,
-    entry: T,
-) -> wasmtime::Result<Answer<Resource<T>>> {
-    match store.data_mut().ctx().table.push(entry) {
-        Ok(handle) => Ok(Ok(handle)),
-        Err(ResourceTableError::Full) => Ok(Err(GuestError::Other(
-            "the instance holds too many resources of the host (limits.handles); drop some".to_owned(),
-        ))),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// An operation that has begun.
-struct Operation {
-    bucket: Arc<Bucket>,
-    /// None where no call is being answered.
-    call: Option<Arc<CallHead>>,
-}
-
-impl Operation {
-    /// To be asked at the import's entry, when the guest's task is on the stack.
-    fn begin(mut store: StoreContextMut<'_, State>, handle: &Resource<Handle>) -> wasmtime::Result<Self> {
-        let bucket = store.data_mut().ctx().table.get(handle)?.0.clone();
-        Self::begin_with(store, bucket)
-    }
-
-    fn begin_with(mut store: StoreContextMut<'_, State>, bucket: Arc<Bucket>) -> wasmtime::Result<Self> {
-        store.data_mut().note_operation();
-        Ok(Self { bucket, call: current_call(store)? })
-    }
-
-    /// Waits for it, for as long as somebody waits for the call.
-    async fn wait<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Answer<T> {
-        let Some(call) = &self.call else { return Ok(operation.await?) };
-        tokio::select! {
-            biased;
-            () = call.given_up.told() => {
-                Err(GuestError::Other("nobody waits for this call any more".to_owned()))
-            }
-            done = operation => Ok(done?),
-        }
     }
 }

@@ -6,7 +6,7 @@ use patchboard_key_value::Keys;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource};
 
-use super::{Answer, Handle, Operation};
+use super::bucket::{Answer, Handle, Operation};
 use crate::handlers::state::State;
 
 /// `key-response`.

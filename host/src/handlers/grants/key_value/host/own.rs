@@ -4,10 +4,10 @@ use bytes::Bytes;
 use patchboard_key_value::Swap;
 use wasmtime::component::{ComponentType, Linker, Lower, Resource, ResourceType};
 
+use super::bucket::{GuestError, Handle, Operation, drop_handle, open};
 use super::operations::{
     awaited, delete, delete_many, exists, get, get_many, increment, list_keys, set, set_many,
 };
-use super::{GuestError, Handle, Operation, drop_handle, open};
 use crate::handlers::state::State;
 
 const INTERFACE: &str = "patchboard:handler/key-value@0.1.0";

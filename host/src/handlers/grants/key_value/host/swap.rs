@@ -11,7 +11,7 @@ use wasmtime::component::{ComponentType, LinkerInstance, Lower, Resource, Resour
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
-use super::{Answer, GuestError, Handle, Operation, push};
+use super::bucket::{Answer, GuestError, Handle, Operation, push};
 use crate::handlers::state::State;
 
 /// A key, and the value it had.

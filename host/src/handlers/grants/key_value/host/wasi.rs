@@ -6,10 +6,11 @@
 
 use wasmtime::component::{Linker, Resource, ResourceType};
 
+use super::bucket::{Answer, GuestError, Handle, Operation, drop_handle, open};
 use super::operations::{
     delete, delete_many, exists, get, get_many, held, increment, list_keys, set, set_many,
 };
-use super::{Answer, GuestError, Handle, Operation, drop_handle, open, swap};
+use super::swap;
 use crate::handlers::state::State;
 
 /// The proposal's version, and the one before.
