@@ -33,8 +33,8 @@ impl Admission {
         let permit = self.permits.clone().acquire_owned();
         match tokio::time::timeout(limits.queue_timeout, permit).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(CallError::Stopping),
-            Err(_) => Err(CallError::QueueTimeout(limits.queue_timeout)),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(CallError::QueueTimeout(limits.queue_timeout)),
         }
     }
 }

@@ -51,9 +51,6 @@ pub enum CallError {
     /// The path has trapped too often in a row; its calls are refused for so long.
     #[error("the path keeps trapping; its calls are refused for {0:?}")]
     Paused(Duration),
-    /// The core is stopping.
-    #[error("the server is shutting down")]
-    Stopping,
 }
 
 impl CallError {
@@ -67,11 +64,9 @@ impl CallError {
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::CallTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::NoInstance(_)
-            | Self::QueueFull
-            | Self::QueueTimeout(_)
-            | Self::Paused(_)
-            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoInstance(_) | Self::QueueFull | Self::QueueTimeout(_) | Self::Paused(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -106,12 +101,11 @@ impl CallError {
             Self::QueueFull => "queue_full",
             Self::QueueTimeout(_) => "queue_timeout",
             Self::Paused(_) => "paused",
-            Self::Stopping => "stopping",
         }
     }
 
     /// Whether the guest itself failed, so that it may well fail again.
-    pub(super) fn is_trap(&self) -> bool {
+    pub(super) fn is_guest_failure(&self) -> bool {
         matches!(self, Self::Trapped { .. } | Self::CpuTimeout(_) | Self::NoResponse | Self::NoInstance(_))
     }
 

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use super::job::{Answer, Job};
+use super::job::{Job, Outcome};
 use super::status::Running;
 
 /// A call, and its count, which is dropped when the call has come to its end.
@@ -87,5 +87,5 @@ impl Inbox {
 /// Lets the call run in another instance.
 fn give_back((job, _running): Counted) {
     // Nobody waits where the client has gone away.
-    job.answer.send(Answer::Again(job.body)).ok();
+    job.answer.send(Outcome::Again(job.body)).ok();
 }

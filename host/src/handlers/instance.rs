@@ -29,7 +29,7 @@ use super::grants::logging::LogStream;
 use super::grants::outbound::{Outbound, OutboundClient};
 use super::handler::Handler;
 use super::inbox::Inbox;
-use super::job::Answer;
+use super::job::Outcome;
 use super::linking::Program;
 use super::memory::MemoryLimit;
 use super::request_body::Inbound;
@@ -143,7 +143,7 @@ pub(super) async fn run(
             status.retire();
             let reason = format!("{error:#}");
             for (job, _) in inbox.drain() {
-                job.answer.send(Answer::Failed(CallError::NoInstance(reason.clone()))).ok();
+                job.answer.send(Outcome::Failed(CallError::NoInstance(reason.clone()))).ok();
             }
             return;
         }
@@ -240,15 +240,15 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
     let known = culprit.is_some_and(|task| calls.contains_key(&task));
     for (task, call) in calls {
         let answer = if Some(task) == culprit || !known {
-            if !call.answer(Answer::Failed(explain(handler, error))) {
+            if !call.answer(Outcome::Failed(explain(handler, error))) {
                 // Its response had begun, or nobody waits any more.
                 explain(handler, error).log(handler.name(), &call.head.request_id);
             }
             continue;
         } else if call.may_run_again(state) {
-            Answer::Again(Inbound::Empty)
+            Outcome::Again(Inbound::Empty)
         } else {
-            Answer::Failed(CallError::Neighbour)
+            Outcome::Failed(CallError::Neighbour)
         };
         call.answer(answer);
     }

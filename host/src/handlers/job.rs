@@ -42,7 +42,7 @@ pub struct Call {
 pub(super) struct Job {
     pub(super) head: Arc<CallHead>,
     pub(super) body: Inbound,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) answer: oneshot::Sender<Outcome>,
 }
 
 /// What is known of a call when its head has arrived.
@@ -60,7 +60,7 @@ pub(super) struct CallHead {
 }
 
 /// What becomes of a call.
-pub(super) enum Answer {
+pub(super) enum Outcome {
     /// The head of the response, and its body as it comes.
     Response(http::Response<Body>),
     /// No response.

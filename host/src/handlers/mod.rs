@@ -47,7 +47,7 @@ pub use compilers::beside_requests;
 pub use component::Kind;
 pub use engine::Engine;
 pub use error::CallError;
-pub use grants::outbound::OwnConnections;
+pub use grants::outbound::SelfConnections;
 pub use grants::routing::Urls;
 pub use handler::Handler;
 pub use job::{Call, MatchedRoute};

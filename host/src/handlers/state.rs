@@ -15,7 +15,7 @@ use super::call_stack::outermost_task;
 use super::grants::Grants;
 use super::grants::outbound::Outbound;
 use super::grants::sql::{End, Held};
-use super::job::{Answer, CallHead};
+use super::job::{CallHead, Outcome};
 use super::memory::MemoryLimit;
 use super::status::Status;
 
@@ -42,7 +42,7 @@ pub(super) struct State {
 /// What is known of a call while it runs.
 pub(super) struct CallRecord {
     pub(super) head: Arc<CallHead>,
-    answer: Mutex<Option<oneshot::Sender<Answer>>>,
+    answer: Mutex<Option<oneshot::Sender<Outcome>>>,
     cpu_nanoseconds: AtomicU64,
     effects_before: u64,
     /// What ends with the call.
@@ -51,7 +51,7 @@ pub(super) struct CallRecord {
 
 impl CallRecord {
     /// For the call's task, and for the store's list under that task.
-    pub(super) fn share(head: Arc<CallHead>, answer: oneshot::Sender<Answer>, state: &State) -> Arc<Self> {
+    pub(super) fn share(head: Arc<CallHead>, answer: oneshot::Sender<Outcome>, state: &State) -> Arc<Self> {
         Arc::new(Self {
             head,
             answer: Mutex::new(Some(answer)),
@@ -81,11 +81,11 @@ impl CallRecord {
     }
 
     /// Answers the call, if nobody has yet; whether somebody waited for it.
-    pub(super) fn answer(&self, answer: Answer) -> bool {
+    pub(super) fn answer(&self, answer: Outcome) -> bool {
         self.take().is_some_and(|sender| sender.send(answer).is_ok())
     }
 
-    pub(super) fn take(&self) -> Option<oneshot::Sender<Answer>> {
+    pub(super) fn take(&self) -> Option<oneshot::Sender<Outcome>> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

@@ -18,7 +18,7 @@ use crate::handlers::bindings::types;
 use crate::handlers::error::CallError;
 use crate::handlers::imports::fields;
 use crate::handlers::imports::pipe::{Closed, pipe};
-use crate::handlers::job::{Answer, Job};
+use crate::handlers::job::{Job, Outcome};
 use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
 use crate::handlers::state::{CallRecord, State};
 
@@ -139,7 +139,7 @@ impl From<BodyFailure> for types::BodyError {
 fn answer(
     access: &mut Access<'_, State>,
     response: types::Response,
-) -> wasmtime::Result<(Answer, Option<Closed>)> {
+) -> wasmtime::Result<(Outcome, Option<Closed>)> {
     let head = head(response.status, &response.headers);
     let (body, closed, length_known) = match response.body {
         types::Body::Empty => (Body::empty(), None, true),
@@ -156,10 +156,10 @@ fn answer(
             if length_known {
                 fields::drop_length(head.headers_mut());
             }
-            (Answer::Response(head.map(|()| body)), closed)
+            (Outcome::Response(head.map(|()| body)), closed)
         }
         // The body is dropped, and with it the guest's stream.
-        Err(reason) => (Answer::Failed(CallError::InvalidResponse(reason)), None),
+        Err(reason) => (Outcome::Failed(CallError::InvalidResponse(reason)), None),
     })
 }
 

@@ -9,7 +9,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use super::standard;
 use crate::handlers::error::CallError;
-use crate::handlers::job::{Answer, Job};
+use crate::handlers::job::{Job, Outcome};
 use crate::handlers::state::{CallRecord, State};
 
 pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> wasmtime::Result<()> {
@@ -28,8 +28,8 @@ pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> 
         // read, it holds the store, and nothing else of this task is polled.
         let out = http.new_response_outparam_from_callback(move |outcome| {
             respond.answer(match outcome {
-                Ok(response) => Answer::Response(standard::response(response)),
-                Err(error) => Answer::Failed(CallError::PassedOn(format!("{error:?}"))),
+                Ok(response) => Outcome::Response(standard::response(response)),
+                Err(error) => Outcome::Failed(CallError::PassedOn(format!("{error:?}"))),
             });
         })?;
         let call = handle.start_call_concurrent(access.as_context_mut(), (request, out))?;
@@ -38,7 +38,7 @@ pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> 
         wasmtime::error::Ok((call, task, record))
     })?;
     handle.finish_call_concurrent(accessor, call).await?;
-    record.answer(Answer::Failed(CallError::NoResponse));
+    record.answer(Outcome::Failed(CallError::NoResponse));
     CallRecord::forget(accessor, task);
     Ok(())
 }

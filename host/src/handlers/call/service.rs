@@ -13,7 +13,7 @@ use super::standard;
 use crate::body::Body;
 use crate::handlers::error::CallError;
 use crate::handlers::imports::response::{Made, Response};
-use crate::handlers::job::{Answer, Job};
+use crate::handlers::job::{Job, Outcome};
 use crate::handlers::state::{CallRecord, State};
 
 /// `handle` of `wasi:http/handler@0.3`.
@@ -36,7 +36,7 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
     let response = match outcome {
         Ok(response) => accessor.with(|mut access| access.get().http().table.delete(response))?,
         Err(error) => {
-            record.answer(Answer::Failed(CallError::PassedOn(format!("{error:?}"))));
+            record.answer(Outcome::Failed(CallError::PassedOn(format!("{error:?}"))));
             CallRecord::forget(accessor, task);
             return Ok(());
         }
@@ -50,10 +50,10 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
             record.answer(match body.whole().await {
                 Some(Ok(whole)) => {
                     response.headers_mut().remove(CONTENT_LENGTH);
-                    Answer::Response(response.map(|()| Body::full(whole)))
+                    Outcome::Response(response.map(|()| Body::full(whole)))
                 }
-                Some(Err(reason)) => Answer::Failed(CallError::InvalidResponse(reason)),
-                None => Answer::Response(response.map(|()| Body::stream(body))),
+                Some(Err(reason)) => Outcome::Failed(CallError::InvalidResponse(reason)),
+                None => Outcome::Response(response.map(|()| Body::stream(body))),
             });
             closed.await;
         }
@@ -62,8 +62,8 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
             let response = accessor.with(|mut access| received.into_http(access.as_context_mut(), sent));
             // An invalid response is this call's failure, not the store's.
             record.answer(match response {
-                Ok(response) => Answer::Response(standard::response(response)),
-                Err(error) => Answer::Failed(CallError::InvalidResponse(format!("{error:#}"))),
+                Ok(response) => Outcome::Response(standard::response(response)),
+                Err(error) => Outcome::Failed(CallError::InvalidResponse(format!("{error:#}"))),
             });
         }
     }

@@ -17,7 +17,7 @@ use crate::handlers::error::CallError;
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::{Cuts, hold};
-use crate::handlers::job::{Answer, Call, CallHead, GivenUp, Job};
+use crate::handlers::job::{Call, CallHead, GivenUp, Job, Outcome};
 use crate::handlers::request_body::{Faults, Inbound};
 use crate::handlers::status::{Running, Ticket};
 
@@ -81,7 +81,7 @@ impl Core {
                 return Err(CallError::CallTimeout(limits.call_timeout));
             };
             let failure = match answer {
-                Ok(Answer::Response(mut response)) => {
+                Ok(Outcome::Response(mut response)) => {
                     let status = response.status();
                     if (status.is_client_error() || status.is_server_error())
                         && let Some(error) = faults.error(limits)
@@ -106,16 +106,16 @@ impl Core {
                     let cuts = Cuts { handler: handler.shared_name(), counts: handler.counts().clone() };
                     return Ok(response.map(|body| hold(body, ticket, permit, limits, cuts, deadline)));
                 }
-                Ok(Answer::Again(again)) => {
+                Ok(Outcome::Again(again)) => {
                     ticket.end();
                     inbound = again;
                     continue;
                 }
-                Ok(Answer::Failed(error)) => error,
+                Ok(Outcome::Failed(error)) => error,
                 Err(_) => CallError::NoResponse,
             };
             ticket.end();
-            if failure.is_trap() {
+            if failure.is_guest_failure() {
                 self.trapped(handler, head.parts.uri.path(), &failure);
             }
             // The guest's failure follows from the body it did not get.
@@ -150,7 +150,7 @@ impl Core {
 }
 
 /// Gives the call to the instance.
-fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Receiver<Answer>, Ticket) {
+fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Receiver<Outcome>, Ticket) {
     let left = instance.left.get().saturating_sub(1);
     instance.left.set(left);
     let ticket = Ticket::new(&instance.status, head.clone());

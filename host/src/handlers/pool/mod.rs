@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::deadlines::Deadlines;
 use super::engine::Engine;
 use super::error::CallError;
-use super::grants::outbound::{OutboundClient, OwnConnections};
+use super::grants::outbound::{OutboundClient, SelfConnections};
 use super::handler::Handler;
 use super::inbox::Inbox;
 use super::instance;
@@ -44,7 +44,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct Core {
     engine: Arc<Engine>,
     client: OnceCell<OutboundClient>,
-    own: OwnConnections,
+    this_server: SelfConnections,
     instances: RefCell<FxHashMap<u64, Vec<Rc<Instance>>>>,
     deadlines: Deadlines,
     spawned: Notify,
@@ -71,13 +71,13 @@ impl Instance {
 }
 
 impl Core {
-    /// A core without instances yet; what its handlers ask of this server comes to `own`.
-    pub fn new(engine: Arc<Engine>, own: OwnConnections) -> Self {
+    /// A core without instances yet; what its handlers ask of this server comes to `this_server`.
+    pub fn new(engine: Arc<Engine>, this_server: SelfConnections) -> Self {
         Self {
             slices: Arc::new(Slices::new(engine.ticks())),
             engine,
             client: OnceCell::new(),
-            own,
+            this_server,
             instances: RefCell::default(),
             deadlines: Deadlines::default(),
             spawned: Notify::new(),
@@ -210,8 +210,8 @@ impl Core {
     }
 
     fn spawn(self: &Rc<Self>, handler: &Arc<Handler>, place: Place) -> Rc<Instance> {
-        let own = || Some((self.own.clone(), self.engine.self_address()?));
-        let client = self.client.get_or_init(|| OutboundClient::new(own())).clone();
+        let this_server = || Some((self.this_server.clone(), self.engine.self_address()?));
+        let client = self.client.get_or_init(|| OutboundClient::new(this_server())).clone();
         let inbox = Rc::new(Inbox::default());
         let status = Arc::new(Status::new(self.slices.clone(), self.freed.clone()));
         let left = handler.limits().calls_per_instance;

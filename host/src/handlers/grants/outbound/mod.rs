@@ -7,8 +7,8 @@
 
 mod connect;
 pub(super) mod host;
-mod own;
 mod resolver;
+mod this_server;
 
 use std::future::Future;
 use std::io;
@@ -30,8 +30,8 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::connect::{CONNECT_TIMEOUT, Connector, LONGEST_WAIT};
-pub use self::own::OwnConnections;
-use self::own::OwnConnector;
+pub use self::this_server::SelfConnections;
+use self::this_server::SelfConnector;
 use super::grant::{Grant, Grantee, Wanted};
 use crate::config::{OriginPattern, SELF_HOST};
 
@@ -45,21 +45,21 @@ type Completion = Box<dyn Future<Output = Result<()>> + Send>;
 #[derive(Debug, Clone)]
 pub(in crate::handlers) struct OutboundClient {
     client: Client<Connector, WasiBody>,
-    own: Option<(Client<OwnConnector, WasiBody>, SocketAddr)>,
+    this_server: Option<(Client<SelfConnector, WasiBody>, SocketAddr)>,
 }
 
 impl OutboundClient {
-    /// For a core; `own` takes its connections to itself, which as others see it is at
+    /// For a core; `this_server` takes its connections to itself, which as others see it is at
     /// `self_address`.
-    pub(in crate::handlers) fn new(own: Option<(OwnConnections, SocketAddr)>) -> Self {
+    pub(in crate::handlers) fn new(this_server: Option<(SelfConnections, SocketAddr)>) -> Self {
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS);
         let client = builder.build(Connector::new());
-        let own = own.map(|(own, address)| (builder.build(OwnConnector(own)), address));
-        Self { client, own }
+        let this_server = this_server.map(|(to, address)| (builder.build(SelfConnector(to)), address));
+        Self { client, this_server }
     }
 }
 
@@ -129,7 +129,7 @@ impl Outbound {
         if authority.host() != SELF_HOST {
             return Ok(self.client.client.request(request));
         }
-        let (client, address) = self.client.own.as_ref().ok_or(Error::DestinationUnavailable)?;
+        let (client, address) = self.client.this_server.as_ref().ok_or(Error::DestinationUnavailable)?;
         address_to(*address, &mut request)?;
         Ok(client.request(request))
     }

@@ -21,7 +21,7 @@ use crate::handlers::bindings::sql::{
 };
 use crate::handlers::state::{CallRecord, State, current_record};
 
-type Outcome<T> = wasmtime::Result<Result<T, Error>>;
+type GuestResult<T> = wasmtime::Result<Result<T, Error>>;
 
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
     bindings::sql::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
@@ -41,7 +41,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
         Ok(())
     }
 
-    fn open(mut access: Access<'_, State, Self>, name: String) -> Outcome<Resource<db::Database>> {
+    fn open(mut access: Access<'_, State, Self>, name: String) -> GuestResult<Resource<db::Database>> {
         let state = access.get();
         let Granted { names, open } = &state.grants.sql;
         let granted = names.contains(&name);
@@ -64,7 +64,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
         database: Resource<db::Database>,
         sql: String,
         parameters: Vec<Value>,
-    ) -> Outcome<u64> {
+    ) -> GuestResult<u64> {
         let (database, _) = enter(accessor, |table| table.get(&database).cloned())?;
         let statement = match statement(sql, parameters) {
             Ok(statement) => statement,
@@ -78,7 +78,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
         database: Resource<db::Database>,
         sql: String,
         parameters: Vec<Value>,
-    ) -> Outcome<QueryResult> {
+    ) -> GuestResult<QueryResult> {
         let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
         let statement = match statement(sql, parameters) {
             Ok(statement) => statement,
@@ -90,7 +90,7 @@ impl HostDatabaseWithStore<State> for HasSelf<State> {
     async fn begin(
         accessor: &Accessor<State, Self>,
         database: Resource<db::Database>,
-    ) -> Outcome<Resource<Transaction>> {
+    ) -> GuestResult<Resource<Transaction>> {
         let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
         match database.begin().await {
             Ok(transaction) => {
@@ -113,7 +113,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
         transaction: Resource<Transaction>,
         sql: String,
         parameters: Vec<Value>,
-    ) -> Outcome<u64> {
+    ) -> GuestResult<u64> {
         let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
         Ok(match (held, statement(sql, parameters)) {
             (Ok(transaction), Ok(statement)) => transaction.execute(statement).await.map_err(Error::from),
@@ -126,7 +126,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
         transaction: Resource<Transaction>,
         sql: String,
         parameters: Vec<Value>,
-    ) -> Outcome<QueryResult> {
+    ) -> GuestResult<QueryResult> {
         let (held, call) = enter(accessor, |table| table.get(&transaction).map(get))?;
         match (held, statement(sql, parameters)) {
             (Ok(transaction), Ok(statement)) => {
@@ -136,7 +136,7 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
         }
     }
 
-    async fn commit(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> Outcome<()> {
+    async fn commit(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> GuestResult<()> {
         let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
         Ok(match held {
             Ok(transaction) => transaction.commit().await.map_err(Error::from),
@@ -144,7 +144,10 @@ impl HostTransactionWithStore<State> for HasSelf<State> {
         })
     }
 
-    async fn rollback(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> Outcome<()> {
+    async fn rollback(
+        accessor: &Accessor<State, Self>,
+        transaction: Resource<Transaction>,
+    ) -> GuestResult<()> {
         let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
         Ok(match held {
             Ok(transaction) => transaction.rollback().await.map_err(Error::from),
@@ -159,7 +162,10 @@ impl HostCursorWithStore<State> for HasSelf<State> {
         Ok(())
     }
 
-    async fn next(accessor: &Accessor<State, Self>, cursor: Resource<Cursor>) -> Outcome<Vec<Vec<Value>>> {
+    async fn next(
+        accessor: &Accessor<State, Self>,
+        cursor: Resource<Cursor>,
+    ) -> GuestResult<Vec<Vec<Value>>> {
         let (held, _) = enter(accessor, |table| table.get(&cursor).map(get))?;
         let mut rows = match held {
             Ok(rows) => rows,
@@ -210,7 +216,7 @@ fn result(
     accessor: &Accessor<State, HasSelf<State>>,
     rows: db::Result<db::Rows>,
     call: Option<&CallRecord>,
-) -> Outcome<QueryResult> {
+) -> GuestResult<QueryResult> {
     let db::Rows { columns, rows, rest } = match rows {
         Ok(rows) => rows,
         Err(error) => return Ok(Err(error.into())),
@@ -221,7 +227,7 @@ fn result(
 }
 
 /// A handle of `entry`, unless the instance holds too many of the host's resources.
-fn push<T: Send + 'static>(state: &mut State, entry: T) -> Outcome<Resource<T>> {
+fn push<T: Send + 'static>(state: &mut State, entry: T) -> GuestResult<Resource<T>> {
     match state.ctx().table.push(entry) {
         Ok(handle) => Ok(Ok(handle)),
         Err(ResourceTableError::Full) => Ok(Err(Error::Other(

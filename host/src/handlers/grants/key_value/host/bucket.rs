@@ -16,10 +16,10 @@ use crate::handlers::job::CallHead;
 use crate::handlers::state::{State, current_call};
 
 /// `bucket` of all interfaces: what a guest has a handle of.
-pub(super) struct Handle(pub(super) Arc<Bucket>);
+pub(super) struct BucketHandle(pub(super) Arc<Bucket>);
 
 /// What an operation gives to the guest.
-pub(super) type Answer<T> = Result<T, GuestError>;
+pub(super) type GuestResult<T> = Result<T, GuestError>;
 
 /// `error` of all interfaces.
 #[derive(ComponentType, Lift, Lower)]
@@ -47,7 +47,7 @@ impl From<Error> for GuestError {
 pub(super) fn open(
     mut store: StoreContextMut<'_, State>,
     (name,): (String,),
-) -> wasmtime::Result<(Answer<Resource<Handle>>,)> {
+) -> wasmtime::Result<(GuestResult<Resource<BucketHandle>>,)> {
     let state = store.data_mut();
     let Some((_, bucket)) = state.grants.key_value.0.iter().find(|(granted, _)| *granted == name) else {
         let handler = &state.handler;
@@ -58,12 +58,12 @@ pub(super) fn open(
         );
         return Ok((Err(GuestError::AccessDenied),));
     };
-    let handle = Handle(bucket.clone());
+    let handle = BucketHandle(bucket.clone());
     Ok((push(&mut store, handle)?,))
 }
 
 pub(super) fn drop_handle(mut store: StoreContextMut<'_, State>, handle: u32) -> wasmtime::Result<()> {
-    store.data_mut().ctx().table.delete(Resource::<Handle>::new_own(handle))?;
+    store.data_mut().ctx().table.delete(Resource::<BucketHandle>::new_own(handle))?;
     Ok(())
 }
 
@@ -71,7 +71,7 @@ pub(super) fn drop_handle(mut store: StoreContextMut<'_, State>, handle: u32) ->
 pub(super) fn push<T: Send + 'static>(
     store: &mut StoreContextMut<'_, State>,
     entry: T,
-) -> wasmtime::Result<Answer<Resource<T>>> {
+) -> wasmtime::Result<GuestResult<Resource<T>>> {
     match store.data_mut().ctx().table.push(entry) {
         Ok(handle) => Ok(Ok(handle)),
         Err(ResourceTableError::Full) => Ok(Err(GuestError::Other(
@@ -92,7 +92,7 @@ impl Operation {
     /// To be asked at the import's entry, when the guest's task is on the stack.
     pub(super) fn begin(
         mut store: StoreContextMut<'_, State>,
-        handle: &Resource<Handle>,
+        handle: &Resource<BucketHandle>,
     ) -> wasmtime::Result<Self> {
         let bucket = store.data_mut().ctx().table.get(handle)?.0.clone();
         Self::begin_with(store, bucket)
@@ -107,7 +107,7 @@ impl Operation {
     }
 
     /// Waits for it, for as long as somebody waits for the call.
-    pub(super) async fn wait<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Answer<T> {
+    pub(super) async fn wait<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> GuestResult<T> {
         let Some(call) = &self.call else { return Ok(operation.await?) };
         tokio::select! {
             biased;

@@ -6,7 +6,7 @@ use patchboard_key_value::Keys;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource};
 
-use super::bucket::{Answer, Handle, Operation};
+use super::bucket::{BucketHandle, GuestResult, Operation};
 use crate::handlers::state::State;
 
 /// `key-response`.
@@ -21,30 +21,30 @@ pub(super) struct KeyResponse {
 
 /// Parameters of an operation, of which the bucket is the first.
 pub(super) trait Parameters: ComponentNamedList + Lift + Send + Sync + 'static {
-    fn bucket(&self) -> &Resource<Handle>;
+    fn bucket(&self) -> &Resource<BucketHandle>;
 }
 
-impl<A: Lift + Send + Sync + 'static> Parameters for (Resource<Handle>, A) {
-    fn bucket(&self) -> &Resource<Handle> {
+impl<A: Lift + Send + Sync + 'static> Parameters for (Resource<BucketHandle>, A) {
+    fn bucket(&self) -> &Resource<BucketHandle> {
         &self.0
     }
 }
 
 impl<A: Lift + Send + Sync + 'static, B: Lift + Send + Sync + 'static> Parameters
-    for (Resource<Handle>, A, B)
+    for (Resource<BucketHandle>, A, B)
 {
-    fn bucket(&self) -> &Resource<Handle> {
+    fn bucket(&self) -> &Resource<BucketHandle> {
         &self.0
     }
 }
 
-impl<A, B, C> Parameters for (Resource<Handle>, A, B, C)
+impl<A, B, C> Parameters for (Resource<BucketHandle>, A, B, C)
 where
     A: Lift + Send + Sync + 'static,
     B: Lift + Send + Sync + 'static,
     C: Lift + Send + Sync + 'static,
 {
-    fn bucket(&self) -> &Resource<Handle> {
+    fn bucket(&self) -> &Resource<BucketHandle> {
         &self.0
     }
 }
@@ -84,21 +84,21 @@ where
     })
 }
 
-type Bucket = Resource<Handle>;
+type Bucket = Resource<BucketHandle>;
 
-pub(super) async fn get(operation: Operation, (_, key): (Bucket, String)) -> Answer<Option<Bytes>> {
+pub(super) async fn get(operation: Operation, (_, key): (Bucket, String)) -> GuestResult<Option<Bytes>> {
     operation.wait(operation.bucket.get(key)).await
 }
 
-pub(super) async fn set(operation: Operation, (_, key, value): (Bucket, String, Bytes)) -> Answer<()> {
+pub(super) async fn set(operation: Operation, (_, key, value): (Bucket, String, Bytes)) -> GuestResult<()> {
     operation.wait(operation.bucket.set(key, value)).await
 }
 
-pub(super) async fn delete(operation: Operation, (_, key): (Bucket, String)) -> Answer<()> {
+pub(super) async fn delete(operation: Operation, (_, key): (Bucket, String)) -> GuestResult<()> {
     operation.wait(operation.bucket.delete(key)).await
 }
 
-pub(super) async fn exists(operation: Operation, (_, key): (Bucket, String)) -> Answer<bool> {
+pub(super) async fn exists(operation: Operation, (_, key): (Bucket, String)) -> GuestResult<bool> {
     operation.wait(operation.bucket.exists(key)).await
 }
 
@@ -106,30 +106,36 @@ pub(super) async fn exists(operation: Operation, (_, key): (Bucket, String)) -> 
 pub(super) async fn list_keys(
     operation: Operation,
     (_, cursor): (Bucket, Option<String>),
-) -> Answer<KeyResponse> {
+) -> GuestResult<KeyResponse> {
     let Keys { keys, more } = operation.wait(operation.bucket.keys(cursor)).await?;
     let cursor = keys.last().filter(|_| more).cloned();
     Ok(KeyResponse { keys, cursor })
 }
 
-pub(super) async fn increment(operation: Operation, (_, key, delta): (Bucket, String, i64)) -> Answer<i64> {
+pub(super) async fn increment(
+    operation: Operation,
+    (_, key, delta): (Bucket, String, i64),
+) -> GuestResult<i64> {
     operation.wait(operation.bucket.increment(key, delta)).await
 }
 
 pub(super) async fn get_many(
     operation: Operation,
     (_, keys): (Bucket, Vec<String>),
-) -> Answer<Vec<Option<(String, Bytes)>>> {
+) -> GuestResult<Vec<Option<(String, Bytes)>>> {
     let values = operation.wait(operation.bucket.get_many(keys.clone())).await?;
     Ok(keys.into_iter().zip(values).map(|(key, value)| Some((key, value?))).collect())
 }
 
-pub(super) async fn set_many(operation: Operation, (_, pairs): (Bucket, Vec<(String, Bytes)>)) -> Answer<()> {
+pub(super) async fn set_many(
+    operation: Operation,
+    (_, pairs): (Bucket, Vec<(String, Bytes)>),
+) -> GuestResult<()> {
     let changes = pairs.into_iter().map(|(key, value)| (key, Some(value))).collect();
     operation.wait(operation.bucket.change(changes)).await
 }
 
-pub(super) async fn delete_many(operation: Operation, (_, keys): (Bucket, Vec<String>)) -> Answer<()> {
+pub(super) async fn delete_many(operation: Operation, (_, keys): (Bucket, Vec<String>)) -> GuestResult<()> {
     let changes = keys.into_iter().map(|key| (key, None)).collect();
     operation.wait(operation.bucket.change(changes)).await
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use patchboard_key_value::Swap;
 use wasmtime::component::{ComponentType, Linker, Lower, Resource, ResourceType};
 
-use super::bucket::{GuestError, Handle, Operation, drop_handle, open};
+use super::bucket::{BucketHandle, GuestError, Operation, drop_handle, open};
 use super::operations::{
     awaited, delete, delete_many, exists, get, get_many, increment, list_keys, set, set_many,
 };
@@ -24,7 +24,7 @@ enum SwapError {
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let instance = &mut linker.instance(INTERFACE)?;
-    instance.resource("bucket", ResourceType::host::<Handle>(), drop_handle)?;
+    instance.resource("bucket", ResourceType::host::<BucketHandle>(), drop_handle)?;
     instance.func_wrap("[static]bucket.open", open)?;
     awaited(instance, "[method]bucket.get", get)?;
     awaited(instance, "[method]bucket.set", set)?;
@@ -40,7 +40,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 async fn compare_and_swap(
     operation: Operation,
-    (_, key, expected, value): (Resource<Handle>, String, Option<Bytes>, Bytes),
+    (_, key, expected, value): (Resource<BucketHandle>, String, Option<Bytes>, Bytes),
 ) -> Result<(), SwapError> {
     match operation.wait(operation.bucket.swap(key, expected, value)).await {
         Ok(Swap::Done) => Ok(()),

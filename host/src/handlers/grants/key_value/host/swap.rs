@@ -11,7 +11,7 @@ use wasmtime::component::{ComponentType, LinkerInstance, Lower, Resource, Resour
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
-use super::bucket::{Answer, GuestError, Handle, Operation, push};
+use super::bucket::{BucketHandle, GuestError, GuestResult, Operation, push};
 use crate::handlers::state::State;
 
 /// A key, and the value it had.
@@ -35,19 +35,22 @@ pub(super) fn add_to_linker(atomics: &mut LinkerInstance<'_, State>) -> wasmtime
     atomics.resource("cas", ResourceType::host::<Cas>(), |mut store, handle| {
         take(&mut store, Resource::new_own(handle)).map(drop)
     })?;
-    atomics.func_wrap_async("[static]cas.new", |mut store, (bucket, key): (Resource<Handle>, String)| {
-        Box::new(async move {
-            let operation = Operation::begin(store.as_context_mut(), &bucket)?;
-            let found = match operation.wait(operation.bucket.get(key.clone())).await {
-                Ok(found) => found,
-                Err(error) => return Ok((Err(error),)),
-            };
-            Ok((keep(&mut store, Cas { bucket: operation.bucket, key, found })?,))
-        })
-    })?;
+    atomics.func_wrap_async(
+        "[static]cas.new",
+        |mut store, (bucket, key): (Resource<BucketHandle>, String)| {
+            Box::new(async move {
+                let operation = Operation::begin(store.as_context_mut(), &bucket)?;
+                let found = match operation.wait(operation.bucket.get(key.clone())).await {
+                    Ok(found) => found,
+                    Err(error) => return Ok((Err(error),)),
+                };
+                Ok((keep(&mut store, Cas { bucket: operation.bucket, key, found })?,))
+            })
+        },
+    )?;
     atomics.func_wrap("[method]cas.current", |mut store, (cas,): (Resource<Cas>,)| {
         let found = store.data_mut().ctx().table.get(&cas)?.found.clone();
-        Ok((Answer::Ok(found),))
+        Ok((GuestResult::Ok(found),))
     })?;
     atomics.func_wrap_async("swap", |mut store, (cas, value): (Resource<Cas>, Bytes)| {
         Box::new(async move {
@@ -68,7 +71,7 @@ pub(super) fn add_to_linker(atomics: &mut LinkerInstance<'_, State>) -> wasmtime
     })
 }
 
-fn keep(store: &mut StoreContextMut<'_, State>, cas: Cas) -> wasmtime::Result<Answer<Resource<Cas>>> {
+fn keep(store: &mut StoreContextMut<'_, State>, cas: Cas) -> wasmtime::Result<GuestResult<Resource<Cas>>> {
     let bytes = cas.bytes();
     if !store.data_mut().memory.hold(bytes) {
         let text =

@@ -6,7 +6,7 @@
 
 use wasmtime::component::{Linker, Resource, ResourceType};
 
-use super::bucket::{Answer, GuestError, Handle, Operation, drop_handle, open};
+use super::bucket::{BucketHandle, GuestError, GuestResult, Operation, drop_handle, open};
 use super::operations::{
     delete, delete_many, exists, get, get_many, held, increment, list_keys, set, set_many,
 };
@@ -20,7 +20,7 @@ const BEFORE: &str = "0.2.0-draft";
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     for version in [CURRENT, BEFORE] {
         let store = &mut linker.instance(&format!("wasi:keyvalue/store@{version}"))?;
-        store.resource("bucket", ResourceType::host::<Handle>(), drop_handle)?;
+        store.resource("bucket", ResourceType::host::<BucketHandle>(), drop_handle)?;
         store.func_wrap("open", open)?;
         held(store, "[method]bucket.get", get)?;
         held(store, "[method]bucket.set", set)?;
@@ -47,8 +47,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 /// `increment` as it was: of numbers without a sign.
 async fn increment_unsigned(
     operation: Operation,
-    (bucket, key, delta): (Resource<Handle>, String, u64),
-) -> Answer<u64> {
+    (bucket, key, delta): (Resource<BucketHandle>, String, u64),
+) -> GuestResult<u64> {
     let refuse = |_| GuestError::Other("a number is beyond the range of 64 bits with a sign".to_owned());
     let delta = i64::try_from(delta).map_err(refuse)?;
     let sum = increment(operation, (bucket, key, delta)).await?;

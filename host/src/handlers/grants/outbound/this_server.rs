@@ -21,13 +21,13 @@ const PIPE_BYTES: usize = 64 << 10;
 
 /// Where a core takes the connections that its own handlers make. How many there are is
 /// bounded by `outbound_calls` of the handlers.
-pub type OwnConnections = UnboundedSender<DuplexStream>;
+pub type SelfConnections = UnboundedSender<DuplexStream>;
 
 /// Makes connections to the core.
 #[derive(Debug, Clone)]
-pub(super) struct OwnConnector(pub(super) OwnConnections);
+pub(super) struct SelfConnector(pub(super) SelfConnections);
 
-impl Service<Uri> for OwnConnector {
+impl Service<Uri> for SelfConnector {
     type Response = TokioIo<Pipe>;
     type Error = io::Error;
     type Future = Ready<io::Result<TokioIo<Pipe>>>;
