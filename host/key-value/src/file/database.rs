@@ -17,7 +17,6 @@ use redb::{
     Builder, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageError, Table, TableDefinition,
 };
 
-use super::threads::{Reply, Write};
 use crate::{Error, Space};
 
 const VALUES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("values");
@@ -33,6 +32,19 @@ pub(super) struct Database {
     path: PathBuf,
     open: RwLock<Option<redb::Database>>,
 }
+
+/// A change.
+pub(super) struct Write {
+    /// What it brings.
+    pub(super) bytes: usize,
+    /// Makes the change, and gives what sends the answer once it is on the disk.
+    pub(super) apply: Apply,
+}
+
+type Apply = Box<dyn FnOnce(&mut Writer<'_>) -> Result<Reply, StorageError> + Send>;
+
+/// Sends an answer.
+pub(super) type Reply = Box<dyn FnOnce() + Send>;
 
 /// What the changes of one transaction are made to.
 pub(super) struct Writer<'t> {

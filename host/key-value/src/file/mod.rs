@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use self::database::{Database, Reader, Writer};
-use self::threads::{Reply, Threads, Write};
+use self::database::{Database, Reader, Reply, Write, Writer};
+use self::threads::Threads;
 use crate::backend::{Room, sum};
 use crate::{Backend, Change, Error, Keys, Space, Swap};
 

@@ -7,7 +7,7 @@ use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::database::{Database, Writer};
+use super::database::{Database, Write};
 use crate::Error;
 
 const READERS: usize = 2;
@@ -19,19 +19,6 @@ const MOST_BYTES: usize = 8 << 20;
 
 /// A read, with where its answer goes.
 pub(super) type Read = Box<dyn FnOnce(&Database) + Send>;
-
-/// A change.
-pub(super) struct Write {
-    /// What it brings.
-    pub(super) bytes: usize,
-    /// Makes the change, and gives what sends the answer once it is on the disk.
-    pub(super) apply: Apply,
-}
-
-type Apply = Box<dyn FnOnce(&mut Writer<'_>) -> Result<Reply, redb::StorageError> + Send>;
-
-/// Sends an answer.
-pub(super) type Reply = Box<dyn FnOnce() + Send>;
 
 /// The threads of a file, started by the first operation.
 pub(super) struct Threads {
