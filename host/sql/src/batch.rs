@@ -1,5 +1,6 @@
 //! A query's rows, a batch at a time, held against the limits of all of them.
 
+use crate::statement::check_bytes;
 use crate::{Error, Limits, Result, Row, Value};
 
 /// A batch is about as long, in bytes.
@@ -47,12 +48,4 @@ impl<'a> Batch<'a> {
         self.bytes = 0;
         std::mem::take(&mut self.rows)
     }
-}
-
-/// Holds the size of a query's values, or of a statement's parameters, against the limit.
-pub(crate) fn check_bytes(bytes: u64, limits: &Limits) -> Result<()> {
-    if bytes > limits.query_bytes {
-        return Err(Error::TooLarge("the values are larger than query_bytes".to_owned()));
-    }
-    Ok(())
 }

@@ -5,26 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::session::{Command, Job, Reply, Rows, Session, Transaction};
-use crate::{Backend, DatabaseConfig, Error, Limits, Result, Statement, postgres, sqlite};
+use crate::session::{Command, Job, Lanes, Reply, Rows, Session, Transaction};
+use crate::{Backend, DatabaseConfig, Error, Limits, Result, Start, Statement, postgres, sqlite};
 
 /// What a statement may take beyond its time-outs until nobody waits for it any more.
 const SLACK: Duration = Duration::from_secs(1);
-
-/// How long who opens a database should wait for it. What happens to its start later is
-/// logged; what happened before, [`Database::start`] tells.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How far the start of a database has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
-    /// It is not there yet, and this is what was last wrong with it, if anything was.
-    Pending(Option<String>),
-    /// Its schema is up to date, after these migrations.
-    Ready(Vec<String>),
-    /// It cannot be used as it is configured.
-    Failed(String),
-}
 
 /// An open database. Clones share its connections; they are closed with the last.
 #[derive(Debug, Clone)]
@@ -35,15 +20,6 @@ struct Shared {
     lanes: Lanes,
     limits: Limits,
     start: watch::Receiver<Start>,
-}
-
-/// Where sessions are handed in.
-#[derive(Debug)]
-pub(crate) struct Lanes {
-    /// Those that may write.
-    pub(crate) write: mpsc::Sender<Job>,
-    /// Those that begin with a query, which may write as well.
-    pub(crate) query: mpsc::Sender<Job>,
 }
 
 impl Database {

@@ -15,13 +15,15 @@ mod migrations;
 mod postgres;
 mod session;
 mod sqlite;
+mod start;
 mod statement;
 
 pub use config::{Backend, DatabaseConfig, Limits, PostgresUrl};
-pub use database::{Database, PATIENCE, Start};
+pub use database::Database;
 pub use error::{ConstraintKind, Error};
 pub use migrations::{Migration, read as read_migrations};
 pub use session::{Cursor, Rows, Transaction};
+pub use start::{PATIENCE, Start};
 pub use statement::{Row, Statement, Value};
 
 /// What comes of a statement.

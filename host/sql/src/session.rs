@@ -56,6 +56,15 @@ pub(crate) struct Job {
     pub(crate) since: Instant,
 }
 
+/// Where sessions are handed in.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    /// Those that may write.
+    pub(crate) write: mpsc::Sender<Job>,
+    /// Those that begin with a query, which may write as well.
+    pub(crate) query: mpsc::Sender<Job>,
+}
+
 /// A session as its user sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Session(mpsc::Sender<Command>);

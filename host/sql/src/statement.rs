@@ -4,7 +4,6 @@
 //! ends a transaction, or changes the connection, would reach into the next user's
 //! work on it; so the first word decides, and what is not known is refused.
 
-use crate::batch::check_bytes;
 use crate::{Error, Limits, Result};
 
 /// A value of a row, or of a parameter.
@@ -88,6 +87,14 @@ impl Value {
         };
         (size_of::<Self>() + content) as u64
     }
+}
+
+/// Holds the size of a query's values, or of a statement's parameters, against the limit.
+pub(crate) fn check_bytes(bytes: u64, limits: &Limits) -> Result<()> {
+    if bytes > limits.query_bytes {
+        return Err(Error::TooLarge("the values are larger than query_bytes".to_owned()));
+    }
+    Ok(())
 }
 
 /// The first word after white space, comments and opening parentheses.

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::Object;
 
-use super::text;
+use super::error::text;
 use crate::migrations::{self, Migration};
 
 /// Held while migrations are applied, so that of several hosts one does: any number

@@ -4,6 +4,7 @@
 //! server that goes away costs what is under way; connections are made anew when they
 //! are next needed.
 
+mod error;
 mod migrate;
 mod session;
 mod values;
@@ -11,16 +12,12 @@ mod values;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
-};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::database::{Lanes, PATIENCE, Start};
-use crate::session::Job;
-use crate::{ConstraintKind, DatabaseConfig, Error, Limits, PostgresUrl};
+use crate::session::{Job, Lanes};
+use crate::{DatabaseConfig, Error, Limits, PATIENCE, PostgresUrl, Start};
 
 /// How long to wait before a server that could not be reached is tried again, at first
 /// and at most.
@@ -115,7 +112,7 @@ async fn start(
     // Before, who has opened the database says it.
     let is_late = || opened.elapsed() >= PATIENCE;
     loop {
-        let problem = match connect(pool).await {
+        let problem = match pool.get().await {
             Ok(mut connection) => {
                 match migrate::migrate(&mut connection, &config.migrations, &mut applied).await {
                     Err(migrate::Failure::Lost(problem)) => problem,
@@ -133,7 +130,7 @@ async fn start(
                     }
                 }
             }
-            Err(error) => error.to_string(),
+            Err(error) => error::no_connection(error).to_string(),
         };
         let changed = started.send_if_modified(|start| {
             let now = Start::Pending(Some(problem.clone()));
@@ -147,62 +144,4 @@ async fn start(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-}
-
-/// A connection out of the pool.
-async fn connect(pool: &Pool) -> Result<Object, Error> {
-    pool.get().await.map_err(|error| match error {
-        PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Error::busy(),
-        PoolError::Timeout(_) => {
-            Error::Unavailable("the database server did not answer within wait_timeout".to_owned())
-        }
-        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            Error::Unavailable(format!("cannot connect to the database: {}", text(&error)))
-        }
-        other => Error::Unavailable(format!("cannot connect to the database: {other}")),
-    })
-}
-
-/// What the server says, or what keeps it from saying something.
-fn text(error: &tokio_postgres::Error) -> String {
-    if let Some(error) = error.as_db_error() {
-        return match error.detail() {
-            Some(detail) => format!("{}: {detail}", error.message()),
-            None => error.message().to_owned(),
-        };
-    }
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// What the server says, in terms that both databases share.
-fn explain(error: &tokio_postgres::Error) -> Error {
-    let text = text(error);
-    let Some(code) = error.code() else {
-        return if error.is_closed() || is_io(error) {
-            Error::Unavailable(format!("the connection to the database was lost: {text}"))
-        } else {
-            Error::Invalid(text)
-        };
-    };
-    let constraint = |kind| Error::Constraint { kind, message: text.clone() };
-    match *code {
-        SqlState::UNIQUE_VIOLATION => constraint(ConstraintKind::Unique),
-        SqlState::FOREIGN_KEY_VIOLATION => constraint(ConstraintKind::ForeignKey),
-        SqlState::NOT_NULL_VIOLATION => constraint(ConstraintKind::NotNull),
-        SqlState::CHECK_VIOLATION => constraint(ConstraintKind::Check),
-        SqlState::QUERY_CANCELED => Error::statement_timeout(),
-        _ => match code.code().get(..2) {
-            Some("23") => constraint(ConstraintKind::Other),
-            Some("40") => Error::Conflict(text),
-            Some("0A" | "21" | "22" | "2B" | "42" | "44") => Error::Invalid(text),
-            Some("08" | "57" | "58") => Error::Unavailable(text),
-            Some("53" | "54") => Error::TooLarge(text),
-            _ => Error::Other(text),
-        },
-    }
-}
-
-fn is_io(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
 }

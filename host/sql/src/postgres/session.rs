@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::RowStream;
 
+use super::error::{explain, no_connection};
 use super::values::{Parameter, columns, row};
-use super::{connect, explain};
 use crate::batch::Batch;
 use crate::session::{Command, Job, Page, Reply};
 use crate::{Error, Limits, Result, Row, Statement};
@@ -28,9 +28,9 @@ pub(super) async fn serve(pool: &Pool, limits: &Limits, job: Job) {
     if since.elapsed() > limits.wait_timeout {
         return first.refuse(Error::busy());
     }
-    let connection = match connect(pool).await {
+    let connection = match pool.get().await {
         Ok(connection) => connection,
-        Err(error) => return first.refuse(error),
+        Err(error) => return first.refuse(no_connection(error)),
     };
     let end = Instant::now() + limits.transaction_timeout;
     let mut session = Session { connection, limits, rest, end, state: State::Idle };

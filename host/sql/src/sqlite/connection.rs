@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{ErrorCode, OpenFlags, ffi};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use super::error::explain;
 use super::rows::{Reading, bind};
 use crate::session::{Command, Job, Page, Reply};
-use crate::{ConstraintKind, Error, Limits, Result, Statement};
+use crate::{Error, Limits, Result, Statement};
 
 /// How many instructions SQLite runs between two looks at the clock.
 const INSTRUCTIONS: i32 = 1000;
@@ -281,39 +282,5 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
         AuthAction::Attach { .. } | AuthAction::Detach { .. } => Authorization::Deny,
         AuthAction::Pragma { pragma_name, .. } if !READABLE.contains(&pragma_name) => Authorization::Deny,
         _ => Authorization::Allow,
-    }
-}
-
-/// What SQLite says, in terms that both databases share.
-pub(super) fn explain(error: rusqlite::Error) -> Error {
-    let text = error.to_string();
-    let rusqlite::Error::SqliteFailure(failure, _) = &error else {
-        return Error::Invalid(text);
-    };
-    match failure.code {
-        ErrorCode::ConstraintViolation => {
-            Error::Constraint { kind: kind(failure.extended_code), message: text }
-        }
-        ErrorCode::OperationInterrupted => Error::statement_timeout(),
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Conflict(text),
-        ErrorCode::DiskFull => {
-            Error::TooLarge("the database is full, or as large as database_bytes allows".to_owned())
-        }
-        ErrorCode::TooBig => Error::TooLarge("a value is larger than query_bytes".to_owned()),
-        ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange => Error::Invalid(text),
-        ErrorCode::AuthorizationForStatementDenied => {
-            Error::Invalid(format!("{text}: it reaches outside this database"))
-        }
-        _ => Error::Other(text),
-    }
-}
-
-fn kind(code: i32) -> ConstraintKind {
-    match code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => ConstraintKind::Unique,
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ConstraintKind::ForeignKey,
-        ffi::SQLITE_CONSTRAINT_NOTNULL => ConstraintKind::NotNull,
-        ffi::SQLITE_CONSTRAINT_CHECK => ConstraintKind::Check,
-        _ => ConstraintKind::Other,
     }
 }

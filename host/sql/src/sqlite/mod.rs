@@ -6,6 +6,7 @@
 //! A query goes to a reader, which passes it on if it turns out to write.
 
 mod connection;
+mod error;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -16,10 +17,9 @@ use rusqlite::TransactionBehavior;
 use tokio::sync::{mpsc, watch};
 
 use self::connection::{Access, Connection};
-use crate::database::{Lanes, Start};
 use crate::migrations::{self, Migration};
-use crate::session::Job;
-use crate::{DatabaseConfig, Error, Limits};
+use crate::session::{Job, Lanes};
+use crate::{DatabaseConfig, Error, Limits, Start};
 
 pub(crate) fn open(
     name: &str,

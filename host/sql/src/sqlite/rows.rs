@@ -3,7 +3,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Rows, ToSql};
 
-use super::connection::explain;
+use super::error::explain;
 use crate::batch::Batch;
 use crate::{Error, Limits, Result, Row, Statement, Value};
 
