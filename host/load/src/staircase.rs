@@ -23,7 +23,7 @@ const LOWEST: f64 = 1.0;
 
 /// What a rate came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+enum Verdict {
     Holds,
     TooSlow,
     Fails,
@@ -31,7 +31,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Holds => "holds",
             Self::TooSlow => "too slow",
@@ -63,7 +63,7 @@ pub(crate) fn run(plan: &Plan, limit: Duration, step: Option<Duration>) -> anyho
             return Ok(Tried::Over);
         }
         let verdict = judge(&report, rate, limit_ms);
-        print!("{}", staircase_line(Some((&report, verdict))));
+        print!("{}", staircase_line(Some((&report, verdict.name()))));
         Ok(if verdict == Verdict::Holds { Tried::Holds(report) } else { Tried::Breaks })
     })
 }

@@ -5,6 +5,7 @@ mod chunked;
 mod deadline;
 mod http1;
 mod http2;
+mod reply;
 mod response;
 mod stream;
 mod tls;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use self::deadline::Deadline;
 pub(crate) use self::http1::Buffer;
+pub(crate) use self::reply::Reply;
 pub(crate) use self::tls::{Trust, config as tls_config};
 
 use self::http1::Http1;
@@ -33,16 +35,6 @@ pub(crate) enum Protocol {
 pub(crate) enum Connection {
     Http1(Http1),
     Http2(Http2),
-}
-
-/// What came back.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    /// Over HTTP/2, of the body only.
-    pub(crate) received: u64,
-    /// Whether the connection can take another request.
-    pub(crate) reusable: bool,
 }
 
 impl Connection {

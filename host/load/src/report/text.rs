@@ -3,7 +3,6 @@
 use super::model::{Latency, Report, RoundRow};
 use super::number::{bytes, count, digits, percent, time};
 use super::table::aligned;
-use crate::staircase::Verdict;
 
 /// The heads of a round's figures.
 pub(crate) const ROUND_HEAD: [&str; 11] = [
@@ -49,7 +48,7 @@ pub(crate) fn round_line(row: Option<&RoundRow>) -> String {
 }
 
 /// A line of what rates were tried, or their head.
-pub(crate) fn staircase_line(step: Option<(&Report, Verdict)>) -> String {
+pub(crate) fn staircase_line(step: Option<(&Report, &str)>) -> String {
     let [due, answered, p99, failed, verdict] = match step {
         None => ["due/s", "answered/s", "99 %", "failed", ""].map(str::to_owned),
         Some((report, verdict)) => [
@@ -57,7 +56,7 @@ pub(crate) fn staircase_line(step: Option<(&Report, Verdict)>) -> String {
             digits(report.requests_per_second),
             report.latency.map_or("-".to_owned(), |latency| time(latency.p99_ms)),
             percent(report.failed, report.requests),
-            verdict.name().to_owned(),
+            verdict.to_owned(),
         ],
     };
     format!("{due:>10}  {answered:>10}  {p99:>9}  {failed:>8}  {verdict}").trim_end().to_owned() + "\n"

@@ -11,19 +11,11 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::pacer::Pacer;
 use super::shared::Shared;
-use super::worker::Worker;
-use crate::client::Buffer;
+use super::worker::{Thread, Worker};
 use crate::plan::Shape;
 
 /// For what all connections of a thread receive.
 const BUFFER_BYTES: usize = 64 * 1024;
-
-pub(super) struct Thread {
-    pub(super) shared: Arc<Shared>,
-    pub(super) index: usize,
-    pub(super) buffer: Buffer,
-    pub(super) pacer: Pacer,
-}
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! A worker: at most one request is under way in it, on connections of its own.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::shared::{Readiness, Turn};
-use super::thread::Thread;
-use crate::client::{Connection, Deadline, Reply};
+use super::pacer::Pacer;
+use super::shared::{Readiness, Shared, Turn};
+use crate::client::{Buffer, Connection, Deadline, Reply};
 use crate::failure::Failure;
 use crate::measure::Sample;
 use crate::plan::Plan;
@@ -14,6 +15,14 @@ use crate::request::{Prepared, Reuse, Scratch};
 /// Before another attempt in a closed loop where nobody listens: it is counted, but
 /// need not be counted ten thousand times a second.
 const RETRY: Duration = Duration::from_millis(50);
+
+/// What the workers of a thread share.
+pub(super) struct Thread {
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: usize,
+    pub(super) buffer: Buffer,
+    pub(super) pacer: Pacer,
+}
 
 pub(super) struct Worker {
     thread: Rc<Thread>,
@@ -69,7 +78,7 @@ impl Worker {
     /// Sends one request a round.
     pub(super) async fn rounds(mut self) {
         use std::sync::atomic::Ordering;
-        let shared = std::sync::Arc::clone(&self.thread.shared);
+        let shared = Arc::clone(&self.thread.shared);
         loop {
             // All are ready, as after the round before; then all may go.
             shared.barrier.wait().await;
