@@ -3,8 +3,8 @@
 use anyhow::bail;
 use clap::Args;
 
-use super::SourceArgs;
 use super::site;
+use super::source::SourceArgs;
 use crate::config::Config;
 
 /// Arguments of `check`.

@@ -8,14 +8,11 @@ mod load;
 mod routes;
 mod serve;
 mod site;
+mod source;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-
-use crate::config::Source;
+use clap::{Parser, Subcommand};
 
 /// A web server whose every dynamic route is a WebAssembly component, dropped into a folder.
 #[derive(Debug, Parser)]
@@ -44,27 +41,6 @@ enum Command {
     /// fixed rate (--rate), or all at once in rounds (--rounds). Only loopback and private addresses
     /// are loaded. The exit code is 1 where a request failed.
     Load(Box<load::Load>),
-}
-
-#[derive(Debug, Args)]
-struct SourceArgs {
-    /// The configuration file [default: patchboard.toml, where there is one]
-    #[arg(long, value_name = "FILE", env = "PATCHBOARD_CONFIG")]
-    config: Option<PathBuf>,
-    /// The folder that handlers are dropped into
-    #[arg(long, value_name = "DIR")]
-    handlers: Option<PathBuf>,
-}
-
-impl SourceArgs {
-    fn source(&self, listen: &[SocketAddr], dev: bool) -> Source {
-        Source {
-            file: self.config.clone(),
-            listen: listen.to_vec(),
-            handlers_dir: self.handlers.clone(),
-            dev,
-        }
-    }
 }
 
 /// Runs the command that the arguments name.

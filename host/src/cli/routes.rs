@@ -5,8 +5,8 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use http::{Method, Uri};
 
-use super::SourceArgs;
 use super::site;
+use super::source::SourceArgs;
 use crate::config::Config;
 use crate::router::{MethodFilter, Route};
 use crate::site::Target;

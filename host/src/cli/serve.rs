@@ -7,8 +7,8 @@ use anyhow::bail;
 use clap::Args;
 use listenfd::ListenFd;
 
-use super::SourceArgs;
 use super::site;
+use super::source::SourceArgs;
 use crate::config::{Config, CurrentServer};
 use crate::dispatch::Dispatch;
 use crate::follow::Follower;
