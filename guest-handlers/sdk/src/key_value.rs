@@ -29,12 +29,14 @@ mod bindings;
 mod error;
 #[cfg(not(target_family = "wasm"))]
 mod memory;
+mod swap;
 
 #[cfg(target_family = "wasm")]
 use self::bindings as backend;
 pub use self::error::Error;
 #[cfg(not(target_family = "wasm"))]
 use self::memory as backend;
+pub use self::swap::Swap;
 use futures_util::stream::{self, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::VecDeque;
@@ -56,15 +58,6 @@ pub fn open(name: &str) -> Result<Bucket, Error> {
 /// A collection of keys, each with a value.
 #[derive(Debug)]
 pub struct Bucket(backend::Bucket);
-
-/// What came of [`Bucket::compare_and_swap`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Swap {
-    /// The value is the new one.
-    Done,
-    /// The value was not the expected one, but this, or there was none.
-    Found(Option<Vec<u8>>),
-}
 
 impl Bucket {
     /// The value of a key, if it has one.

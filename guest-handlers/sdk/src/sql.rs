@@ -68,11 +68,8 @@ mod bindings;
 use serde::de::DeserializeOwned;
 use std::rc::Rc;
 
-pub use self::error::{ConstraintKind, Error};
+pub use self::error::{ConstraintKind, Error, Result};
 pub use self::value::Value;
-
-/// What comes of a statement.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// A database. See [`open`].
 #[derive(Clone, Debug)]

@@ -9,7 +9,6 @@ use crate::tree::Arrow;
 pub(crate) type Known = (&'static str, &'static str, &'static str);
 
 pub(crate) const CIRCLES: &[Known] = &[
-    ("guest-handlers/sdk/", "guest-handlers/sdk/", "small ones, to be untied"),
     ("tests/bench/", "tests/bench/", "small ones, to be untied"),
     ("tests/chaos/", "tests/chaos/", "small ones, to be untied"),
     ("tests/src/", "tests/src/", "small ones, to be untied"),

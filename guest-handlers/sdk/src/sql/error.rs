@@ -4,6 +4,9 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use std::fmt;
 
+/// What comes of a statement.
+pub type Result<T> = std::result::Result<T, Error>;
+
 /// Which kind of constraint a statement would have violated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConstraintKind {
