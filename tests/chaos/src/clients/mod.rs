@@ -1,30 +1,13 @@
 //! The clients: each takes a turn in one of many manners, most of them bad.
 
+mod client;
 mod crowd;
 mod leaving;
 mod malformed;
 mod patient;
 mod slow;
 
-use std::net::SocketAddr;
-use std::thread;
-use std::time::Duration;
-
-use fastrand::Rng;
-
-use crate::cases::Case;
-use crate::ledger::{Came, Ledger};
-use crate::wire::{Answer, Failure, Wire};
-
-/// What a client needs for its turns.
-pub(crate) struct Client<'l> {
-    pub(crate) address: SocketAddr,
-    pub(crate) rng: Rng,
-    pub(crate) ledger: &'l Ledger,
-}
-
-/// How a client behaves in a turn.
-pub(crate) type Manner = fn(&mut Client<'_>) -> Result<(), Failure>;
+pub(crate) use self::client::{Client, Manner};
 
 /// The manners with their weights: those that take long are rarer.
 pub(crate) const MANNERS: [(u32, Manner); 16] = [
@@ -48,35 +31,3 @@ pub(crate) const MANNERS: [(u32, Manner); 16] = [
 
 /// A client that is quick, and asks much.
 pub(crate) const BURST: Manner = patient::bursts;
-
-impl Client<'_> {
-    fn open(&self) -> Result<Wire, Failure> {
-        Wire::open(self.address)
-    }
-
-    /// Waits for as long as a slow client does.
-    fn dawdle(&mut self, most: u64) {
-        thread::sleep(Duration::from_millis(self.rng.u64(..=most)));
-    }
-
-    /// Notes the answer to `case`; gives whether the connection must go on.
-    fn judge(&self, case: &Case, answer: Result<Answer, Failure>) -> bool {
-        match answer {
-            Ok(answer) => match case.check(&answer) {
-                Ok(()) => {
-                    self.ledger.note(&case.name, came(&answer));
-                    return answer.keeps_alive() && case.is_read_by(&answer);
-                }
-                Err(wrong) => self.ledger.wrong(&case.name, wrong),
-            },
-            Err(Failure::Ended) if case.may_get_none() => self.ledger.note(&case.name, Came::Closed),
-            Err(failure) => self.ledger.wrong(&case.name, failure),
-        }
-        false
-    }
-}
-
-/// How an answer that is right is counted.
-fn came(answer: &Answer) -> Came {
-    if answer.is_whole { Came::Status(answer.status) } else { Came::Cut }
-}
