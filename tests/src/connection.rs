@@ -3,10 +3,12 @@
 //! Its parser is small and strict, and none of the server's: it accepts what the
 //! server may send, and panics on anything else.
 
+use std::any::Any;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 
-use crate::{PATIENCE, Reply, SharedServer};
+use crate::{PATIENCE, Reply};
 
 /// A connection.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub struct Connection {
     /// What has been received and not read yet.
     buffer: Vec<u8>,
     /// Keeps the server running where tests share it.
-    _server: Option<SharedServer>,
+    _server: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// How a body ended.
@@ -43,7 +45,7 @@ impl Connection {
     }
 
     /// Keeps `server` running for as long as the connection lives.
-    pub(crate) fn holding(self, server: SharedServer) -> Self {
+    pub(crate) fn holding(self, server: Arc<dyn Any + Send + Sync>) -> Self {
         Self { _server: Some(server), ..self }
     }
 

@@ -42,7 +42,7 @@ impl SharedServer {
     /// A new connection for exact bytes. It holds the server too.
     #[track_caller]
     pub fn connect(&self) -> Connection {
-        self.0.connect().holding(self.clone())
+        self.0.connect().holding(self.0.clone())
     }
 }
 
