@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::apt::Apt;
 use crate::command::{self, say};
-use crate::toolchain::{HostCompiler, TARGET, field};
+use crate::compiler::{self, HostCompiler, TARGET, field};
 
 /// The linkers that guests need and Debian does not have.
 const LINKERS: [&str; 3] = ["rust-lld", "wasm-component-ld", "gcc-ld/wasm-ld"];
@@ -247,7 +247,7 @@ fn compile_std(folder: &Path, rustc: &Path, version: &str) -> Result<PathBuf> {
     let commit = field(version, "commit-hash").unwrap_or("unknown");
     let remap = format!("--remap-path-prefix={}=/rustc/{commit}", sources.display());
     let mut cargo = command::cargo(folder);
-    crate::toolchain::Toolchain::Compiler(rustc.to_owned()).apply(&mut cargo);
+    compiler::build_guests(&mut cargo, Some(rustc));
     cargo
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", remap)

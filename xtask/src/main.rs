@@ -8,6 +8,7 @@ mod apt;
 mod bench;
 mod chaos;
 mod command;
+mod compiler;
 mod coverage;
 mod debian;
 mod demo;

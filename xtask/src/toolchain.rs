@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::command::{self, say};
-use crate::debian;
+pub(crate) use crate::compiler::TARGET;
 
-/// What guests are compiled for: components that import WASI 0.2.
-pub(crate) const TARGET: &str = "wasm32-wasip2";
+use crate::command::{self, say};
+use crate::compiler::{self, HostCompiler, rustc};
+use crate::debian;
 
 /// Set to `debian`, it makes the fallback even where it is not needed, to try it.
 const FORCE: &str = "PATCHBOARD_GUEST_TOOLCHAIN";
@@ -30,16 +30,6 @@ pub(crate) enum Toolchain {
     Ordinary,
     /// To use another compiler.
     Compiler(PathBuf),
-}
-
-/// The compiler that builds the host.
-pub(crate) struct HostCompiler {
-    /// Its version, `1.95.0`.
-    pub(crate) release: String,
-    /// The target it runs on and compiles for.
-    pub(crate) host: String,
-    /// The folder of its libraries and tools.
-    pub(crate) sysroot: PathBuf,
 }
 
 impl Toolchain {
@@ -73,49 +63,16 @@ impl Toolchain {
 
     /// Makes `cargo` build with this toolchain.
     pub(crate) fn apply(&self, cargo: &mut Command) {
-        // Flags and wrappers meant for the host would end up in the guests.
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_BUILD_RUSTFLAGS",
-            "CARGO_BUILD_TARGET",
-            "RUSTC_WORKSPACE_WRAPPER",
-        ] {
-            cargo.env_remove(name);
+        match self {
+            Self::Ordinary => compiler::build_guests(cargo, None),
+            Self::Compiler(rustc) => compiler::build_guests(cargo, Some(rustc)),
         }
-        if let Self::Compiler(rustc) = self {
-            cargo.env("RUSTC", rustc).env("RUSTC_WRAPPER", "");
-        }
-    }
-}
-
-impl HostCompiler {
-    /// Asks the `rustc` that cargo would use in `root`.
-    fn query(root: &Path) -> Result<Self> {
-        let verbose = command::output(rustc(root).arg("-vV"))?;
-        let sysroot = command::output(rustc(root).args(["--print", "sysroot"]))?;
-        Ok(Self {
-            release: field(&verbose, "release").context("`rustc -vV` names no release")?.to_owned(),
-            host: field(&verbose, "host").context("`rustc -vV` names no host")?.to_owned(),
-            sysroot: PathBuf::from(sysroot.trim()),
-        })
     }
 }
 
 /// The target triple of this machine.
 pub(crate) fn host_triple(root: &Path) -> Result<String> {
     Ok(HostCompiler::query(root)?.host)
-}
-
-/// The value of `name: value` in what `rustc -vV` writes.
-pub(crate) fn field<'a>(verbose: &'a str, name: &str) -> Option<&'a str> {
-    verbose.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
-
-fn rustc(root: &Path) -> Command {
-    let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    command.current_dir(root);
-    command
 }
 
 fn has_target(root: &Path) -> Result<bool> {
@@ -135,18 +92,4 @@ fn add_target(root: &Path) -> Result<()> {
     // A failure is expected here, and not worth a page of rustup's own frames.
     rustup.env("RUST_BACKTRACE", "0");
     command::run_within(&mut rustup, DOWNLOAD_LIMIT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_of_the_verbose_version() {
-        let verbose = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\n\
-                       host: x86_64-unknown-linux-gnu\nrelease: 1.95.0\nLLVM version: 22.1.2\n";
-        assert_eq!(field(verbose, "release"), Some("1.95.0"));
-        assert_eq!(field(verbose, "host"), Some("x86_64-unknown-linux-gnu"));
-        assert_eq!(field(verbose, "commit-hash"), None);
-    }
 }

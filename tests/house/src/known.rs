@@ -10,7 +10,6 @@ pub(crate) type Known = (&'static str, &'static str, &'static str);
 
 pub(crate) const CIRCLES: &[Known] = &[
     ("tests/bench/", "tests/bench/", "small ones, to be untied"),
-    ("xtask/", "xtask/", "small ones, to be untied"),
     ("host/src/handlers/folder/", "host/src/", "moving out"),
     ("host/src/site.rs", "host/src/", "the folder is moving out"),
     ("host/src/config/", "host/src/config/", "its keys are being declared anew"),
