@@ -15,6 +15,7 @@
 //! - [`router`] (pure) finds the target of a method and path.
 //! - [`static_files`] answers from a folder; [`answers`] are the host's own.
 //! - [`handlers`] loads components, keeps their instances and calls them.
+//! - [`deploy`] makes a site of the configuration and the handlers folder.
 //! - [`follow`] replaces what is served when the configuration or the folder changes.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
 //!
@@ -26,6 +27,7 @@ pub mod body;
 pub mod cli;
 pub mod compression;
 pub mod config;
+pub mod deploy;
 pub mod dispatch;
 pub mod error;
 pub mod follow;

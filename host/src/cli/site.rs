@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::deploy::Folder;
 use crate::follow::open_mounts;
-use crate::handlers::folder::Folder;
 use crate::handlers::{Engine, Loader};
 use crate::site::Site;
 use crate::static_files::Memory;

@@ -126,7 +126,7 @@ impl Engine {
     }
 
     /// Sets who is to be told that a version has failed. Later calls change nothing.
-    pub(super) fn set_alarm(&self, alarm: Box<dyn Fn() + Send + Sync>) {
+    pub(crate) fn set_alarm(&self, alarm: Box<dyn Fn() + Send + Sync>) {
         self.alarm.set(alarm).ok();
     }
 

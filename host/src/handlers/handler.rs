@@ -60,7 +60,7 @@ impl Handler {
     }
 
     /// Whether both are made of the same bytes and claim the same routes.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.digest == other.digest && self.routes == other.routes
     }
 
@@ -107,7 +107,7 @@ impl Handler {
     }
 
     /// How its calls fared.
-    pub(super) fn health(&self) -> &Health {
+    pub(crate) fn health(&self) -> &Health {
         &self.health
     }
 
@@ -117,12 +117,12 @@ impl Handler {
     }
 
     /// Lets it serve again, after another version failed in its place.
-    pub(super) fn reinstate(&self) {
+    pub(crate) fn reinstate(&self) {
         self.superseded.store(false, Ordering::Relaxed);
     }
 
     /// Tells the instances that another version, or none, took this one's place.
-    pub(super) fn supersede(&self) {
+    pub(crate) fn supersede(&self) {
         self.superseded.store(true, Ordering::Relaxed);
     }
 

@@ -27,7 +27,7 @@ const PROBATION: u32 = 3;
 
 /// The health of one version of a handler.
 #[derive(Debug, Default)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// Paths that have trapped since they last gave an answer.
     paths: Mutex<FxHashMap<Box<str>, Streak>>,
     /// How many those are, so that a healthy handler need not look.
@@ -115,17 +115,17 @@ impl Health {
     }
 
     /// From now on its first calls decide whether it stays.
-    pub(super) fn put_on_probation(&self) {
+    pub(crate) fn put_on_probation(&self) {
         self.on_probation.store(true, Ordering::Relaxed);
     }
 
     /// Whether its first calls have yet to decide.
-    pub(super) fn is_on_probation(&self) -> bool {
+    pub(crate) fn is_on_probation(&self) -> bool {
         self.on_probation.load(Ordering::Relaxed)
     }
 
     /// Whether its first calls have decided against it.
-    pub(super) fn is_condemned(&self) -> bool {
+    pub(crate) fn is_condemned(&self) -> bool {
         self.condemned.load(Ordering::Relaxed)
     }
 

@@ -1,6 +1,6 @@
 //! Handlers: components, their instances and the calls in them.
 //!
-//! In: files in the handlers folder ([`folder`]) and requests with their route
+//! In: components' bytes ([`Loader::load`]) and requests with their route
 //! ([`Core::call`]). Here: compile, check and link ([`loading`]); keep instances per
 //! core ([`pool`]); run calls in them ([`instance`], [`call`]) within the limits.
 //! Out: a response, or a [`CallError`]. The only module that names wasmtime.
@@ -20,7 +20,6 @@ mod databases;
 mod deadlines;
 mod engine;
 mod error;
-pub mod folder;
 mod grants;
 mod handler;
 mod health;

@@ -18,8 +18,8 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 pub use self::files::FileStamp;
 use self::files::Stamp;
 pub use self::reconfigure::Refused;
-use super::{Handler, Loader, Routes};
 use crate::config::{self, Config, HandlerConfig};
+use crate::handlers::{Handler, Loader, Routes};
 use crate::site::{Current, Site, Taken};
 use crate::static_files::Mount;
 
