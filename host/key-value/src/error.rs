@@ -15,6 +15,17 @@ pub enum Error {
     Other(String),
 }
 
+/// Why the file of the buckets cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// Another process has it open.
+    #[error("{0}")]
+    Held(String),
+    /// It is not as it should be.
+    #[error("{0}")]
+    Wrong(String),
+}
+
 impl Error {
     /// An error with a text of its own.
     pub(crate) fn other(text: impl Into<String>) -> Self {

@@ -17,7 +17,7 @@ mod stores;
 
 pub use backend::{Backend, Change, Keys, Space, Swap};
 pub use bucket::Bucket;
-pub use error::Error;
+pub use error::{Error, Unusable};
 pub use file::File;
 pub use limits::Limits;
 pub use memory::Memory;

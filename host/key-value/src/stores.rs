@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::redis::Thread;
-use crate::{Backend, Bucket, Error, File, Limits, Memory, Redis, RedisConfig, Space};
+use crate::{Backend, Bucket, Error, File, Limits, Memory, Redis, RedisConfig, Space, Unusable};
 
 /// The file of all buckets that are kept in one, in the data folder.
 const FILE: &str = "key-value.redb";
@@ -75,6 +75,29 @@ impl Stores {
         }
     }
 
+    /// Lets a bucket in memory hold as much as `config` says; nothing that it has is lost.
+    pub fn set_room(&self, config: &BucketConfig) {
+        if let BackendConfig::Memory(bytes) = config.backend
+            && let Some(memory) = self.memories().get(&config.name)
+        {
+            memory.set_most_bytes(bytes);
+        }
+    }
+
+    /// Whether the file can be opened, where there is one; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be, and what to do.
+    pub fn try_file(&self) -> Result<(), Unusable> {
+        self.file.try_out()
+    }
+
+    /// Where the file is, or will be.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// Opens the file, so that what is wrong with it is known at once.
     ///
     /// # Errors
@@ -90,13 +113,16 @@ impl Stores {
         self.file.close();
     }
 
+    fn memories(&self) -> MutexGuard<'_, HashMap<String, Arc<Memory>>> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn backend(&self, name: &str, config: &BackendConfig) -> Arc<dyn Backend> {
         match config {
             BackendConfig::File => self.file.clone(),
             BackendConfig::Memory(bytes) => {
-                let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut memories = self.memories();
                 let memory = memories.entry(name.to_owned()).or_insert_with(|| Arc::new(Memory::new(*bytes)));
-                memory.set_most_bytes(*bytes);
                 memory.clone()
             }
             BackendConfig::Redis(config) => {

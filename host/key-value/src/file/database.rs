@@ -14,10 +14,11 @@ use std::sync::{PoisonError, RwLock};
 
 use bytes::Bytes;
 use redb::{
-    Builder, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageError, Table, TableDefinition,
+    Builder, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageError, Table,
+    TableDefinition,
 };
 
-use crate::{Error, Space};
+use crate::{Error, Space, Unusable};
 
 const VALUES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("values");
 
@@ -63,6 +64,10 @@ impl Database {
         Self { path, open: RwLock::default() }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What is said where an operation was not done; the log says why.
     pub(super) fn failed(&self) -> Error {
         Error::other("the key-value file has failed; the server's log says why")
@@ -93,6 +98,33 @@ impl Database {
             }
             Ok(replies)
         })
+    }
+
+    /// Whether the file can be opened, where there is one; nothing of it is changed.
+    pub(super) fn try_out(&self) -> Result<(), Unusable> {
+        if self.open.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        let text = |reason: &str| format!("cannot open the key-value file {}: {reason}", self.path.display());
+        let wrong = |reason: &str| Unusable::Wrong(text(reason));
+        match std::fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // It would become one without values, unseen.
+            Ok(found) if found.len() == 0 => {
+                return Err(wrong("it is empty; restore it from a backup, or remove it to begin anew"));
+            }
+            _ => {}
+        }
+        let open = || Builder::new().open_read_only(&self.path).map(drop);
+        match catch_unwind(AssertUnwindSafe(open)) {
+            // What was not closed is put in order by who opens it to write.
+            Ok(Ok(()) | Err(DatabaseError::RepairAborted)) => Ok(()),
+            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => {
+                Err(Unusable::Held(text(&remedy(&redb::Error::DatabaseAlreadyOpen))))
+            }
+            Ok(Err(error)) => Err(wrong(&remedy(&error.into()))),
+            Err(_) => Err(wrong(DAMAGED)),
+        }
     }
 
     /// Closes the file, where it is open, so that the next to open it finds it in order.
@@ -134,8 +166,13 @@ impl Database {
     }
 }
 
+const DAMAGED: &str =
+    "it is no key-value file, or damaged; restore it from a backup, or move it away to begin anew";
+
 fn remedy(error: &redb::Error) -> String {
     match error {
+        redb::Error::Corrupted(_) => DAMAGED.to_owned(),
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => DAMAGED.to_owned(),
         redb::Error::DatabaseAlreadyOpen => {
             "another server has it open; give each its own `data` in [server]".to_owned()
         }

@@ -8,7 +8,7 @@
 mod database;
 mod threads;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use self::database::{Database, Reader, Reply, Write, Writer};
 use self::threads::Threads;
 use crate::backend::{Room, sum};
-use crate::{Backend, Change, Error, Keys, Space, Swap};
+use crate::{Backend, Change, Error, Keys, Space, Swap, Unusable};
 
 /// What becomes of an operation, where the file itself does not fail.
 type Outcome<T> = Result<Result<T, Error>, redb::StorageError>;
@@ -44,6 +44,20 @@ impl File {
     /// Why it cannot be, and what to do.
     pub fn open(&self) -> Result<(), Error> {
         self.database.read(|_| Ok(()))
+    }
+
+    /// Whether it can be opened, where there is one; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be, and what to do.
+    pub fn try_out(&self) -> Result<(), Unusable> {
+        self.database.try_out()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.database.path()
     }
 
     /// Closes it when all that was asked for is done. A further operation opens it anew.

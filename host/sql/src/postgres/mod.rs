@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::session::{Job, Lanes};
-use crate::{DatabaseConfig, Error, Limits, PATIENCE, PostgresUrl, Start};
+use crate::{DatabaseConfig, Error, Limits, PATIENCE, PostgresUrl, Start, Trial};
 
 /// How long to wait before a server that could not be reached is tried again, at first
 /// and at most.
@@ -63,6 +63,31 @@ pub(crate) fn open(
         });
     })?;
     Ok(Lanes { write: jobs.clone(), query: jobs })
+}
+
+/// Connects once, and tries the migrations.
+pub(crate) fn try_out(url: &PostgresUrl, config: &DatabaseConfig) -> Trial {
+    let (limits, shown) = (Limits { connections: 1, ..config.limits.clone() }, url.to_string());
+    let pool = pool(url, &limits);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (pool, runtime) = match (pool, runtime) {
+        (Ok(pool), Ok(runtime)) => (pool, runtime),
+        (Err(problem), _) => return Trial::Wrong(problem),
+        (_, Err(error)) => return Trial::Unknown(error.to_string()),
+    };
+    let trial = async {
+        match connect(&pool).await {
+            Ok(mut connection) => migrate::try_out(&mut connection, &config.migrations).await,
+            Err(error) => Trial::Unknown(error.to_string()),
+        }
+    };
+    // The server undoes what a connection has begun that is gone.
+    match runtime.block_on(async { tokio::time::timeout(PATIENCE, trial).await }) {
+        Ok(Trial::Wrong(problem)) => Trial::Wrong(format!("{shown}: {problem}")),
+        Ok(Trial::Unknown(reason)) => Trial::Unknown(format!("{shown}: {reason}")),
+        Ok(fits) => fits,
+        Err(_) => Trial::Unknown(format!("{shown}: it takes longer than {PATIENCE:?}")),
+    }
 }
 
 fn pool(url: &PostgresUrl, limits: &Limits) -> Result<Pool, String> {

@@ -72,21 +72,26 @@ pub(super) fn open(path: &Path, access: Access, limits: &Limits) -> rusqlite::Re
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
-    // Another process may hold it for a moment.
-    sqlite.busy_timeout(limits.wait_timeout)?;
-    sqlite.set_prepared_statement_cache_capacity(PREPARED);
-    sqlite.pragma_update(None, "foreign_keys", true)?;
+    set_up(&sqlite, limits)?;
     if access == Access::Write {
         sqlite.pragma_update(None, "journal_mode", "wal")?;
         // What was acknowledged is there after a loss of power.
         sqlite.pragma_update(None, "synchronous", "full")?;
         sqlite.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
-        let page: u32 = sqlite.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let pages = limits.database_bytes / u64::from(page.max(1));
-        let pages = i64::try_from(pages).unwrap_or(i64::MAX);
-        sqlite.pragma_update(None, "max_page_count", pages)?;
     }
     Ok(sqlite)
+}
+
+/// What concerns the connection only, and changes nothing of the database.
+pub(super) fn set_up(sqlite: &rusqlite::Connection, limits: &Limits) -> rusqlite::Result<()> {
+    // Another process may hold it for a moment.
+    sqlite.busy_timeout(limits.wait_timeout)?;
+    sqlite.set_prepared_statement_cache_capacity(PREPARED);
+    sqlite.pragma_update(None, "foreign_keys", true)?;
+    let page: u32 = sqlite.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = limits.database_bytes / u64::from(page.max(1));
+    let pages = i64::try_from(pages).unwrap_or(i64::MAX);
+    sqlite.pragma_update(None, "max_page_count", pages)
 }
 
 impl Connection {

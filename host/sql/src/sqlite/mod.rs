@@ -7,17 +7,19 @@
 
 mod connection;
 mod error;
+mod migrate;
 mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rusqlite::TransactionBehavior;
+use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, watch};
 
 use self::connection::{Access, Connection};
-use crate::migrations::{self, Migration};
+pub(crate) use self::migrate::try_out;
+use crate::migrations::Migration;
 use crate::session::{Job, Lanes};
 use crate::{DatabaseConfig, Error, Limits, Start};
 
@@ -93,38 +95,27 @@ fn start(
     migrations: &[Migration],
     limits: &Arc<Limits>,
 ) -> Result<(Connection, Vec<String>), String> {
-    let fail = |error: &dyn std::fmt::Display| format!("cannot open {}: {error}", path.display());
+    let fail = |error: rusqlite::Error| cannot_open(path, &error);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
     }
-    let mut raw = connection::open(path, Access::Write, limits).map_err(|error| fail(&error))?;
-    let applied = migrate(&mut raw, migrations)?;
+    let mut raw = connection::open(path, Access::Write, limits).map_err(fail)?;
+    let applied = migrate::migrate(&mut raw, migrations)?;
     drop(raw);
-    let connection = Connection::open(path, limits, Access::Write).map_err(|error| fail(&error))?;
+    let connection = Connection::open(path, limits, Access::Write).map_err(fail)?;
     Ok((connection, applied))
 }
 
-/// Applies what is pending, each migration with its entry in one transaction. Another
-/// process may be about to do the same, so what is pending is asked within.
-fn migrate(connection: &mut rusqlite::Connection, all: &[Migration]) -> Result<Vec<String>, String> {
-    let mut names = Vec::new();
-    let fail = |error: rusqlite::Error| format!("cannot apply the migrations: {error}");
-    while !all.is_empty() {
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        transaction.execute_batch(migrations::TABLE).map_err(fail)?;
-        let applied: Vec<(String, String)> = transaction
-            .prepare(migrations::APPLIED)
-            .and_then(|mut all| all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
-            .map_err(fail)?;
-        let pending = migrations::pending(all, &applied)?;
-        let Some(Migration { name, sql, digest }) = pending.first() else { break };
-        transaction
-            .execute_batch(sql)
-            .and_then(|()| transaction.execute(migrations::REMEMBER, (name, digest)))
-            .and_then(|_| transaction.commit())
-            .map_err(|error| format!("migration {name} failed: {error}"))?;
-        names.push(name.clone());
-    }
-    Ok(names)
+fn cannot_open(path: &Path, error: &rusqlite::Error) -> String {
+    let remedy = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            "; restore it from a backup, or move it away to begin anew"
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            "; correct `path`, or the rights of the file and its folder"
+        }
+        _ => "",
+    };
+    format!("cannot open {}: {error}{remedy}", path.display())
 }
