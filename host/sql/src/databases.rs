@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use crate::{Database, DatabaseConfig, Start, Trial};
+use crate::{Backend, Database, DatabaseConfig, PATIENCE, Start, Trial, postgres, sqlite};
 
 type Open = BTreeMap<String, (DatabaseConfig, Database)>;
 
@@ -34,14 +34,19 @@ impl Databases {
     }
 
     /// Tries `config` as the database `name`; none where it is open like this already.
-    /// Takes as long as its migrations do, and changes nothing.
+    /// Takes as long as its migrations do, and changes nothing: all that are pending are
+    /// applied in one transaction, which is rolled back. Each is applied in one of its own
+    /// later, so none may end it.
     pub fn try_out(&self, name: &str, config: &DatabaseConfig) -> Option<Trial> {
-        (!self.is_open(name, config)).then(|| Trial::of(config))
+        (!self.is_open(name, config)).then(|| match &config.backend {
+            Backend::Sqlite(path) => sqlite::try_out(path, config),
+            Backend::Postgres(url) => postgres::try_out(url, config),
+        })
     }
 
     /// Opens those of `configs` that are new or have changed beside what is open, brings
-    /// their schemas up to date, and waits for it up to `patience` in all. A server that
-    /// cannot be reached now is tried again.
+    /// their schemas up to date, and waits for their migrations up to `patience` in all. A
+    /// server that cannot be reached within [`PATIENCE`] is tried again.
     ///
     /// # Errors
     ///
@@ -71,8 +76,13 @@ impl Databases {
             if self.is_open(name, config) {
                 continue;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match runtime.block_on(database.start(left)) {
+            let left = || deadline.saturating_duration_since(Instant::now());
+            let mut start = runtime.block_on(database.start(left().min(PATIENCE)));
+            if start == Start::Pending(None) {
+                // It is at its migrations.
+                start = runtime.block_on(database.start(left()));
+            }
+            match start {
                 Start::Ready(applied) if applied.is_empty() => {}
                 Start::Failed(problem) => wrong.push((name.clone(), problem)),
                 start => news.push((name.clone(), start)),

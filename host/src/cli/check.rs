@@ -1,35 +1,34 @@
 //! `patchboard check`: everything that `serve` would find, and nothing tolerated.
 
-use anyhow::bail;
 use clap::Args;
 
-use super::site;
-use super::source::SourceArgs;
-use crate::config::Config;
+use super::source::ServerArgs;
+use crate::deploy;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
-    source: SourceArgs,
+    server: ServerArgs,
 }
 
 impl Check {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let config = Config::load(&self.source.source(&[], false))?;
-        let loaded = site::load(&config)?;
-        let problems: Vec<_> = loaded.fatal.into_iter().chain(loaded.tolerable).collect();
-        if !problems.is_empty() {
-            bail!("{}", problems.join("\n"));
+        let checked = deploy::check(&self.server.source(false))?;
+        for problem in &checked.unknown {
+            eprintln!("warning: {problem}");
         }
-        for handler in loaded.folder.handlers() {
+        for handler in checked.handlers() {
             println!("handler {} {} ({})", handler.name(), handler.digest(), handler.kind());
             for claim in handler.routes() {
                 println!("  {}", claim.route);
             }
         }
-        for mount in &config.mounts {
+        for mount in &checked.config().mounts {
             println!("static mount {}/ from {}", mount.prefix, mount.dir.display());
+        }
+        for (name, migrations) in checked.pending() {
+            println!("database {name} is to get {}", migrations.join(", "));
         }
         Ok(())
     }

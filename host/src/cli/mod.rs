@@ -7,7 +7,6 @@ mod check;
 mod load;
 mod routes;
 mod serve;
-mod site;
 mod source;
 
 use std::process::ExitCode;
@@ -31,7 +30,11 @@ enum Command {
     /// reloads the configuration, as does a change of its file; SIGUSR1 opens the access
     /// log's file anew.
     Serve(serve::Serve),
-    /// Check the configuration and every component, and report all that is wrong.
+    /// Find everything that would be wrong at a start, and report it at once.
+    ///
+    /// Nothing is changed: pending migrations are tried, and rolled back. What a server of the
+    /// same configuration holds, that runs beside it, is no problem. What cannot be reached
+    /// now is a warning. Compiled components are kept in the code cache, for the start.
     Check(check::Check),
     /// Print the routes, the more specific first, or explain where a request goes.
     Routes(routes::Routes),

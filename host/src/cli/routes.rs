@@ -1,13 +1,11 @@
 //! `patchboard routes` and `patchboard routes explain`: the table, and why a request
 //! goes where it goes.
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use http::{Method, Uri};
 
-use super::site;
 use super::source::SourceArgs;
-use crate::config::Config;
+use crate::deploy;
 use crate::router::{MethodFilter, Route};
 use crate::site::Target;
 
@@ -36,15 +34,11 @@ enum Command {
 
 impl Routes {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let config = Config::load(&self.source.source(&[], false))?;
-        let loaded = site::load(&config)?;
-        if !loaded.fatal.is_empty() {
-            bail!("{}", loaded.fatal.join("\n"));
-        }
-        for problem in &loaded.tolerable {
+        let (site, tolerated) = deploy::routes(&self.source.source())?;
+        for problem in &tolerated {
             eprintln!("warning: {problem}; its routes answer 503");
         }
-        let table = loaded.site.table();
+        let table = site.table();
         match &self.command {
             Some(Command::Explain { method, url }) => {
                 let authority = url.authority().map_or("", |authority| authority.as_str());

@@ -1,4 +1,4 @@
-//! Where the configuration is read from: the flags that several commands share.
+//! Where a configuration comes from: what the commands that read one have in common.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,12 +18,24 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
-    pub(super) fn source(&self, listen: &[SocketAddr], dev: bool) -> Source {
-        Source {
-            file: self.config.clone(),
-            listen: listen.to_vec(),
-            handlers_dir: self.handlers.clone(),
-            dev,
-        }
+    pub(super) fn source(&self) -> Source {
+        let (file, handlers_dir) = (self.config.clone(), self.handlers.clone());
+        Source { file, handlers_dir, ..Source::default() }
+    }
+}
+
+/// Likewise, with where a server listens.
+#[derive(Debug, Args)]
+pub(super) struct ServerArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// An address to listen on, any number of times; port 0 takes a free port [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+}
+
+impl ServerArgs {
+    pub(super) fn source(&self, dev: bool) -> Source {
+        Source { listen: self.listen.clone(), dev, ..self.source.source() }
     }
 }

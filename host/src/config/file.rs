@@ -1,6 +1,6 @@
 //! `patchboard.toml`: its keys, their defaults, and what holds between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -13,43 +13,40 @@ use super::reader::{Lookup, Problems, Section};
 use super::server::server;
 use super::value::{Sources, values};
 use super::{
-    Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MountConfig, RouteConfig, Source,
+    Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MountConfig, Reading, RouteConfig,
+    Source,
 };
 
-pub(super) fn load(source: &Source) -> Result<Config, ConfigError> {
+pub(super) fn read(source: &Source) -> Reading {
     let file = source.path();
     let text = match std::fs::read_to_string(file) {
         Ok(text) => Some(text),
         Err(error) if source.file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
-            return Err(ConfigError(vec![format!(
-                "{}: cannot read the configuration: {error}; check --config",
-                file.display()
-            )]));
+            let problem =
+                format!("{}: cannot read the configuration: {error}; check --config", file.display());
+            return Reading { config: None, problems: vec![problem], doubtful: BTreeSet::new() };
         }
     };
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
     let lookup = |name: &str| std::env::var(name).ok();
     let problems = Problems::new(file.display().to_string(), text.as_deref().unwrap_or_default());
-    let mut config = match read(&problems, text.as_deref(), &folder, &lookup) {
-        Some(config) => config,
-        None => return Err(ConfigError(problems.into_inner())),
-    };
-    if !source.listen.is_empty() {
-        config.server.listen.clone_from(&source.listen);
+    let mut config = parse(&problems, text.as_deref(), &folder, &lookup);
+    if let Some(config) = &mut config {
+        if !source.listen.is_empty() {
+            config.server.listen.clone_from(&source.listen);
+        }
+        if let Some(dir) = &source.handlers_dir {
+            config.server.handlers_dir = Some(dir.clone());
+        }
+        config.server.dev |= source.dev;
+        if text.is_none() {
+            by_convention(config, &problems);
+        }
+        check_folders(config, &problems);
     }
-    if let Some(dir) = &source.handlers_dir {
-        config.server.handlers_dir = Some(dir.clone());
-    }
-    config.server.dev |= source.dev;
-    if text.is_none() {
-        by_convention(&mut config, &problems);
-    }
-    check_folders(&config, &problems);
-    match problems.into_inner() {
-        found if found.is_empty() => Ok(config),
-        found => Err(ConfigError(found)),
-    }
+    let (problems, doubtful) = problems.into_inner();
+    Reading { config, problems, doubtful }
 }
 
 /// Grants and limits are not for who drops a file in, so only routes are read.
@@ -72,13 +69,13 @@ pub(super) fn handler_routes(path: &Path) -> Result<Option<Vec<RouteConfig>>, Co
         }
         Err(error) => problems.push(error.span().map(|span| span.start), error.message()),
     }
-    match problems.into_inner() {
+    match problems.into_inner().0 {
         found if found.is_empty() => Ok(routes),
         found => Err(ConfigError(found)),
     }
 }
 
-fn read(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Lookup) -> Option<Config> {
+fn parse(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Lookup) -> Option<Config> {
     let parsed = match DeTable::parse(text.unwrap_or_default()) {
         Ok(parsed) => parsed,
         Err(error) => {

@@ -13,7 +13,7 @@ mod reader;
 mod server;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use crate::answers::Answer;
 pub use crate::compression::CompressionConfig;
 use crate::router::{MethodFilter, PatternError, RoutePattern};
 pub use crate::static_files::{MemoryConfig, MountConfig};
-pub use server::{AccessLogFormat, CurrentServer, ServerConfig};
+pub use server::{AccessLogFormat, CurrentServer, DEFAULT_LISTEN, ServerConfig};
 pub use value::Value;
 
 /// Everything that was configured.
@@ -282,6 +282,25 @@ impl Source {
     }
 }
 
+/// A configuration as far as it could be read.
+#[derive(Debug)]
+pub struct Reading {
+    /// It, with defaults in the place of what is wrong; none where it cannot be read at all.
+    pub config: Option<Config>,
+    /// All that is wrong with it, a line each.
+    pub problems: Vec<String>,
+    doubtful: BTreeSet<String>,
+}
+
+impl Reading {
+    /// Whether `section`, such as `handlers.NAME`, is as it was meant, and worth judging by.
+    pub fn is_certain(&self, section: &str) -> bool {
+        !self.doubtful.iter().any(|doubtful| {
+            doubtful.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+}
+
 /// All that is wrong with the configuration, a line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<String>);
@@ -302,7 +321,15 @@ impl Config {
     ///
     /// Every problem that was found.
     pub fn load(source: &Source) -> Result<Self, ConfigError> {
-        file::load(source)
+        match Self::read(source) {
+            Reading { config: Some(config), problems, .. } if problems.is_empty() => Ok(config),
+            Reading { problems, .. } => Err(ConfigError(problems)),
+        }
+    }
+
+    /// Likewise, with what can be said of it where something is wrong.
+    pub fn read(source: &Source) -> Reading {
+        file::read(source)
     }
 
     /// Whether a handler is granted a key-value bucket that is kept in the file.

@@ -5,6 +5,7 @@
 //! an environment variable instead, which then wins over the file.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub(super) struct Problems<'i> {
     file: String,
     text: &'i str,
     found: RefCell<Vec<String>>,
+    /// The sections of which something is not as it was meant.
+    doubtful: RefCell<BTreeSet<String>>,
 }
 
 /// Looks an environment variable up.
@@ -33,7 +36,7 @@ pub(super) struct Section<'a, 'i> {
 
 impl<'i> Problems<'i> {
     pub(super) fn new(file: String, text: &'i str) -> Self {
-        Self { file, text, found: RefCell::default() }
+        Self { file, text, found: RefCell::default(), doubtful: RefCell::default() }
     }
 
     pub(super) fn push(&self, at: Option<usize>, message: impl Display) {
@@ -45,8 +48,8 @@ impl<'i> Problems<'i> {
         self.found.borrow_mut().push(format!("{}{line}: {message}", self.file));
     }
 
-    pub(super) fn into_inner(self) -> Vec<String> {
-        self.found.into_inner()
+    pub(super) fn into_inner(self) -> (Vec<String>, BTreeSet<String>) {
+        (self.found.into_inner(), self.doubtful.into_inner())
     }
 }
 
@@ -291,11 +294,16 @@ impl<'a, 'i> Section<'a, 'i> {
     pub(super) fn problem(&self, message: impl Display) {
         let at = self.table.and_then(|table| table.iter().next()).map(|(key, _)| key.span().start);
         self.problems.push(at, format!("{}: {message}", self.path));
+        self.doubt();
+    }
+
+    fn doubt(&self) {
+        self.problems.doubtful.borrow_mut().insert(self.path.clone());
     }
 
     /// Reports every key nobody asked for.
     pub(super) fn finish(self) {
-        let known = self.known.into_inner();
+        let known = self.known.borrow();
         for (key, _) in self.table.into_iter().flatten() {
             let name = key.get_ref();
             if known.iter().any(|known| known == name) {
@@ -308,6 +316,7 @@ impl<'a, 'i> Section<'a, 'i> {
                 None => format!("known keys: {}", known.join(", ")),
             };
             self.problems.push(Some(key.span().start), format!("unknown key `{name}`{place}; {hint}"));
+            self.doubt();
         }
     }
 
@@ -364,11 +373,13 @@ impl<'a, 'i> Section<'a, 'i> {
     fn refuse(&self, key: &str, value: &Spanned<DeValue<'_>>, error: impl Display) {
         let message = format!("{}: {error}", self.name(key));
         self.problems.push(Some(value.span().start), message);
+        self.doubt();
     }
 
     fn refuse_variable(&self, key: &str, error: impl Display) {
         let message = format!("environment variable {}: {error}", variable(key));
         self.problems.found.borrow_mut().push(message);
+        self.doubt();
     }
 }
 

@@ -11,7 +11,8 @@ use super::reader::{Lookup, Section};
 use crate::forwarded::Network;
 use crate::router::Slashes;
 
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// Where a server listens that is not told where.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// The settings of this moment; a reload replaces them as a whole.
 pub type CurrentServer = ArcSwap<ServerConfig>;

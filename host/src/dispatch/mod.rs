@@ -93,21 +93,6 @@ impl Dispatch {
         Self { site, engine, access_log, ready, next_id, settings }
     }
 
-    /// What it dispatches by.
-    pub fn site(&self) -> &Arc<Current> {
-        &self.site
-    }
-
-    /// What it is told to do.
-    pub fn settings(&self) -> &Arc<CurrentServer> {
-        &self.settings
-    }
-
-    /// Where it writes its lines.
-    pub fn access_log(&self) -> &AccessLog {
-        &self.access_log
-    }
-
     /// Lets `/-/ready` answer 503, at the start of a drain.
     pub fn set_unready(&self) {
         self.ready.store(false, Ordering::Relaxed);

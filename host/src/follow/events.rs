@@ -28,20 +28,22 @@ enum Event {
 
 /// What has happened, and what to be told of.
 #[derive(Debug)]
-pub(super) struct Events {
+pub struct Events {
     sender: Sender<Event>,
     receiver: Receiver<Event>,
     watcher: Option<RecommendedWatcher>,
 }
 
-impl Events {
-    pub(super) fn new() -> Self {
+impl Default for Events {
+    fn default() -> Self {
         let (sender, receiver) = channel();
         Self { sender, receiver, watcher: None }
     }
+}
 
+impl Events {
     /// What others may call to have the folder looked at.
-    pub(super) fn look(&self) -> impl Fn() + Send + Sync + 'static {
+    pub fn look(&self) -> impl Fn() + Send + Sync + 'static {
         let sender = self.sender.clone();
         move || {
             // Nobody follows any more at the end of the process.
@@ -49,7 +51,8 @@ impl Events {
         }
     }
 
-    pub(super) fn reload(&self) -> Reload {
+    /// For who may ask for a reload.
+    pub fn reload(&self) -> Reload {
         Reload(self.sender.clone())
     }
 

@@ -1,15 +1,15 @@
 //! wasmtime's engine, its settings, and what all handlers share: one for the process.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use patchboard_key_value::Stores;
+use patchboard_sql::Databases;
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::code_cache;
 use super::compilers;
 use super::counts::AllCounts;
-use super::databases::Databases;
 use super::grants::Shared;
 use super::grants::routing::Urls;
 use super::places::Places;
@@ -32,12 +32,29 @@ pub struct Engine {
     wasm: wasmtime::Engine,
     notices: Vec<String>,
     memory_bytes: u64,
-    self_address: OnceLock<SocketAddr>,
+    address: Option<SocketAddr>,
     places: Places,
     ticks: Arc<Ticks>,
-    alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    alarm: Box<dyn Fn() + Send + Sync>,
     counts: AllCounts,
     shared: Shared,
+}
+
+/// What there is around an engine.
+pub struct Outside {
+    /// The site whose URLs guests may ask for. Weak, since the site has the handlers, and
+    /// they have the engine.
+    pub urls: Option<Weak<dyn Urls>>,
+    /// The address that `http://self` leads to, where there is one.
+    pub address: Option<SocketAddr>,
+    /// Tells whoever may do something about it that a version has failed in its first calls.
+    pub alarm: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self { urls: None, address: None, alarm: Box::new(|| {}) }
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -52,7 +69,8 @@ impl Engine {
     /// # Errors
     ///
     /// If this machine cannot run it.
-    pub fn build(config: &config::Config) -> anyhow::Result<Arc<Self>> {
+    pub fn build(config: &config::Config, outside: Outside) -> anyhow::Result<Arc<Self>> {
+        let Outside { urls, address, alarm } = outside;
         let memory_bytes = config
             .handlers
             .values()
@@ -68,16 +86,12 @@ impl Engine {
             wasm,
             notices,
             memory_bytes,
-            self_address: OnceLock::new(),
+            address,
             places: Places::new(config.server.instances),
             ticks: Arc::default(),
-            alarm: OnceLock::new(),
+            alarm,
             counts: AllCounts::default(),
-            shared: Shared {
-                stores: Stores::new(&config.server.data_dir),
-                databases: Arc::default(),
-                urls: Arc::default(),
-            },
+            shared: Shared { stores: Stores::new(&config.server.data_dir), databases: Arc::default(), urls },
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -98,21 +112,9 @@ impl Engine {
         self.memory_bytes
     }
 
-    /// Sets the address that `http://self` leads to. Later calls change nothing.
-    pub fn set_self_address(&self, address: Option<SocketAddr>) {
-        if let Some(address) = address {
-            self.self_address.set(address).ok();
-        }
-    }
-
+    /// The address that `http://self` leads to.
     pub(super) fn self_address(&self) -> Option<SocketAddr> {
-        self.self_address.get().copied()
-    }
-
-    /// Sets the site whose URLs guests may ask for. Later calls change nothing.
-    pub fn set_site(&self, site: Weak<dyn Urls>) {
-        // Weak, since the site has the handlers, and they have the engine.
-        self.shared.urls.set(site).ok();
+        self.address
     }
 
     /// The databases that handlers may be granted.
@@ -125,16 +127,9 @@ impl Engine {
         self.ticks.clone()
     }
 
-    /// Sets who is to be told that a version has failed. Later calls change nothing.
-    pub(crate) fn set_alarm(&self, alarm: Box<dyn Fn() + Send + Sync>) {
-        self.alarm.set(alarm).ok();
-    }
-
     /// Tells that a version has failed in its first calls.
     pub(super) fn alarm(&self) {
-        if let Some(alarm) = self.alarm.get() {
-            alarm();
-        }
+        (self.alarm)();
     }
 
     /// What became of the calls of all handlers, for Prometheus.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::ServerConfig;
+use crate::problem::Problem;
 
 /// Open files that are no connections: components, static files, logs, sockets to
 /// others, and the runtimes' own.
@@ -49,12 +50,16 @@ pub fn raise_open_files() {
 /// # Errors
 ///
 /// Names the limit and the remedy.
-pub fn check_connections(connections: u32) -> Result<(), String> {
+pub fn check_connections(connections: u32) -> Result<(), Problem> {
     match getrlimit(Resource::Nofile).current {
-        Some(files) if files < u64::from(connections) + OTHER_FILES => Err(format!(
-            "server.connections: {connections} connections and {OTHER_FILES} other files are more than the {files} \
-             that this process may open; lower it, or raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd)"
-        )),
+        Some(files) if files < u64::from(connections) + OTHER_FILES => Err(Problem::new(
+            "server.connections",
+            format!(
+                "{connections} connections and {OTHER_FILES} other files are more than the {files} that this \
+                 process may open"
+            ),
+        )
+        .remedy("lower it, or raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd)")),
         _ => Ok(()),
     }
 }

@@ -18,7 +18,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::core::Core;
-use crate::config::CurrentServer;
+use crate::config::{CurrentServer, ServerConfig};
+use crate::problem::Problem;
 
 const BACKLOG: i32 = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -44,10 +45,22 @@ enum Origin {
     Inherited,
 }
 
-/// Addresses that cannot be had, a line each.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct BindError(Vec<String>);
+/// Addresses that cannot be had.
+#[derive(Debug)]
+pub struct BindError(pub Vec<Problem>);
+
+/// Says what keeps `config` from being listened to, without listening for a moment; what
+/// `is_ours` is left out.
+pub fn try_bind(config: &ServerConfig, is_ours: impl Fn(SocketAddr) -> bool) -> Vec<Problem> {
+    let listen = config.listen.iter().map(|address| (*address, "--listen"));
+    let all = listen.chain(config.probes.map(|address| (address, "`probes`")));
+    let wrong = all.filter(|(address, _)| !is_ours(*address)).filter_map(|(address, key)| {
+        // One that is bound but does not listen is in nobody's way.
+        let error = bind(address).err()?;
+        Some(explain(address, &error, key))
+    });
+    wrong.chain(config.listen.is_empty().then(no_address)).collect()
+}
 
 impl Listeners {
     /// The sockets that were passed, or else those of `listen`; and `probes`.
@@ -59,7 +72,7 @@ impl Listeners {
         let mut errors = Vec::new();
         let inherited = inherited(passed, &mut errors);
         let origin = if inherited.is_empty() { Origin::Bound } else { Origin::Inherited };
-        let mut bind = |address, key| match bind(address) {
+        let mut bind = |address, key| match bind(address).and_then(listen_on) {
             Ok(bound) => Some(bound),
             Err(error) => {
                 errors.push(explain(address, &error, key));
@@ -71,6 +84,9 @@ impl Listeners {
             Origin::Bound => listen.iter().filter_map(|address| bind(*address, "--listen")).unzip(),
         };
         let probes = probes.and_then(|address| bind(address, "`probes`"));
+        if origin == Origin::Bound && listen.is_empty() {
+            errors.push(no_address());
+        }
         match errors.is_empty() {
             true => Ok(Self { sockets, addresses, probes, origin }),
             false => Err(BindError(errors)),
@@ -98,7 +114,7 @@ impl Listeners {
 }
 
 /// The sockets of `LISTEN_FDS`, as sd_listen_fds(3) has it.
-fn inherited(mut passed: ListenFd, errors: &mut Vec<String>) -> Vec<(std::net::TcpListener, SocketAddr)> {
+fn inherited(mut passed: ListenFd, errors: &mut Vec<Problem>) -> Vec<(std::net::TcpListener, SocketAddr)> {
     let mut sockets = Vec::new();
     for index in 0..passed.len() {
         let socket = passed.take_tcp_listener(index).and_then(|socket| {
@@ -109,15 +125,16 @@ fn inherited(mut passed: ListenFd, errors: &mut Vec<String>) -> Vec<(std::net::T
         });
         match socket {
             Ok(socket) => sockets.extend(socket),
-            Err(error) => errors.push(format!(
-                "cannot listen on socket {index} of LISTEN_FDS: {error}; pass listening TCP sockets only"
-            )),
+            Err(error) => errors.push(
+                Problem::new("", format!("cannot listen on socket {index} of LISTEN_FDS: {error}"))
+                    .remedy("pass listening TCP sockets only"),
+            ),
         }
     }
     sockets
 }
 
-fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // So that a restart need not wait for TIME_WAIT; on Linux it does not let two
     // sockets listen on one address.
@@ -126,6 +143,10 @@ fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> 
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn listen_on(socket: Socket) -> io::Result<(std::net::TcpListener, SocketAddr)> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     let listener = std::net::TcpListener::from(socket);
@@ -133,8 +154,12 @@ fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> 
     Ok((listener, address))
 }
 
+fn no_address() -> Problem {
+    Problem::new("server.listen", "there is no address").remedy("add one, such as \"127.0.0.1:8080\"")
+}
+
 /// `key` is what says where to listen.
-fn explain(address: SocketAddr, error: &io::Error, key: &str) -> String {
+fn explain(address: SocketAddr, error: &io::Error, key: &str) -> Problem {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "another program, or another Patchboard, listens there; stop it, or choose another address with"
@@ -145,7 +170,7 @@ fn explain(address: SocketAddr, error: &io::Error, key: &str) -> String {
         io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address; correct",
         _ => "choose another address with",
     };
-    format!("cannot listen on {address}: {error}; {remedy} {key}")
+    Problem::new("", format!("cannot listen on {address}: {error}")).remedy(format!("{remedy} {key}"))
 }
 
 /// Listening sockets on the control thread's runtime.
@@ -249,10 +274,16 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn refused(listen: &[SocketAddr], probes: Option<SocketAddr>) -> Vec<String> {
+        let BindError(problems) = Listeners::open(ListenFd::empty(), listen, probes).unwrap_err();
+        problems.iter().map(Problem::to_string).collect()
+    }
+
     #[test]
     fn an_address_is_bound_once() {
         let first = Listeners::open(ListenFd::empty(), &["127.0.0.1:0".parse().unwrap()], None).unwrap();
-        let error = Listeners::open(ListenFd::empty(), first.addresses(), None).unwrap_err().to_string();
+        let error = refused(first.addresses(), None).join("\n");
         assert!(error.contains(&first.addresses()[0].to_string()), "{error}");
         assert!(error.contains("--listen"), "{error}");
     }
@@ -261,9 +292,13 @@ mod tests {
     fn every_bad_address_is_reported() {
         let any = "127.0.0.1:0".parse().unwrap();
         let held = Listeners::open(ListenFd::empty(), &[any, any], None).unwrap();
-        let error =
-            Listeners::open(ListenFd::empty(), held.addresses(), Some(held.addresses()[0])).unwrap_err();
-        assert_eq!(error.0.len(), 3);
-        assert!(error.0[2].contains("`probes`"), "{error}");
+        let errors = refused(held.addresses(), Some(held.addresses()[0]));
+        assert_eq!(errors.len(), 3);
+        assert!(errors[2].contains("`probes`"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_server_without_an_address_is_none() {
+        assert!(refused(&[], None).join("\n").contains("no address"));
     }
 }

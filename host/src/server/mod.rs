@@ -18,14 +18,13 @@ mod signals;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use listenfd::ListenFd;
-
 use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::Engine;
 
 pub use limits::{check_connections, raise_open_files};
-pub use listener::{BindError, Listeners};
+pub use listener::{BindError, Listeners, try_bind};
+pub use listenfd::ListenFd as Passed;
 pub use signals::Request;
 
 /// Takes the sockets that were passed, or else binds all addresses, before anything slow is done.
@@ -33,7 +32,7 @@ pub use signals::Request;
 /// # Errors
 ///
 /// Every address that cannot be had.
-pub fn bind(config: &ServerConfig, passed: ListenFd) -> Result<Listeners, BindError> {
+pub fn bind(config: &ServerConfig, passed: Passed) -> Result<Listeners, BindError> {
     Listeners::open(passed, &config.listen, config.probes)
 }
 
@@ -54,7 +53,6 @@ pub fn run(
     announce: impl FnOnce(&[SocketAddr]),
 ) -> anyhow::Result<()> {
     let addresses = listeners.addresses().to_vec();
-    engine.set_self_address(addresses.first().copied());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cores = (0..settings.load().cores)
         .map(|index| core::spawn(index, settings, engine, dispatch))

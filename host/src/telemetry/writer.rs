@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use crate::problem::Problem;
+
 const QUEUED_LINES: usize = 8192;
 /// How often dropped lines are reported.
 const REPORT: Duration = Duration::from_secs(1);
@@ -51,12 +53,16 @@ impl Destination {
     /// # Errors
     ///
     /// Names the file and the remedy.
-    pub fn open(path: Option<&Path>) -> Result<Self, String> {
+    pub fn open(path: Option<&Path>) -> Result<Self, Problem> {
         let Some(path) = path else { return Ok(Self { path: None, output: Box::new(io::stdout()) }) };
-        let file = append(path).map_err(|error| {
-            format!("cannot write the access log {}: {error}; correct access_log_file", path.display())
-        })?;
+        let file = append(path).map_err(|error| Self::refused(path, &error))?;
         Ok(Self { path: Some(path.to_owned()), output: Box::new(file) })
+    }
+
+    /// Says that the file at `path` cannot be written.
+    pub fn refused(path: &Path, error: &io::Error) -> Problem {
+        Problem::new("", format!("cannot write the access log {}: {error}", path.display()))
+            .remedy("correct access_log_file")
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use patchboard_server::config::{Config, HandlerConfig, Limits, Source};
-use patchboard_server::handlers::{Engine, Handler, LoadError, Loader};
+use patchboard_server::handlers::{Engine, Handler, LoadError, Loader, Outside};
 
 /// Few instances, since each has its address space, and nothing is written to a disk.
 const CONFIG: &str = "[server]\ninstances = 8\ncode_cache = \"off\"\n";
@@ -22,7 +22,8 @@ fn loader() -> anyhow::Result<Loader> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("patchboard.toml");
     fs::write(&file, CONFIG)?;
-    Loader::new(Engine::build(&Config::load(&Source { file: Some(file), ..Source::default() })?)?)
+    let config = Config::load(&Source { file: Some(file), ..Source::default() })?;
+    Loader::new(Engine::build(&config, Outside::default())?)
 }
 
 /// Loads `bytes` as the handler `fuzz`.

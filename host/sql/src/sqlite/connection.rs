@@ -94,6 +94,20 @@ pub(super) fn set_up(sqlite: &rusqlite::Connection, limits: &Limits) -> rusqlite
     sqlite.pragma_update(None, "max_page_count", pages)
 }
 
+/// Why the file cannot be opened, and what to do.
+pub(super) fn cannot_open(path: &Path, error: &rusqlite::Error) -> String {
+    let remedy = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            "; restore it from a backup, or move it away to begin anew"
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            "; correct `path`, or the rights of the file and its folder"
+        }
+        _ => "",
+    };
+    format!("cannot open {}: {error}{remedy}", path.display())
+}
+
 impl Connection {
     pub(super) fn open(path: &Path, limits: &Arc<Limits>, access: Access) -> rusqlite::Result<Self> {
         let mut sqlite = open(path, access, limits)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::cannot_open;
+use super::connection::{cannot_open, set_up};
 use crate::database::PATIENCE;
 use crate::migrations::{self, Migration};
 use crate::{DatabaseConfig, Trial};
@@ -68,7 +68,7 @@ fn attempt(path: &Path, config: &DatabaseConfig) -> Result<Vec<String>, Failure>
         }
     }
     .map_err(opening)?;
-    super::connection::set_up(&connection, &config.limits).map_err(opening)?;
+    set_up(&connection, &config.limits).map_err(opening)?;
     let deadline = Instant::now() + PATIENCE;
     connection.progress_handler(INSTRUCTIONS, Some(move || Instant::now() > deadline)).map_err(opening)?;
     // Who applies them looks again, behind the lock.

@@ -14,10 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, watch};
 
-use self::connection::{Access, Connection};
+use self::connection::{Access, Connection, cannot_open};
 pub(crate) use self::migrate::try_out;
 use crate::migrations::Migration;
 use crate::session::{Job, Lanes};
@@ -105,17 +104,4 @@ fn start(
     drop(raw);
     let connection = Connection::open(path, limits, Access::Write).map_err(fail)?;
     Ok((connection, applied))
-}
-
-fn cannot_open(path: &Path, error: &rusqlite::Error) -> String {
-    let remedy = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            "; restore it from a backup, or move it away to begin anew"
-        }
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            "; correct `path`, or the rights of the file and its folder"
-        }
-        _ => "",
-    };
-    format!("cannot open {}: {error}{remedy}", path.display())
 }

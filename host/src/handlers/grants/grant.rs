@@ -1,12 +1,12 @@
 //! What every grant is made of.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use patchboard_key_value::Stores;
+use patchboard_sql::Databases;
 
 use super::routing::Urls;
 use crate::config::{HandlerConfig, Limits};
-use crate::handlers::databases::Databases;
 
 /// A capability that the operator grants.
 pub(in crate::handlers) trait Grant: Sized {
@@ -61,8 +61,8 @@ pub(in crate::handlers) struct Grantee<'a> {
 pub(in crate::handlers) struct Shared {
     pub(in crate::handlers) stores: Stores,
     pub(in crate::handlers) databases: Arc<Databases>,
-    /// Of the site; gone at the end of the process, and not there yet at its start.
-    pub(in crate::handlers) urls: Arc<OnceLock<Weak<dyn Urls>>>,
+    /// Of the site, if there is one; gone at the end of the process.
+    pub(in crate::handlers) urls: Option<Weak<dyn Urls>>,
 }
 
 impl Wanted<'_> {

@@ -3,13 +3,13 @@
 pub(super) mod host;
 mod urls;
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 pub use self::urls::Urls;
 use super::grant::{Grant, Grantee};
 
-/// The site, once it is there.
-pub(in crate::handlers) struct Routing(Arc<OnceLock<Weak<dyn Urls>>>);
+/// The site, where there is one.
+pub(in crate::handlers) struct Routing(Option<Weak<dyn Urls>>);
 
 impl Grant for Routing {
     const IMPORTS: &'static [&'static str] = &["patchboard:handler/routing@"];
@@ -21,6 +21,6 @@ impl Grant for Routing {
 
 impl Routing {
     fn site(&self) -> Option<Arc<dyn Urls>> {
-        self.0.get()?.upgrade()
+        self.0.as_ref()?.upgrade()
     }
 }

@@ -7,8 +7,9 @@ pub(super) mod host;
 
 use std::sync::Arc;
 
+use patchboard_sql::Databases;
+
 use super::grant::{Grant, Grantee, Wanted};
-use crate::handlers::databases::Databases;
 
 pub(in crate::handlers) use self::held::End;
 pub use self::held::{Cursor, Held, Transaction};

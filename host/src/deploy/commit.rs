@@ -1,0 +1,57 @@
+//! What has been found right, put in its place.
+//!
+//! First everything is opened that prepare could only try, the migrations of databases
+//! last, as they cannot be undone. Only when all of it is there anything takes the place of
+//! what was served; where something is not, nothing does.
+
+use std::time::Duration;
+
+use patchboard_sql::{Opened, PATIENCE, Start as DatabaseStart};
+
+use super::prepare::Next;
+use super::refused::Refused;
+use crate::problem::Problem;
+use crate::telemetry::Destination;
+
+/// The access log of `next`.
+pub(super) fn destination(next: &Next) -> Result<Destination, Refused> {
+    Destination::open(next.folder.config.server.access_log_path())
+        .map_err(|problem| Refused::Problems(vec![problem]))
+}
+
+/// Opens what `next` keeps values in, with `patience` for what has to be waited for.
+pub(super) fn open(next: &Next, patience: Duration) -> Result<Opened, Refused> {
+    let (engine, config) = (next.folder.engine(), &next.folder.config);
+    if config.keeps_in_file() {
+        // Later, what is wrong with it would be told to guests only.
+        engine
+            .stores()
+            .open_file()
+            .map_err(|error| Refused::Problems(vec![Problem::new("", error.to_string())]))?;
+    }
+    engine.databases().open(&config.databases, patience).map_err(|wrong| {
+        let problem = |(name, wrong): (String, String)| Problem::new(format!("database {name}"), wrong);
+        Refused::Problems(wrong.into_iter().map(problem).collect())
+    })
+}
+
+/// Lets handlers have what was opened; gives what is to be said of it.
+pub(super) fn put(next: &Next, opened: Opened) -> Vec<String> {
+    let (engine, config) = (next.folder.engine(), &next.folder.config);
+    let news = opened.news.iter().map(|(name, start)| match start {
+        DatabaseStart::Ready(applied) => {
+            format!("database {name}: applied the migrations {}", applied.join(", "))
+        }
+        DatabaseStart::Pending(Some(problem)) | DatabaseStart::Failed(problem) => {
+            format!("database {name} is not ready yet: {problem}; it is tried again")
+        }
+        DatabaseStart::Pending(None) => {
+            format!("database {name} is not ready yet: it takes longer than {PATIENCE:?}; it is waited for")
+        }
+    });
+    let news = news.collect();
+    engine.databases().replace(opened);
+    let buckets = config.handlers.values().flat_map(|handler| &handler.key_value);
+    buckets.for_each(|bucket| engine.stores().set_room(bucket));
+    news
+}
