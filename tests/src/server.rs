@@ -146,6 +146,20 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).expect("the server runs");
     }
 
+    /// Runs `patchboard check` with `arguments` beside it, in its folder.
+    ///
+    /// # Panics
+    ///
+    /// If that does not end within [`PATIENCE`].
+    #[track_caller]
+    pub fn check(&self, arguments: &[&str]) -> Exited {
+        let mut process = Command::new(built::server_binary());
+        clean(&mut process);
+        process.arg("check").args(arguments).current_dir(self.dir());
+        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        wait_for_end(process.spawn().expect("the server can be run"), "check")
+    }
+
     /// Waits for the end of the process.
     ///
     /// # Panics
@@ -342,8 +356,7 @@ impl ServerBuilder {
 
     /// Runs `patchboard check`.
     #[track_caller]
-    pub fn check(mut self) -> Exited {
-        self.listen = false;
+    pub fn check(self) -> Exited {
         self.run("check")
     }
 
@@ -363,25 +376,8 @@ impl ServerBuilder {
 
     #[track_caller]
     fn run(self, command: &str) -> Exited {
-        let (mut child, _dir) = self.spawn(command);
-        let (output, log) = Output::of(&mut child);
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            match child.try_wait().expect("the server is our child") {
-                Some(status) => break status,
-                None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-                None => {
-                    child.kill().ok();
-                    child.wait().ok();
-                    panic!("`patchboard {command}` goes on:\n{}", log.wait_closed().join("\n"));
-                }
-            }
-        };
-        Exited {
-            code: status.code(),
-            output: output.wait_closed().join("\n"),
-            log: log.wait_closed().join("\n"),
-        }
+        let (child, _dir) = self.spawn(command);
+        wait_for_end(child, command)
     }
 
     #[track_caller]
@@ -395,12 +391,7 @@ impl ServerBuilder {
             Some(_) => activated(),
             None => Command::new(built::server_binary()),
         };
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PATCHBOARD_") {
-                process.env_remove(name);
-            }
-        }
-        process.env("PATCHBOARD_CODE_CACHE", built::code_cache());
+        clean(&mut process);
         process.arg(command).args(&self.arguments).envs(self.environment);
         if self.listen {
             process.args(["--listen", "127.0.0.1:0"]);
@@ -416,6 +407,34 @@ impl ServerBuilder {
         fs::copy(from, self.dir().join(to)).expect("the component can be copied");
         self
     }
+}
+
+/// Lets it have no settings but those of the test.
+fn clean(process: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PATCHBOARD_") {
+            process.env_remove(name);
+        }
+    }
+    process.env("PATCHBOARD_CODE_CACHE", built::code_cache());
+}
+
+#[track_caller]
+fn wait_for_end(mut child: Child, command: &str) -> Exited {
+    let (output, log) = Output::of(&mut child);
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait().expect("the server is our child") {
+            Some(status) => break status,
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            None => {
+                child.kill().ok();
+                child.wait().ok();
+                panic!("`patchboard {command}` goes on:\n{}", log.wait_closed().join("\n"));
+            }
+        }
+    };
+    Exited { code: status.code(), output: output.wait_closed().join("\n"), log: log.wait_closed().join("\n") }
 }
 
 /// The server as a supervisor starts it, with the socket that is its standard input. A

@@ -22,6 +22,7 @@ mod key_value_conformance;
 mod limits;
 mod load;
 mod outbound;
+mod prepare;
 mod probes;
 mod proxies;
 mod reload;

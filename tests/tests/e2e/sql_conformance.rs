@@ -1,11 +1,13 @@
 //! Both databases behind `patchboard:handler/sql`, through the same cases.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use patchboard_sql::{
-    Backend, ConstraintKind, Database, DatabaseConfig, Error, Limits, Migration, Row, Start, Statement, Value,
+    Backend, ConstraintKind, Database, DatabaseConfig, Databases, Error, Limits, Migration, Row, Start,
+    Statement, Trial, Value,
 };
 use patchboard_tests::{PATIENCE, Postgres};
 
@@ -134,6 +136,8 @@ cases! {
     increments_are_not_lost, Limits::default(), NOTES;
     migrations_are_applied_once, Limits::default(), NOTES;
     a_wrong_migration_is_named, Limits::default(), NOTES;
+    migrations_are_tried_and_undone, Limits::default(), NOTES;
+    what_cannot_be_opened_replaces_nothing, Limits::default(), NOTES;
 }
 
 async fn insert(subject: &Subject, id: i64, note: &str) -> Result<u64, Error> {
@@ -451,6 +455,78 @@ async fn types_of_postgresql_come_as_text() {
     }
     let error = subject.database.query(statement("SELECT ARRAY[1]", &[])).await.unwrap_err();
     assert!(matches!(&error, Error::Other(text) if text.contains("cast it to text")), "{error:?}");
+}
+
+/// What comes of trying `config`, whose runtime is its own.
+fn try_out(config: &DatabaseConfig) -> Trial {
+    let thread = || Databases::default().try_out("tried", config).unwrap();
+    std::thread::scope(|scope| scope.spawn(thread).join().unwrap())
+}
+
+async fn migrations_are_tried_and_undone(subject: Subject) {
+    let tried = |sql: &str| {
+        let mut config = subject.config.clone();
+        config.migrations.push(Migration::new("900.sql", sql.into()));
+        try_out(&config)
+    };
+    assert_eq!(try_out(&subject.config), Trial::Fits(Vec::new()));
+    let good = "INSERT INTO notes (id, text) VALUES (1, 'a'); CREATE TABLE more (id INTEGER)";
+    for _ in 0..2 {
+        assert_eq!(tried(good), Trial::Fits(vec!["900.sql".to_owned()]));
+    }
+    for (sql, part) in [
+        ("INSERT INTO notes (id, text) VALUES (1, 'a'); INSERT INTO nowhere VALUES (1)", "nowhere"),
+        ("INSERT INTO notes (id, text) VALUES (1, 'a'); COMMIT", "COMMIT out of it"),
+        ("BEGIN; INSERT INTO notes (id, text) VALUES (1, 'a'); COMMIT", "COMMIT"),
+    ] {
+        let trial = tried(sql);
+        assert!(
+            matches!(&trial, Trial::Wrong(text) if text.contains("900.sql") && text.contains(part)),
+            "{sql}: {trial:?}"
+        );
+    }
+    assert_eq!(count(&subject).await, 0);
+    assert!(subject.database.query(statement("SELECT id FROM more", &[])).await.is_err());
+}
+
+async fn what_cannot_be_opened_replaces_nothing(subject: Subject) {
+    let databases = Databases::default();
+    let open = |config: &DatabaseConfig| {
+        let configs = BTreeMap::from([("notes".to_owned(), config.clone())]);
+        std::thread::scope(|scope| scope.spawn(|| databases.open(&configs, PATIENCE)).join().unwrap())
+    };
+    databases.replace(open(&subject.config).unwrap());
+    let mut config = subject.config.clone();
+    config.migrations.push(Migration::new("900.sql", "INSERT INTO nowhere VALUES (1)".into()));
+    let wrong = open(&config).unwrap_err();
+    assert!(wrong[0].0 == "notes" && wrong[0].1.contains("900.sql"), "{wrong:?}");
+    let running = databases.get("notes").unwrap();
+    running.execute(statement("INSERT INTO notes (id, text) VALUES (1, 'a')", &[])).await.unwrap();
+    config.migrations[2] = Migration::new("900.sql", "INSERT INTO notes (id, text) VALUES (2, 'b')".into());
+    let opened = open(&config).unwrap();
+    assert_eq!(opened.news, [("notes".to_owned(), Start::Ready(vec!["900.sql".to_owned()]))]);
+    databases.replace(opened);
+    assert_eq!(count(&subject).await, 2);
+}
+
+#[tokio::test]
+async fn what_needs_another_migration_to_be_committed_is_not_wrong() {
+    let kinds = ["CREATE TYPE kind AS ENUM ('a')"];
+    let subject = postgres("kinds", Limits::default(), &kinds).await;
+    let mut config = subject.config.clone();
+    config.migrations.push(Migration::new("900.sql", "ALTER TYPE kind ADD VALUE 'b'".into()));
+    config.migrations.push(Migration::new("901.sql", "CREATE TABLE t (k kind DEFAULT 'b')".into()));
+    let trial = try_out(&config);
+    assert!(matches!(&trial, Trial::Unknown(text) if text.contains("901.sql")), "{trial:?}");
+    expect_ready(&Database::open("again", &config).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_not_wrong() {
+    let mut server = Postgres::start();
+    server.kill();
+    let trial = try_out(&config(backend(&server.url()), Limits::default(), NOTES));
+    assert!(matches!(&trial, Trial::Unknown(text) if text.contains("cannot connect")), "{trial:?}");
 }
 
 #[tokio::test]
