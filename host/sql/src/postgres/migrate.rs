@@ -5,8 +5,8 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::error::SqlState;
 
 use super::error::text;
-use crate::{PATIENCE, Trial};
 use crate::migrations::{self, Migration};
+use crate::{PATIENCE, Trial};
 
 /// Held while migrations are applied, so that of several hosts one does: any number
 /// that nobody else uses.

@@ -76,9 +76,9 @@ pub(crate) fn try_out(url: &PostgresUrl, config: &DatabaseConfig) -> Trial {
         (_, Err(error)) => return Trial::Unknown(error.to_string()),
     };
     let trial = async {
-        match connect(&pool).await {
+        match pool.get().await {
             Ok(mut connection) => migrate::try_out(&mut connection, &config.migrations).await,
-            Err(error) => Trial::Unknown(error.to_string()),
+            Err(error) => Trial::Unknown(error::no_connection(error).to_string()),
         }
     };
     // The server undoes what a connection has begun that is gone.

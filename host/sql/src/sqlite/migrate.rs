@@ -7,7 +7,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::connection::{cannot_open, set_up};
-use crate::database::PATIENCE;
+use crate::PATIENCE;
 use crate::migrations::{self, Migration};
 use crate::{DatabaseConfig, Trial};
 
