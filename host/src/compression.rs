@@ -1,6 +1,6 @@
 //! Compression on the fly of responses, from wherever they come, as they stream.
 //!
-//! In: a response and what the client accepts. Out: the same, or one whose body
+//! In: a response and the coding that the client accepts. Out: the same, or one whose body
 //! is compressed, with `Vary`, without a length, and with a weak entity tag, since
 //! the bytes are no longer those that the tag was made for.
 //!
@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body as _, Frame};
 
 use crate::body::{Body, BodyError};
-use crate::static_files::{Coding, accepted};
+use crate::coding::{Coding, accepted};
 
 const SLICE_BYTES: usize = 16 * 1024;
 
@@ -49,23 +49,31 @@ impl Default for CompressionConfig {
     }
 }
 
-/// Compresses a response if that is worth it, allowed, and accepted.
-pub fn compress(request: &HeaderMap, response: Response<Body>, config: &CompressionConfig) -> Response<Body> {
+/// The coding of what is compressed for a client, if it accepts one.
+pub fn coding_for(request: &HeaderMap) -> Option<Coding> {
+    accepted(request, &OFFERED).first().copied()
+}
+
+/// Compresses a response with `coding`, which its client accepts, if that is worth it
+/// and allowed.
+pub fn compress(
+    response: Response<Body>,
+    coding: Option<Coding>,
+    config: &CompressionConfig,
+) -> Response<Body> {
     if !is_eligible(&response) {
         return response;
     }
     let (mut head, body) = response.into_parts();
     add_vary(&mut head.headers);
-    let too_small = body.size_hint().upper().is_some_and(|upper| upper < config.min_bytes);
-    let coding = accepted(request, &OFFERED).first().copied();
-    let encoder = match coding {
-        Some(coding) if !too_small => Encoder::new(coding, config),
-        _ => return Response::from_parts(head, body),
-    };
-    let (Some(coding), Ok(encoder)) = (coding, encoder) else {
+    let is_worth_it = body.size_hint().upper().is_none_or(|upper| upper >= config.min_bytes);
+    let encoder = coding
+        .filter(|_| is_worth_it)
+        .and_then(|coding| Encoder::new(coding, config).ok().map(|encoder| (coding, encoder)));
+    let Some((coding, encoder)) = encoder else {
         return Response::from_parts(head, body);
     };
-    head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    head.headers.insert(CONTENT_ENCODING, coding.value());
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(ACCEPT_RANGES);
     weaken(&mut head.headers);
@@ -277,7 +285,7 @@ mod tests {
     fn run(accept: &str, response: Response<Body>) -> Response<Body> {
         let mut request = HeaderMap::new();
         request.insert(ACCEPT_ENCODING, HeaderValue::from_str(accept).unwrap());
-        compress(&request, response, &CompressionConfig::default())
+        compress(response, coding_for(&request), &CompressionConfig::default())
     }
 
     fn coding(response: &Response<Body>) -> Option<&str> {

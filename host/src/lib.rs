@@ -25,6 +25,7 @@ pub mod answers;
 pub mod authority;
 pub mod body;
 pub mod cli;
+pub mod coding;
 pub mod compression;
 pub mod config;
 pub mod deploy;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::answers::Answer;
+use crate::compression::CompressionConfig;
 use crate::config::AnswerConfig;
 use crate::handlers::{Claim, Handler, MatchedRoute, Routes, Urls};
 use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table, Url, UrlError};
@@ -64,6 +65,15 @@ impl Target {
             Self::Mount(mount) => format!("static mount `{}/`", mount.prefix()),
             Self::Answer(answer) => answer.to_string(),
             Self::Unavailable { handler } => format!("handler {handler}, which is not loaded"),
+        }
+    }
+
+    /// Whether and how what it answers is compressed on the fly.
+    pub fn compression(&self) -> Option<&CompressionConfig> {
+        match self {
+            Self::Handler { handler, .. } => handler.compression(),
+            Self::Mount(mount) => mount.compression(),
+            Self::Answer(_) | Self::Unavailable { .. } => None,
         }
     }
 

@@ -7,9 +7,10 @@ use http::{HeaderValue, StatusCode};
 
 use super::MountConfig;
 use super::reader::Section;
+use crate::coding::Coding;
 use crate::compression::CompressionConfig;
 use crate::router::Pattern;
-use crate::static_files::{CacheRule, Coding, RelativePath};
+use crate::static_files::{CacheRule, RelativePath};
 
 pub(super) fn mount(section: Section<'_, '_>, folder: &Path) -> Option<MountConfig> {
     let prefix = section.parse("prefix", "a path such as \"/css\"", parse_prefix);

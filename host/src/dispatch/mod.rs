@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 
 pub use self::logged_body::LoggedBody;
 use crate::body::Body;
-use crate::compression::compress;
+use crate::compression::{coding_for, compress};
 use crate::config::{AccessLogFormat, CurrentServer};
 use crate::error;
 use crate::forwarded::{Network, Told};
@@ -249,7 +249,9 @@ impl Dispatch {
             }
         };
         notes.route = Some(found.route.pattern.pattern.shared());
-        match found.target() {
+        // Who answers may take the request's head.
+        let compression = found.target().compression().map(|config| (coding_for(request.headers()), config));
+        let response = match found.target() {
             Target::Mount(mount) => {
                 let (parts, _) = request.into_parts();
                 let trailing_slash = uri.path().ends_with('/');
@@ -273,14 +275,10 @@ impl Dispatch {
                     route: Target::matched_route(name, &found),
                     request_id: request_id.clone(),
                 };
-                let accepted = handler.compression().map(|_| call.request.headers().clone());
                 // Boxed, so that requests for files, whose future is small without
                 // it, do not copy the room for it about.
                 match Box::pin(core.call(handler, call)).await {
-                    Ok(response) => match (handler.compression(), accepted) {
-                        (Some(config), Some(accepted)) => compress(&accepted, response, config),
-                        _ => response,
-                    },
+                    Ok(response) => response,
                     Err(error) => {
                         error.log(handler.name(), request_id);
                         notes.detail = Some(error.detail());
@@ -290,6 +288,10 @@ impl Dispatch {
                     }
                 }
             }
+        };
+        match compression {
+            Some((coding, config)) => compress(response, coding, config),
+            None => response,
         }
     }
 

@@ -11,8 +11,8 @@ use http::header::{
 use httpdate::{HttpDate, fmt_http_date};
 use sha2::{Digest, Sha256};
 
-use super::encoding::Coding;
 use super::stamp::Stamp;
+use crate::coding::Coding;
 
 /// What identifies this version of a representation.
 #[derive(Clone, Debug)]

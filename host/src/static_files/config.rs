@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use http::{HeaderValue, StatusCode};
 
-use super::encoding::Coding;
 use super::path::{Hidden, RelativePath};
+use crate::coding::Coding;
 use crate::compression::CompressionConfig;
 
 /// One `[[static]]` table, checked.

@@ -16,11 +16,11 @@ use bytes::Bytes;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use super::encoding::Coding;
 use super::path::FilePath;
 use super::representation::Facts;
 use super::stamp::Stamp;
 use super::version::Version;
+use crate::coding::Coding;
 
 const SHARDS: usize = 16;
 

@@ -19,8 +19,8 @@
 //! What finds nothing goes to `fallback`. The steps are first taken on the spot,
 //! where only what the kernel has in memory is asked for and nothing can wait (but
 //! for `Root::surely_holds`, hardly ever); what is not in memory takes them again
-//! on a blocking thread. The text of error bodies without a page of their own is
-//! left to `dispatch`.
+//! on a blocking thread. Compression on the fly, and the text of error bodies without
+//! a page of their own, are left to `dispatch`.
 
 mod conditional;
 mod config;
@@ -52,8 +52,6 @@ use http::header::{ALLOW, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, request};
 
 pub use self::config::{CacheRule, MountConfig};
-pub use self::encoding::Coding;
-pub(crate) use self::encoding::accepted;
 pub use self::error::MountError;
 pub use self::memory::{Memory, MemoryConfig};
 pub use self::path::{RelativePath, RelativePathError};
@@ -66,7 +64,7 @@ use self::open::{Access, Links, Root};
 use self::path::{FilePath, Hidden};
 use self::representation::Finder;
 use crate::body::Body;
-use crate::compression;
+use crate::compression::CompressionConfig;
 
 /// A folder under a prefix, opened once at start.
 #[derive(Debug)]
@@ -134,6 +132,11 @@ impl Mount {
         self.inner.root.canonical()
     }
 
+    /// Whether and how what it answers is to be compressed on the fly.
+    pub fn compression(&self) -> Option<&CompressionConfig> {
+        self.inner.config.compression.as_ref()
+    }
+
     /// Whether both serve the same folder in the same way, from the same memory.
     pub fn is_same(&self, other: &Self) -> bool {
         self.inner.config == other.inner.config
@@ -164,15 +167,11 @@ impl Mount {
         let path = FilePath::parse(segments, &self.inner.hidden);
         let asked =
             Asked { method, path: path.ok(), trailing_slash, uri: &request.uri, headers: &request.headers };
-        let response = match self.inner.answer(&asked, Access::Cached) {
+        match self.inner.answer(&asked, Access::Cached) {
             Ok(response) => response,
             // Boxed, for it is rare, and the room for it would be copied about.
             Err(ServeError::WouldBlock) => Box::pin(self.serve_blocking(&asked)).await,
             Err(error) => self.inner.refuse(&request.uri, &error),
-        };
-        match &self.inner.config.compression {
-            Some(config) => compression::compress(&request.headers, response, config),
-            None => response,
         }
     }
 

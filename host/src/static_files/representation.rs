@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use super::conditional::Validators;
 use super::config::Policy;
 use super::content::{self, WHOLE_BYTES};
-use super::encoding::{self, Coding};
+use super::encoding;
 use super::error::ServeError;
 use super::media_type;
 use super::memory::{Kept, Key, Memory};
@@ -20,6 +20,7 @@ use super::open::{Access, Opened, RegularFile, Root};
 use super::path::FilePath;
 use super::stamp::Stamp;
 use super::version::{PROMPT_BYTES, VERSIONED_BYTES, Version};
+use crate::coding::{self, Coding};
 
 /// Looks files up, in memory and beneath the root.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +115,7 @@ impl Finder<'_> {
         };
         if varies {
             let original = source.stamp();
-            for coding in encoding::accepted(request, self.siblings) {
+            for coding in coding::accepted(request, self.siblings) {
                 let beside = path.sibling(coding.suffix());
                 match self.find(&beside, Some(coding)) {
                     Ok(Found::File(sibling)) if encoding::is_current(&sibling.stamp(), &original) => {

@@ -28,6 +28,7 @@ use super::content::{CHUNK_BYTES, WHOLE_BYTES};
 use super::open::Resolver;
 use super::{Memory, MemoryConfig, Mount, MountConfig};
 use crate::body::{Body, BodyError};
+use crate::compression::{coding_for, compress};
 
 /// A mount at `/files` on a folder of its own.
 struct Site {
@@ -99,7 +100,12 @@ impl Site {
             .map(|segment| percent_encoding::percent_decode_str(segment).collect())
             .collect();
         let trailing_slash = below.ends_with('/');
-        self.mount().serve(&parts, &segments, trailing_slash).await
+        let response = self.mount().serve(&parts, &segments, trailing_slash).await;
+        // As dispatch does it.
+        match self.mount().compression() {
+            Some(config) => compress(response, coding_for(&parts.headers), config),
+            None => response,
+        }
     }
 
     async fn get(&self, target: &str) -> Response<Body> {
