@@ -6,27 +6,32 @@
 
 mod head;
 mod logged_body;
+mod plain;
+mod probes;
+mod request_id;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, LOCATION, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
 pub use self::logged_body::LoggedBody;
+use self::plain::{redirect, retry_after, status, with_allow};
+use self::probes::Probes;
+use self::request_id::RequestIds;
 use crate::body::Body;
 use crate::compression::{coding_for, compress};
-use crate::config::{AccessLogFormat, CurrentServer};
+use crate::config::{AccessLogFormat, CurrentServer, ServerConfig};
 use crate::error;
 use crate::forwarded::{Network, Told};
 use crate::handlers::{Call, Core, Engine};
 use crate::router::{Find, RequestHost, RequestPath};
-use crate::site::{Current, Target};
+use crate::site::{Current, Site, Target};
 use crate::telemetry::{AccessLog, AccessRecord};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,11 +40,21 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug)]
 pub struct Dispatch {
     site: Arc<Current>,
-    engine: Arc<Engine>,
     access_log: AccessLog,
-    ready: AtomicBool,
-    next_id: AtomicU64,
     settings: Arc<CurrentServer>,
+    probes: Probes,
+    ids: RequestIds,
+}
+
+/// What the settings say of one request. They are read when it begins, so that all of
+/// it goes by the same ones, also where a reload replaces them meanwhile.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    /// Whether the probes are answered among other requests.
+    has_probes: bool,
+    /// Whether clients see what went wrong.
+    shows_details: bool,
+    access_log: AccessLogFormat,
 }
 
 /// A request whose head was refused: what could be told of it.
@@ -59,8 +74,10 @@ pub struct Refused {
     pub begun: Instant,
 }
 
-/// What the answer to a request, and its line in the access log, tell of it.
+/// What is kept of a request beside it: who answers it takes the head and the body, and
+/// the response and the line of the access log tell of them at the end.
 struct Asked {
+    rules: Rules,
     request_id: Arc<str>,
     peer: SocketAddr,
     told: Told,
@@ -86,16 +103,12 @@ impl Dispatch {
         access_log: AccessLog,
         settings: Arc<CurrentServer>,
     ) -> Self {
-        let ready = AtomicBool::new(true);
-        // Ids of two servers, or of one before and after a restart, shall differ.
-        let seed = std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_nanos() as u64);
-        let next_id = AtomicU64::new(seed ^ u64::from(std::process::id()).rotate_left(40));
-        Self { site, engine, access_log, ready, next_id, settings }
+        Self { site, access_log, settings, probes: Probes::new(engine), ids: RequestIds::new() }
     }
 
     /// Lets `/-/ready` answer 503, at the start of a drain.
     pub fn set_unready(&self) {
-        self.ready.store(false, Ordering::Relaxed);
+        self.probes.set_unready();
     }
 
     /// Answers one request on `core`.
@@ -106,34 +119,41 @@ impl Dispatch {
         peer: SocketAddr,
     ) -> Result<Response<LoggedBody>, Infallible> {
         let start = Instant::now();
-        let told = self.told(&request, peer);
-        let request_id = told.request_id.clone().unwrap_or_else(|| self.request_id());
-        let method = request.method().clone();
-        let target = request.uri().clone();
-        let accept = request.headers().get(http::header::ACCEPT).cloned();
-
+        let site = self.site.load_full();
+        let (rules, told) = {
+            let settings = self.settings.load();
+            (Rules::of(&settings), told(&settings.trusted_proxies, &request, peer))
+        };
+        let request_id = told.request_id.clone().unwrap_or_else(|| self.ids.next());
+        let asked = Asked {
+            rules,
+            request_id,
+            peer,
+            told,
+            method: Some(request.method().clone()),
+            target: Some(request.uri().clone()),
+            accept: request.headers().get(ACCEPT).cloned(),
+            start,
+        };
         let mut notes = Notes::default();
-        let response = self.answer(core, request, &request_id, &told, &mut notes).await;
-        let asked =
-            Asked { request_id, peer, told, method: Some(method), target: Some(target), accept, start };
+        let response = self.answer(core, &site, request, &asked, &mut notes).await;
         Ok(self.finish(response, asked, notes))
     }
 
     /// Answers a request on the probes' own listener.
     pub fn answer_probe<B>(&self, request: &Request<B>, peer: SocketAddr) -> Response<LoggedBody> {
         let response = match request.uri().path().strip_prefix("/-/") {
-            // Only where the operator has said who may see it.
-            Some("metrics") if request.method() == Method::GET => self.metrics(),
-            Some(probe) => self.probe(probe, request.method()),
+            Some(probe) => self.probes.answer_apart(probe, request.method()),
             None => status(StatusCode::NOT_FOUND),
         };
         let asked = Asked {
-            request_id: self.request_id(),
+            rules: Rules::of(&self.settings.load()),
+            request_id: self.ids.next(),
             peer,
             told: Told::default(),
             method: Some(request.method().clone()),
             target: Some(request.uri().clone()),
-            accept: request.headers().get(http::header::ACCEPT).cloned(),
+            accept: request.headers().get(ACCEPT).cloned(),
             start: Instant::now(),
         };
         self.finish(response, asked, Notes::default())
@@ -142,33 +162,32 @@ impl Dispatch {
     /// Answers a request whose head was refused before hyper could see it.
     pub fn refuse(&self, refused: Refused, peer: SocketAddr) -> Response<LoggedBody> {
         let Refused { status: code, detail, method, target, accept, begun } = refused;
-        let request_id = self.request_id();
+        let (rules, request_id) = (Rules::of(&self.settings.load()), self.ids.next());
         tracing::debug!(%request_id, %peer, %detail, "head refused");
         let told = Told::default();
-        let asked = Asked { request_id, peer, told, method, target, accept, start: begun };
+        let asked = Asked { rules, request_id, peer, told, method, target, accept, start: begun };
         let notes = Notes { detail: Some(detail), ..Notes::default() };
         self.finish(status(code), asked, notes)
     }
 
     /// Gives a response what every response has.
     fn finish(&self, mut response: Response<Body>, asked: Asked, notes: Notes) -> Response<LoggedBody> {
-        let Asked { request_id, peer, told, method, target, accept, start } = asked;
+        let Asked { rules, request_id, peer, told, method, target, accept, start } = asked;
         // A HEAD that was answered for an error page has a length, but no body.
         if response.body().is_empty()
             && !response.headers().contains_key(CONTENT_LENGTH)
             && (response.status().is_client_error() || response.status().is_server_error())
         {
             let mut headers = http::HeaderMap::new();
-            headers.extend(accept.map(|accept| (http::header::ACCEPT, accept)));
-            let detail = notes.detail.as_deref().filter(|_| self.settings.load().dev);
+            headers.extend(accept.map(|accept| (ACCEPT, accept)));
+            let detail = notes.detail.as_deref().filter(|_| rules.shows_details);
             error::fill(&mut response, &headers, &request_id, detail);
         }
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        let format = self.settings.load().access_log;
-        let record = (format != AccessLogFormat::Off).then(|| AccessRecord {
-            format,
+        let record = (rules.access_log != AccessLogFormat::Off).then(|| AccessRecord {
+            format: rules.access_log,
             request_id,
             peer,
             client: told.client,
@@ -187,24 +206,15 @@ impl Dispatch {
         response.map(|body| LoggedBody { body, log, start })
     }
 
-    /// What the peer tells of the request, if it is a proxy that is trusted.
-    fn told(&self, request: &Request<Incoming>, peer: SocketAddr) -> Told {
-        let settings = self.settings.load();
-        let proxies = &settings.trusted_proxies;
-        match Network::any_has(proxies, peer.ip()) {
-            true => Told::read(request.headers(), proxies),
-            false => Told::default(),
-        }
-    }
-
     async fn answer(
         &self,
         core: &Rc<Core>,
+        site: &Site,
         mut request: Request<Incoming>,
-        request_id: &Arc<str>,
-        told: &Told,
+        asked: &Asked,
         notes: &mut Notes,
     ) -> Response<Body> {
+        let Asked { rules, told, request_id, .. } = asked;
         let authority = match head::check(&request) {
             Ok(authority) => told.authority.clone().unwrap_or(authority),
             Err(reason) => {
@@ -222,9 +232,9 @@ impl Dispatch {
         }
         let uri = request.uri().clone();
         if let Some(probe) = uri.path().strip_prefix("/-/") {
-            return match self.settings.load().probes {
-                None => self.probe(probe, request.method()),
-                Some(_) => status(StatusCode::NOT_FOUND),
+            return match rules.has_probes {
+                true => self.probes.answer(probe, request.method()),
+                false => status(StatusCode::NOT_FOUND),
             };
         }
         let path = match RequestPath::parse(uri.path()) {
@@ -234,7 +244,6 @@ impl Dispatch {
                 return status(StatusCode::BAD_REQUEST);
             }
         };
-        let site = self.site.load_full();
         let host = RequestHost::new(&authority);
         let found = match site.table().find(request.method(), &host, &path) {
             Find::Found(found) => found,
@@ -294,65 +303,22 @@ impl Dispatch {
             None => response,
         }
     }
+}
 
-    fn metrics(&self) -> Response<Body> {
-        let mut response = Response::new(Body::full(self.engine.metrics()));
-        let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, media_type);
-        response
-    }
-
-    fn probe(&self, probe: &str, method: &Method) -> Response<Body> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return with_allow(StatusCode::METHOD_NOT_ALLOWED, &[Method::GET, Method::HEAD]);
-        }
-        match probe {
-            "live" => Response::new(Body::full("live\n")),
-            "ready" if self.ready.load(Ordering::Relaxed) => Response::new(Body::full("ready\n")),
-            "ready" => status(StatusCode::SERVICE_UNAVAILABLE),
-            _ => status(StatusCode::NOT_FOUND),
+impl Rules {
+    fn of(settings: &ServerConfig) -> Self {
+        Self {
+            has_probes: settings.probes.is_none(),
+            shows_details: settings.dev,
+            access_log: settings.access_log,
         }
     }
+}
 
-    /// Unique; looks random because the counter is mixed (splitmix64).
-    fn request_id(&self) -> Arc<str> {
-        let mut id = self.next_id.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        id ^= id >> 31;
-        let digits: [u8; 16] = std::array::from_fn(|digit| {
-            let value = (id >> (60 - 4 * digit)) as usize & 15;
-            b"0123456789abcdef".get(value).copied().unwrap_or_default()
-        });
-        std::str::from_utf8(&digits).unwrap_or_default().into()
+/// What the peer tells of the request, if it is one of the proxies that are trusted.
+fn told(proxies: &[Network], request: &Request<Incoming>, peer: SocketAddr) -> Told {
+    match Network::any_has(proxies, peer.ip()) {
+        true => Told::read(request.headers(), proxies),
+        false => Told::default(),
     }
-}
-
-fn status(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
-}
-
-/// To the canonical form of the path, keeping the query (RFC 9110, section 15.4.9).
-fn redirect(mut path: String, query: Option<&str>) -> Response<Body> {
-    if let Some(query) = query {
-        path.push('?');
-        path.push_str(query);
-    }
-    let mut response = status(StatusCode::PERMANENT_REDIRECT);
-    response.headers_mut().extend(HeaderValue::try_from(path).ok().map(|path| (LOCATION, path)));
-    response
-}
-
-/// In whole seconds, rounded up (RFC 9110, section 10.2.3).
-fn retry_after(time: Duration) -> (HeaderName, HeaderValue) {
-    (RETRY_AFTER, HeaderValue::from(time.as_millis().div_ceil(1000) as u64))
-}
-
-fn with_allow(code: StatusCode, methods: &[Method]) -> Response<Body> {
-    let mut response = status(code);
-    let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-    response.headers_mut().extend(HeaderValue::try_from(list).ok().map(|list| (ALLOW, list)));
-    response
 }
