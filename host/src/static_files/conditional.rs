@@ -11,14 +11,14 @@ use http::header::{
 use httpdate::{HttpDate, fmt_http_date};
 use sha2::{Digest, Sha256};
 
-use super::stamp::Stamp;
+use super::state::FileState;
 use crate::coding::Coding;
 
 /// What identifies this version of a representation.
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
-    /// Strong, and cheap: a digest of the stamp, not of the bytes. Absent where
-    /// the stamp is not settled, and so could stand for other bytes later.
+    /// Strong, and cheap: a digest of the state, not of the bytes. Absent where
+    /// the state is not settled, and so could stand for other bytes later.
     pub(super) etag: Option<HeaderValue>,
     /// Absent likewise, and for a time before 1970.
     pub(super) last_modified: Option<HeaderValue>,
@@ -28,12 +28,12 @@ pub(super) struct Validators {
 impl Validators {
     /// Each coding is a representation of its own, so it has its own tag.
     pub(super) fn of(
-        stamp: &Stamp,
+        state: &FileState,
         coding: Option<Coding>,
         now: SystemTime,
     ) -> Result<Self, InvalidHeaderValue> {
         let mut digest = Sha256::new();
-        digest.update(stamp.bytes());
+        digest.update(state.bytes());
         digest.update(coding.map_or("", Coding::name));
         let mut tag = String::with_capacity(34);
         tag.push('"');
@@ -44,7 +44,7 @@ impl Validators {
         }
         tag.push('"');
         // Whole seconds, which is all that an HTTP date holds.
-        let modified = u64::try_from(stamp.modified.seconds)
+        let modified = u64::try_from(state.modified.seconds)
             .ok()
             .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
         Ok(Self {
@@ -57,7 +57,7 @@ impl Validators {
         })
     }
 
-    /// Of a file that may still change without its stamp.
+    /// Of a file that may still change without its state telling.
     pub(super) fn none() -> Self {
         Self { etag: None, last_modified: None, modified: None }
     }

@@ -20,11 +20,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use rustix::io::{Errno, retry_on_intr};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::access::Access;
 use super::error::ServeError;
-use super::open::Access;
 use super::range::Part;
 use crate::body::{Body, BodyError};
 
@@ -48,8 +48,35 @@ pub(super) enum Piece {
 /// A whole file or a range of it is one piece, and takes no allocation.
 pub(super) type Pieces = SmallVec<[Piece; 1]>;
 
+/// All of a representation of `length` bytes.
+pub(super) fn whole(length: u64) -> Pieces {
+    smallvec![Piece::File(Part { start: 0, end: length })]
+}
+
+/// Where the bytes of a representation are.
+#[derive(Debug)]
+pub(super) enum Content {
+    Bytes(Bytes),
+    File(File),
+}
+
+/// The body of `pieces` of a representation of `length` bytes.
+pub(super) fn body(
+    content: Content,
+    length: u64,
+    pieces: Pieces,
+    access: Access,
+) -> Result<Body, ServeError> {
+    Ok(match content {
+        _ if pieces.is_empty() => Body::empty(),
+        Content::Bytes(bytes) => of_bytes(bytes, pieces),
+        Content::File(file) if length <= WHOLE_BYTES => of_bytes(read(&file, length, access)?, pieces),
+        Content::File(file) => stream(file, pieces),
+    })
+}
+
 /// Reads a file whole. Short reads of [`Access::Cached`] are not gone on with.
-pub(super) fn whole(file: &File, length: u64, access: Access) -> Result<Bytes, ServeError> {
+pub(super) fn read(file: &File, length: u64, access: Access) -> Result<Bytes, ServeError> {
     // The caller asks for little, so the cast loses nothing.
     let mut bytes = vec![0; length as usize];
     let read = match access {
@@ -65,7 +92,7 @@ pub(super) fn whole(file: &File, length: u64, access: Access) -> Result<Bytes, S
 }
 
 /// A body of pieces of a file that is in memory.
-pub(super) fn of_bytes(bytes: Bytes, pieces: impl IntoIterator<Item = Piece>) -> Body {
+fn of_bytes(bytes: Bytes, pieces: impl IntoIterator<Item = Piece>) -> Body {
     let slice = |piece| match piece {
         Piece::Bytes(bytes) => bytes,
         Piece::File(part) => {
@@ -86,7 +113,7 @@ pub(super) fn of_bytes(bytes: Bytes, pieces: impl IntoIterator<Item = Piece>) ->
 }
 
 /// A body of pieces of one file.
-pub(super) fn stream(file: File, pieces: impl IntoIterator<Item = Piece>) -> Body {
+fn stream(file: File, pieces: impl IntoIterator<Item = Piece>) -> Body {
     let pieces: VecDeque<_> = pieces.into_iter().filter(|piece| piece.length() > 0).collect();
     let remaining = pieces.iter().map(Piece::length).sum();
     #[cfg(target_os = "linux")]

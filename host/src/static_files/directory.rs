@@ -1,9 +1,10 @@
-//! Step 4: what a path that names a folder is answered with.
+//! Step 3: what a path that names a folder is answered with.
 //!
 //! With a trailing slash that is its index, else the folder itself, for the
 //! caller to list or refuse. Without, a redirect to the path with the slash, so
 //! that relative links in the page below resolve against the folder.
 
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 
 use http::header::LOCATION;
@@ -11,46 +12,46 @@ use http::{HeaderValue, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::ServeError;
+use super::finder::{Finder, Found, Source};
 use super::path::{FilePath, RelativePath};
-use super::representation::{Finder, Found, Source};
+use super::request::FileRequest;
 use crate::body::Body;
 
-/// What the request turned out to be for.
+/// What the request turned out to name.
 #[derive(Debug)]
-pub(super) enum Target {
-    File(Source),
-    /// A folder's index, with its path.
-    Index(Source, FilePath),
+pub(super) enum Named<'r> {
+    /// A file, or a folder's index, with its path.
+    File(Source, Cow<'r, FilePath>),
     /// A folder without an index.
-    Directory(OwnedFd),
+    Folder(OwnedFd),
     /// A folder, named without its slash.
-    Redirect,
+    Unslashed,
 }
 
-/// Steps 3 and 4. The index is tried first: it is the common case, and its
+/// Steps 2 and 3. The index is tried first: it is the common case, and its
 /// folder need not be readable.
-pub(super) fn resolve(
+pub(super) fn resolve<'r>(
     finder: &Finder<'_>,
-    path: &FilePath,
-    trailing_slash: bool,
+    request: &'r FileRequest<'_>,
     index: &[RelativePath],
-) -> Result<Target, ServeError> {
-    if !trailing_slash {
+) -> Result<Named<'r>, ServeError> {
+    let path = request.path.as_ref().ok_or(ServeError::NotFound)?;
+    if !request.trailing_slash {
         return Ok(match finder.find(path, None)? {
-            Found::File(source) => Target::File(source),
-            Found::Directory(_) => Target::Redirect,
+            Found::File(source) => Named::File(source, Cow::Borrowed(path)),
+            Found::Directory(_) => Named::Unslashed,
         });
     }
     for name in index {
         let index = path.below(name.file_path().as_bytes());
         match finder.find(&index, None) {
-            Ok(Found::File(source)) => return Ok(Target::Index(source, index)),
+            Ok(Found::File(source)) => return Ok(Named::File(source, Cow::Owned(index))),
             Ok(Found::Directory(_)) | Err(ServeError::NotFound) => {}
             Err(error) => return Err(error),
         }
     }
     match finder.find(path, None)? {
-        Found::Directory(dir) => Ok(Target::Directory(dir)),
+        Found::Directory(dir) => Ok(Named::Folder(dir)),
         // `/file.txt/` names something inside a file.
         Found::File(_) => Err(ServeError::NotFound),
     }

@@ -43,8 +43,6 @@ pub(super) enum ServeError {
     /// Not an answer: the steps are to be taken again where they may wait.
     #[error("not in memory")]
     WouldBlock,
-    #[error("neither GET nor HEAD")]
-    Method,
     #[error("no such file")]
     NotFound,
     #[error("not permitted")]
@@ -66,7 +64,6 @@ pub(super) enum ServeError {
 impl ServeError {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,

@@ -1,4 +1,4 @@
-//! The page that lists a folder, for step 4: one small HTML document without
+//! The page that lists a folder, for step 3: one small HTML document without
 //! any other asset, or JSON, as `Accept` asks. Folders come first, then files,
 //! by name, size or date as `?sort=` says. Hidden files and whatever would not be
 //! served (FIFOs, symbolic links unless they are followed, …) are left out.
@@ -8,15 +8,20 @@ use std::fmt::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
-use http::{HeaderMap, HeaderValue, Uri};
+use http::header::VARY;
+use http::{HeaderMap, HeaderValue, Response, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 use rustix::io::Errno;
 
+use super::access::Access;
 use super::error::ServeError;
+use super::head;
 use super::media_type;
-use super::open::{Access, Links, Opened, Root};
+use super::open::{Links, Opened, Root};
 use super::path::{FilePath, Hidden};
+use super::request::{FileRequest, ReadMethod};
+use crate::body::Body;
 use crate::negotiate::media_quality;
 
 /// Of a bigger folder, an arbitrary selection of this many entries is listed.
@@ -83,8 +88,26 @@ impl Sort {
     }
 }
 
-/// Reads the folder and writes the page, with its media type. Blocks.
-pub(super) fn page(
+/// Answers with the page of a folder. Blocks.
+pub(super) fn answer(
+    dir: OwnedFd,
+    shown: &Shown<'_>,
+    request: &FileRequest<'_>,
+) -> Result<Response<Body>, ServeError> {
+    let (media_type, page) = page(dir, shown, request.uri, request.headers)?;
+    let length = page.len() as u64;
+    let body = match request.method {
+        ReadMethod::Get => Body::full(page),
+        ReadMethod::Head => Body::empty(),
+    };
+    let mut response = Response::new(body);
+    head::put_entity(response.headers_mut(), media_type, length);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// Reads the folder and writes the page, with its media type.
+fn page(
     dir: OwnedFd,
     shown: &Shown<'_>,
     uri: &Uri,

@@ -1,5 +1,5 @@
 //! Small files that are asked for again and again, kept in memory; one for all
-//! mounts of a server. What is kept is held against the file's stamp on each
+//! mounts of a server. What is kept is held against the file's state on each
 //! request, so it is never stale.
 //!
 //! A [`Shelf`] is split into shards. Each is an immutable map behind an atomic
@@ -16,9 +16,9 @@ use bytes::Bytes;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
+use super::facts::Facts;
 use super::path::FilePath;
-use super::representation::Facts;
-use super::stamp::Stamp;
+use super::state::FileState;
 use super::version::Version;
 use crate::coding::Coding;
 
@@ -52,7 +52,7 @@ impl Default for MemoryConfig {
 #[derive(Debug)]
 pub struct Memory {
     contents: Shelf<Kept>,
-    pub(super) versions: Shelf<(Stamp, Version)>,
+    pub(super) versions: Shelf<(FileState, Version)>,
     file_bytes: u64,
     seen: Box<[AtomicU32]>,
     hasher: RandomState,
@@ -62,7 +62,7 @@ pub struct Memory {
 /// A file's bytes with all that is derived from them and its name.
 #[derive(Debug)]
 pub(super) struct Kept {
-    pub(super) stamp: Stamp,
+    pub(super) state: FileState,
     pub(super) bytes: Bytes,
     pub(super) facts: Facts,
 }

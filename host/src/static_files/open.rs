@@ -1,4 +1,4 @@
-//! Step 3: opens a checked path beneath the mount's root, and says from the
+//! Step 2: opens a checked path beneath the mount's root, and says from the
 //! open descriptor what it is, so that nothing can change between check and use.
 //!
 //! Linux refuses symbolic links and ways out of the root in the kernel, in one
@@ -18,9 +18,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::access::Access;
 use super::error::ServeError;
 use super::path::FilePath;
-use super::stamp::Stamp;
+use super::state::FileState;
 
 /// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
@@ -30,15 +31,6 @@ const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
-/// Whether a step may wait.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Access {
-    /// Only what the kernel has in memory; else [`ServeError::WouldBlock`].
-    Cached,
-    /// On a thread that may wait.
-    Blocking,
-}
 
 /// The mount's folder: its canonical path and an open descriptor.
 #[derive(Debug)]
@@ -130,29 +122,29 @@ impl Root {
         }
     }
 
-    /// The stamp of what `path` names now. Cheaper than opening it for reading,
+    /// The state of what `path` names now. Cheaper than opening it for reading,
     /// and nothing of the file system's own is run that could wait.
-    pub(super) fn stamp(&self, path: &FilePath, access: Access) -> Result<Stamp, ServeError> {
+    pub(super) fn state(&self, path: &FilePath, access: Access) -> Result<FileState, ServeError> {
         #[cfg(target_os = "linux")]
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         #[cfg(not(target_os = "linux"))]
         let flags = READ;
-        Ok(Stamp::of_stat(&rustix::fs::fstat(self.look_up(path, flags, access)?)?))
+        Ok(FileState::of_stat(&rustix::fs::fstat(self.look_up(path, flags, access)?)?))
     }
 
     /// Whether `path` is still in this state, where one system call can tell; `false`
-    /// means nothing. [`Self::stamp`] takes three, a good tenth of what answering a
+    /// means nothing. [`Self::state`] takes three, a good tenth of what answering a
     /// request costs.
     ///
     /// Only for a name in the root itself, where there is no folder on the way that
-    /// might have become a symbolic link; a link in its place has another stamp. The
+    /// might have become a symbolic link; a link in its place has another state. The
     /// call may wait, unlike `RESOLVE_CACHED`, but on a local disk only, and for a
     /// name that the kernel has dropped while its file was hot.
-    pub(super) fn surely_holds(&self, path: &FilePath, stamp: &Stamp) -> bool {
+    pub(super) fn surely_holds(&self, path: &FilePath, state: &FileState) -> bool {
         use rustix::fs::{AtFlags, statat};
         let found = (self.is_local && path.is_name())
             .then(|| statat(&self.folder, path.as_c_str(), AtFlags::SYMLINK_NOFOLLOW));
-        found.is_some_and(|found| found.is_ok_and(|stat| Stamp::of_stat(&stat) == *stamp))
+        found.is_some_and(|found| found.is_ok_and(|stat| FileState::of_stat(&stat) == *state))
     }
 
     fn look_up(&self, path: &FilePath, flags: OFlags, access: Access) -> Result<OwnedFd, ServeError> {

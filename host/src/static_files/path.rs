@@ -1,4 +1,4 @@
-//! Step 2: from decoded URL segments to a relative path that may be looked up.
+//! Step 1: from decoded URL segments to a relative path that may be looked up.
 //! Pure. A [`FilePath`] has no empty or hidden component, no `.` or `..`, no `/`
 //! but between components, and no NUL.
 

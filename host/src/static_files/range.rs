@@ -1,13 +1,18 @@
 //! Step 7: the parts of a representation that a `Range` asks for (RFC 9110
-//! section 14). Pure.
+//! section 14). Pure, but for the clock that `If-Range` may need.
 //!
 //! A malformed header, another unit, or one that asks for more than a sane client
 //! would, is ignored, which RFC 9110 section 14.2 allows for any reason. Ranges
 //! that overlap, or lie closer together than a part's own head is long, become
 //! one (section 15.3.7.2), so no set of ranges costs more than the whole.
 
+use std::time::SystemTime;
+
 use http::HeaderMap;
 use http::header::RANGE;
+
+use super::conditional::{self, Validators};
+use super::request::{FileRequest, ReadMethod};
 
 /// A header that names more ranges than this is ignored.
 const MAX_SPECS: usize = 64;
@@ -52,8 +57,23 @@ enum Spec {
     Last(u64),
 }
 
-/// Selects from a representation of `length` bytes.
-pub(super) fn select(headers: &HeaderMap, length: u64) -> Selection {
+/// Selects from a representation of `length` bytes. RFC 9110, section 14.2: a Range is
+/// for GET only, and only if its condition holds.
+pub(super) fn select(request: &FileRequest<'_>, validators: &Validators, length: u64) -> Selection {
+    if request.method == ReadMethod::Head
+        || !request.headers.contains_key(RANGE)
+        || !conditional::range_applies(request.headers, validators, SystemTime::now())
+    {
+        return Selection::Whole;
+    }
+    match by_headers(request.headers, length) {
+        // A boundary that the content cannot hold is made from the tag.
+        Selection::Several(_) if validators.etag.is_none() => Selection::Whole,
+        selection => selection,
+    }
+}
+
+fn by_headers(headers: &HeaderMap, length: u64) -> Selection {
     let mut lines = headers.get_all(RANGE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return Selection::Whole;
@@ -154,7 +174,7 @@ mod tests {
     fn of(value: &str, length: u64) -> Selection {
         let mut headers = HeaderMap::new();
         headers.insert(RANGE, HeaderValue::from_str(value).unwrap());
-        select(&headers, length)
+        by_headers(&headers, length)
     }
 
     fn one(start: u64, end: u64) -> Selection {
@@ -213,7 +233,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(RANGE, HeaderValue::from_static("bytes=0-1"));
         headers.append(RANGE, HeaderValue::from_static("bytes=2-3"));
-        assert_eq!(select(&headers, 1000), Selection::Whole);
+        assert_eq!(by_headers(&headers, 1000), Selection::Whole);
     }
 
     #[test]
@@ -282,7 +302,7 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.insert(RANGE, value);
-                select(&headers, length);
+                by_headers(&headers, length);
             }
         }
     }

@@ -64,7 +64,7 @@ async fn a_link_in_place_of_a_hot_file_is_not_followed() {
         for _ in 0..4 {
             assert_eq!(body(&site, "/files/a.txt").await, "a");
         }
-        // To the very same file, whose stamp only a look at the link itself tells apart.
+        // To the very same file, whose state only a look at the link itself tells apart.
         fs::rename(site.path("a.txt"), site.path("b.txt")).unwrap();
         symlink("b.txt", site.path("a.txt")).unwrap();
         assert_eq!(site.status("/files/a.txt").await, 404, "{:?}", site.resolver);

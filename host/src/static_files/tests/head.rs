@@ -66,21 +66,6 @@ async fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[tokio::test]
-async fn other_methods_are_405_with_allow() {
-    let site = Site::new();
-    site.write("a.txt", "a");
-    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        for target in ["/files/a.txt", "/files/none"] {
-            let request = Request::builder().method(&method).uri(target).body(()).unwrap();
-            let response = site.send(request).await;
-            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-            assert_eq!(header(&response, "allow"), Some("GET, HEAD"));
-            assert!(response.body().is_end_stream());
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_empty_file_is_200() {
     let site = Site::new();
     site.write("empty", "");

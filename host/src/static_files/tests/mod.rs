@@ -83,8 +83,9 @@ impl Site {
             fs::create_dir_all(self.path("")).unwrap();
             let mut mount = Mount::open(self.config.clone(), &self.memory).unwrap();
             if let (Some(resolver), Some(inner)) = (self.resolver, Arc::get_mut(&mut mount.inner)) {
-                inner.root =
-                    super::Root::open(&self.path(""), inner.root.links()).unwrap().with_resolver(resolver);
+                inner.root = super::open::Root::open(&self.path(""), inner.root.links())
+                    .unwrap()
+                    .with_resolver(resolver);
             }
             mount
         })

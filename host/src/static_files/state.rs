@@ -1,11 +1,11 @@
-//! Part of step 3: what tells one state of a file from another without reading it.
+//! Part of step 2: what tells one state of a file from another without reading it.
 //!
-//! A [`Stamp`] is device, inode, size, and both times to the nanosecond. The
+//! A [`FileState`] is device, inode, size, and both times to the nanosecond. The
 //! change time matters most: no program can set it back, whereas `rsync -t`,
 //! `cp -p` and archives set the modification time at will.
 //!
 //! Times advance in ticks of the coarse clock (1 to 10 ms), so a second write
-//! in the same tick may leave the stamp as it is. A stamp is therefore *settled*
+//! in the same tick may not be seen in them. A state is therefore *settled*
 //! only once its change time lies before the current tick; others are served but
 //! neither remembered nor given validators. (Git has the same rule for its index.)
 
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use rustix::fs::Stat;
 
+use super::access::Access;
 use super::error::ServeError;
-use super::open::Access;
 
 /// The longest tick there is, at 100 Hz, with room to spare. What lies further
 /// ahead comes from another machine's clock and is not waited for.
@@ -29,7 +29,7 @@ const ATTEMPTS: usize = 3;
 
 /// One state of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileState {
     device: u64,
     inode: u64,
     pub(super) size: u64,
@@ -60,7 +60,7 @@ impl Time {
     }
 }
 
-impl Stamp {
+impl FileState {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -85,14 +85,14 @@ impl Stamp {
         }
     }
 
-    /// The stamp of an open file, and whether it is settled. Waits for the end of
+    /// The state of an open file, and whether it is settled. Waits for the end of
     /// the tick where the file has changed in it.
     pub(super) fn settle(file: &File, first: &Metadata, access: Access) -> Result<(Self, bool), ServeError> {
-        let mut stamp = Self::of(first);
+        let mut state = Self::of(first);
         for _ in 0..ATTEMPTS {
-            let ahead = stamp.changed.total() - Time::now().total();
+            let ahead = state.changed.total() - Time::now().total();
             if ahead < 0 {
-                return Ok((stamp, true));
+                return Ok((state, true));
             }
             if ahead > TICK_NANOS {
                 break;
@@ -102,9 +102,9 @@ impl Stamp {
             }
             let ahead = u64::try_from(ahead).unwrap_or_default();
             thread::sleep(Duration::from_nanos(ahead) + Duration::from_millis(4));
-            stamp = Self::of(&file.metadata()?);
+            state = Self::of(&file.metadata()?);
         }
-        Ok((stamp, false))
+        Ok((state, false))
     }
 
     /// Whether the file is still in this state.
@@ -137,10 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_to_a_stamp_give_the_same() {
+    fn both_ways_to_a_state_give_the_same() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(3).unwrap();
         let stat = rustix::fs::fstat(&file).unwrap();
-        assert_eq!(Stamp::of_stat(&stat), Stamp::of(&file.metadata().unwrap()));
+        assert_eq!(FileState::of_stat(&stat), FileState::of(&file.metadata().unwrap()));
     }
 }
