@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use patchboard_server::server::guard::{Framing, Limits};
+use patchboard_server::server::guard::{Framing, HeadLimits};
 
 const BROWSER: &str = "\
 GET /demo1/world?from=menu HTTP/1.1\r\n\
@@ -34,7 +34,7 @@ Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
 
 fn heads(c: &mut Criterion) {
     let mut group = c.benchmark_group("head");
-    let mut framing = Framing::new(Limits::new(64 << 10));
+    let mut framing = Framing::new(HeadLimits::new(64 << 10));
     group
         .bench_function("browser's 16 fields", |b| b.iter(|| framing.advance(black_box(BROWSER.as_bytes()))));
     let (first, _) = BROWSER.as_bytes().split_at(BROWSER.len() / 2);
@@ -48,7 +48,7 @@ fn heads(c: &mut Criterion) {
 
 fn chunks(c: &mut Criterion) {
     let mut group = c.benchmark_group("chunk");
-    let mut framing = Framing::new(Limits::new(64 << 10));
+    let mut framing = Framing::new(HeadLimits::new(64 << 10));
     framing.advance(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
     let chunk = [b"2000\r\n", [b'x'; 8192].as_slice(), b"\r\n"].concat();
     group.bench_function("8 KiB", |b| b.iter(|| framing.advance(black_box(&chunk))));

@@ -9,7 +9,7 @@ use super::source::ServerArgs;
 use crate::deploy::{self, Beginning, FileStamp, Started, log_loaded};
 use crate::dispatch::Dispatch;
 use crate::follow::{Events, Follower};
-use crate::server::{self, Request};
+use crate::server::{self, Signal};
 use crate::telemetry;
 
 /// Arguments of `serve`.
@@ -50,13 +50,13 @@ impl Serve {
         let handlers: Vec<_> = running.handlers().cloned().collect();
         let reload = events.reload();
         let follower = Follower::new((source, stamp), running, events);
-        let on_request = |request| match request {
-            Request::Reload => reload.request(),
-            Request::Reopen => access_log.reopen(),
+        let on_signal = |signal| match signal {
+            Signal::Reload => reload.request(),
+            Signal::Reopen => access_log.reopen(),
         };
         let probes = listeners.probes();
         let are_inherited = listeners.are_inherited();
-        server::run(&settings, listeners, &engine, &dispatch, on_request, |addresses| {
+        server::run(&settings, listeners, &engine, &dispatch, on_signal, |addresses| {
             for address in addresses {
                 eprintln!("listening on http://{address}");
             }

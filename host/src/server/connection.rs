@@ -19,9 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
-use super::core::Phase;
-use super::guard::{Guard, Limits, Overdue, Watch, refusal};
+use super::guard::{Guard, HeadLimits, Overdue, Watch, refusal};
 use super::limits::ConnectionLimits;
+use super::phase::Phase;
 use crate::dispatch::Dispatch;
 use crate::handlers::Core;
 
@@ -62,7 +62,7 @@ pub(super) async fn serve(
     dispatch: &Dispatch,
     mut phases: watch::Receiver<Phase>,
 ) {
-    let guard = Guard::new(stream, Limits::new(limits.head_bytes), watch.clone());
+    let guard = Guard::new(stream, HeadLimits::new(limits.head_bytes), watch.clone());
     let served = Cell::new(0);
     let service = service_fn(|request| async {
         let Ok(mut response) = dispatch.dispatch(core, request, peer).await;
@@ -70,7 +70,7 @@ pub(super) async fn serve(
         if served.get() >= limits.requests {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok::<_, Infallible>(response.map(|body| watch.answer(body)))
+        Ok::<_, Infallible>(response.map(|body| watch.count(body)))
     });
     let mut connection = http1::Builder::new()
         // The guard looks at the clock; hyper would make a timer for each request.

@@ -13,7 +13,8 @@ use tokio::task::LocalSet;
 use super::connection;
 use super::guard::{Rest, Watch};
 use super::limits::ConnectionLimits;
-use super::open::OpenConnections;
+use super::open::{Counted, OpenConnections};
+use super::phase::Phase;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
 use crate::handlers::{self, Engine};
@@ -35,16 +36,6 @@ pub(super) struct Core {
     thread: JoinHandle<()>,
 }
 
-/// Where a core is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    Serving,
-    /// Connections end after the request under way.
-    Draining,
-    /// Everything is dropped.
-    Stopped,
-}
-
 /// What the control thread wants of a core.
 enum Message {
     Given(Given),
@@ -60,16 +51,6 @@ struct Given {
     counted: Counted,
 }
 
-/// A connection counts from its acceptance to its end.
-#[derive(Debug)]
-pub(super) struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Core {
     /// Connections this core has.
     pub(super) fn connections(&self) -> usize {
@@ -78,8 +59,7 @@ impl Core {
 
     /// Hands a connection over; bounded by the limit the accept loop keeps.
     pub(super) fn give(&self, stream: TcpStream, peer: SocketAddr) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(self.connections.clone());
+        let counted = Counted::new(&self.connections);
         self.messages.send(Message::Given(Given { stream, peer, counted })).ok();
     }
 

@@ -12,6 +12,7 @@ pub mod guard;
 mod limits;
 mod listener;
 mod open;
+mod phase;
 mod probes;
 mod signals;
 
@@ -25,7 +26,7 @@ use crate::handlers::Engine;
 pub use limits::{check_connections, raise_open_files};
 pub use listener::{BindError, Listeners, try_bind};
 pub use listenfd::ListenFd as Passed;
-pub use signals::Request;
+pub use signals::Signal;
 
 /// Takes the sockets that were passed, or else binds all addresses, before anything slow is done.
 ///
@@ -39,7 +40,7 @@ pub fn bind(config: &ServerConfig, passed: Passed) -> Result<Listeners, BindErro
 /// Serves until a signal, then drains. Runs on the calling thread.
 ///
 /// `announce` is called once connections are accepted, with the bound addresses;
-/// `on_request` must not wait.
+/// `on_signal` must not wait.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub fn run(
     mut listeners: Listeners,
     engine: &Arc<Engine>,
     dispatch: &Arc<Dispatch>,
-    on_request: impl Fn(Request),
+    on_signal: impl Fn(Signal),
     announce: impl FnOnce(&[SocketAddr]),
 ) -> anyhow::Result<()> {
     let addresses = listeners.addresses().to_vec();
@@ -66,13 +67,13 @@ pub fn run(
         let acceptor = listener::Acceptor::new(listeners)?;
         announce(&addresses);
         let until_drain = async {
-            let signal = signals.until_end(&on_request).await;
+            let signal = signals.until_end(&on_signal).await;
             dispatch.set_unready();
             let delay = settings.load().shutdown_delay;
             if !delay.is_zero() {
                 tracing::info!(signal, ?delay, "not ready any more; draining after shutdown_delay");
                 // Another signal is for who cannot wait.
-                tokio::time::timeout(delay, signals.next_deliberate(&on_request)).await.ok();
+                tokio::time::timeout(delay, signals.next_deliberate(&on_signal)).await.ok();
             }
             signal
         };
@@ -91,7 +92,7 @@ pub fn run(
                     "drain_timeout is over; calls under way are cancelled"
                 ),
             },
-            signal = signals.next_deliberate(&on_request) => {
+            signal = signals.next_deliberate(&on_signal) => {
                 tracing::warn!(signal, "second signal; calls under way are cancelled");
             }
         }

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slab::Slab;
 use tokio::sync::Notify;
 
-use super::core::Counted;
 use super::guard::{Rest, Watch};
 
 /// The open connections of a core.
@@ -26,6 +27,24 @@ pub(super) struct Place {
     all: Rc<OpenConnections>,
     open: Rc<Open>,
     key: usize,
+}
+
+/// A connection counts from its acceptance to its end.
+#[derive(Debug)]
+pub(super) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    /// Counts one more.
+    pub(super) fn new(connections: &Arc<AtomicUsize>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(connections.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl OpenConnections {

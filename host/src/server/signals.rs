@@ -9,7 +9,7 @@ const ECHO: Duration = Duration::from_secs(1);
 
 /// What an operator may ask for while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
+pub enum Signal {
     /// SIGHUP: the configuration anew.
     Reload,
     /// SIGUSR1: the access log's file anew, as after a rotation.
@@ -35,24 +35,24 @@ impl Signals {
     }
 
     /// The name of the next signal to end, those before it being answered by
-    /// `on_request`.
-    pub(super) async fn until_end(&mut self, on_request: impl Fn(Request)) -> &'static str {
+    /// `on_signal`.
+    pub(super) async fn until_end(&mut self, on_signal: impl Fn(Signal)) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.hang_up.recv() => on_request(Request::Reload),
-                _ = self.user.recv() => on_request(Request::Reopen),
+                _ = self.hang_up.recv() => on_signal(Signal::Reload),
+                _ = self.user.recv() => on_signal(Signal::Reopen),
             }
         }
     }
 
     /// The name of the next signal to end that is not an echo of the one before: a
     /// process group and a supervisor may both deliver it.
-    pub(super) async fn next_deliberate(&mut self, on_request: impl Fn(Request)) -> &'static str {
+    pub(super) async fn next_deliberate(&mut self, on_signal: impl Fn(Signal)) -> &'static str {
         let echo = tokio::time::Instant::now() + ECHO;
         loop {
-            let signal = self.until_end(&on_request).await;
+            let signal = self.until_end(&on_signal).await;
             if tokio::time::Instant::now() > echo {
                 return signal;
             }

@@ -16,7 +16,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use patchboard_server::server::guard::{Fault, Framing, Limits, Passed, Piece};
+use patchboard_server::server::guard::{Fault, Framing, HeadLimits, Passed, Piece};
 use tokio::runtime::{Builder, Runtime};
 
 /// As little as hyper's buffer can be.
@@ -58,7 +58,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn framing() -> Framing {
-    Framing::new(Limits::new(HEAD_BYTES))
+    Framing::new(HeadLimits::new(HEAD_BYTES))
 }
 
 /// The requests piece by piece, and what they come to.

@@ -36,7 +36,7 @@ pub enum HeadFault {
     /// RFC 9110, section 15.6.6.
     #[error("the version is neither HTTP/1.0 nor HTTP/1.1")]
     Version,
-    /// RFC 9112, section 3: see [`super::Limits::request_line_bytes`].
+    /// RFC 9112, section 3: see [`request_line_bytes`](super::HeadLimits::request_line_bytes).
     #[error("the request line is too long")]
     RequestLineTooLong,
     /// RFC 6585, section 5.

@@ -6,31 +6,12 @@
 
 use super::chunked::{ChunkPiece, Chunked};
 use super::fault::Fault;
-use super::head::{BodyFraming, Head};
-
-/// What heads are held to.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The longest head of a request, with the request line.
-    pub head_bytes: usize,
-    /// The longest request line; RFC 9112, section 3, asks for 8,000 bytes at least.
-    pub request_line_bytes: usize,
-    /// Fields of a head.
-    pub fields: usize,
-}
-
-impl Limits {
-    /// The limits for heads of at most `head_bytes`.
-    pub fn new(head_bytes: usize) -> Self {
-        // As many fields as hyper takes by default.
-        Self { head_bytes, request_line_bytes: 8 << 10, fields: 100 }
-    }
-}
+use super::head::{BodyFraming, Head, HeadLimits};
 
 /// The state of a connection's framing.
 #[derive(Debug, Clone)]
 pub struct Framing {
-    limits: Limits,
+    limits: HeadLimits,
     state: State,
 }
 
@@ -74,7 +55,7 @@ impl Piece {
 
 impl Framing {
     /// At the start of a connection.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: HeadLimits) -> Self {
         Self { limits, state: State::Head(Head::default()) }
     }
 

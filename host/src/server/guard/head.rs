@@ -9,12 +9,30 @@
 use http::Uri;
 use memchr::memchr;
 
-use super::Limits;
 use super::fault::HeadFault;
 use super::line::{Bytes, is_token, is_value, line, trim};
 
 /// The longest name of a field that hyper takes.
 const NAME_BYTES: usize = (1 << 16) - 1;
+
+/// What heads are held to.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadLimits {
+    /// The longest head of a request, with the request line.
+    pub head_bytes: usize,
+    /// The longest request line; RFC 9112, section 3, asks for 8,000 bytes at least.
+    pub request_line_bytes: usize,
+    /// Fields of a head.
+    pub fields: usize,
+}
+
+impl HeadLimits {
+    /// The limits for heads of at most `head_bytes`.
+    pub fn new(head_bytes: usize) -> Self {
+        // As many fields as hyper takes by default.
+        Self { head_bytes, request_line_bytes: 8 << 10, fields: 100 }
+    }
+}
 
 /// How the body of a request is framed (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +76,7 @@ impl Head {
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
-        limits: &Limits,
+        limits: &HeadLimits,
     ) -> Result<Option<(usize, BodyFraming)>, HeadFault> {
         loop {
             if self.version.is_none() {
@@ -93,7 +111,7 @@ impl Head {
     }
 
     /// Holds an incomplete line to the limits that it will break when it is complete.
-    fn check_length(&self, end: usize, limits: &Limits) -> Result<(), HeadFault> {
+    fn check_length(&self, end: usize, limits: &HeadLimits) -> Result<(), HeadFault> {
         if self.version.is_none() {
             let most = self.line + limits.request_line_bytes;
             if most <= limits.head_bytes && end > most {

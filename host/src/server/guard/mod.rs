@@ -29,7 +29,8 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 pub use fault::{BodyFault, Fault, HeadFault};
-pub use framing::{Framing, Limits, Passed, Piece};
+pub use framing::{Framing, Passed, Piece};
+pub use head::HeadLimits;
 pub(super) use watch::{Overdue, Rest, Watch};
 
 /// Room for the rest of a head whose start has been held back.
@@ -55,7 +56,7 @@ pub(super) struct Guard<IO> {
 }
 
 impl<IO: AsyncRead + Unpin> Guard<IO> {
-    pub(super) fn new(io: IO, limits: Limits, watch: Rc<Watch>) -> Self {
+    pub(super) fn new(io: IO, limits: HeadLimits, watch: Rc<Watch>) -> Self {
         let framing = Framing::new(limits);
         Self { io, framing, held: BytesMut::new(), ready: 0, broken: None, discarded: 0, watch }
     }

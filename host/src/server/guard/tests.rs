@@ -1,11 +1,11 @@
 //! Every rule by name, whole and in every split.
 
-use super::{BodyFault, Fault, Framing, HeadFault, Limits, Passed};
+use super::{BodyFault, Fault, Framing, HeadFault, HeadLimits, Passed};
 
 const REST: &str = "Host: a\r\n\r\n";
 
-fn limits() -> Limits {
-    Limits { head_bytes: 400, request_line_bytes: 100, fields: 10 }
+fn limits() -> HeadLimits {
+    HeadLimits { head_bytes: 400, request_line_bytes: 100, fields: 10 }
 }
 
 /// What comes of `input` in pieces of `size` bytes.

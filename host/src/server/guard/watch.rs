@@ -74,8 +74,8 @@ pub(in crate::server) struct Rest {
 
 impl Watch {
     /// Counts the response whose body is `body` once that is dropped.
-    pub(in crate::server) fn answer<B>(self: &Rc<Self>, body: B) -> Answer<B> {
-        Answer { body, watch: self.clone() }
+    pub(in crate::server) fn count<B>(self: &Rc<Self>, body: B) -> CountedBody<B> {
+        CountedBody { body, watch: self.clone() }
     }
 
     /// Whether there has been a request.
@@ -213,18 +213,18 @@ impl Watch {
 
 /// A response body whose end is counted.
 #[derive(Debug)]
-pub(in crate::server) struct Answer<B> {
+pub(in crate::server) struct CountedBody<B> {
     body: B,
     watch: Rc<Watch>,
 }
 
-impl<B> Drop for Answer<B> {
+impl<B> Drop for CountedBody<B> {
     fn drop(&mut self) {
         self.watch.answered.set(self.watch.answered.get() + 1);
     }
 }
 
-impl<B: Body + Unpin> Body for Answer<B> {
+impl<B: Body + Unpin> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
