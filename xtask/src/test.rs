@@ -16,7 +16,14 @@ use crate::{demo, guests, python, services, wit};
 /// that only the test client needs. The fuzz targets add none, which is why they are
 /// with the server.
 const GROUPS: [&[&str]; 4] = [
-    &["patchboard-server", "patchboard-load", "patchboard-fuzz", "patchboard-key-value", "patchboard-sql"],
+    &[
+        "patchboard-pattern",
+        "patchboard-server",
+        "patchboard-load",
+        "patchboard-fuzz",
+        "patchboard-key-value",
+        "patchboard-sql",
+    ],
     &["patchboard-tests", "patchboard-chaos"],
     &["patchboard", "patchboard-macros"],
     &["xtask", "patchboard-bench", "patchboard-house"],

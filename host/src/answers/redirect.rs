@@ -8,10 +8,11 @@ use std::fmt;
 
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode, Uri};
+use patchboard_pattern::url::{QUERY, SEGMENT};
 use percent_encoding::{AsciiSet, percent_encode};
 
 use crate::body::Body;
-use crate::router::{QUERY, RoutePattern, SEGMENT};
+use crate::router::RoutePattern;
 
 /// What a tail keeps beside: its slashes.
 const TAIL: &AsciiSet = &SEGMENT.remove(b'/');

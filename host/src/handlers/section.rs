@@ -4,24 +4,14 @@
 //! in a core module inside the component, so it is read without running anything:
 //! `{"v":1,"method":"POST","pattern":"/demo1/{name}","name":"demo1"}`.
 
-use serde::Deserialize;
+use patchboard_pattern::{Record, SECTION};
 use wasmparser::{Parser, Payload};
 
 use super::claim::{Claim, Routes};
 use crate::router::{MethodFilter, Pattern, RoutePattern};
 
-const SECTION: &str = "patchboard:routes";
-const VERSION: u32 = 1;
 /// The most a section may hold, in bytes.
 const LONGEST: usize = 1 << 20;
-
-#[derive(Deserialize)]
-struct Line {
-    v: u32,
-    method: String,
-    pattern: String,
-    name: String,
-}
 
 /// Reads the routes of a component; none where it has no section, and those so far where
 /// the component is malformed, which the compiler reports in its own words.
@@ -45,12 +35,11 @@ fn parse(section: &[u8], routes: &mut Routes) -> Result<(), String> {
         let fail = |reason: String| {
             format!("its {SECTION} section has the line `{}`: {reason}", String::from_utf8_lossy(line))
         };
-        let line: Line = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
-        if line.v != VERSION {
+        let line: Record = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
+        if line.v != Record::VERSION {
             return Err(fail(format!("version {} is not known to this host; update it", line.v)));
         }
-        let method = MethodFilter::parse(&line.method)
-            .ok_or_else(|| fail(format!("`{}` is not a method", line.method)))?;
+        let method = MethodFilter::parse(&line.method).map_err(|error| fail(error.to_string()))?;
         let pattern = Pattern::parse(&line.pattern).map_err(|error| fail(error.to_string()))?;
         routes.push(Claim { name: line.name.into(), route: RoutePattern::new(method, pattern) });
     }
@@ -86,6 +75,13 @@ mod tests {
              {\"v\":1,\"method\":\"*\",\"pattern\":\"/\",\"name\":\"all\"}\n",
             Ok(&["demo1 POST /demo1/{name}", "all /"]),
         );
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let [method, pattern, name] = ["PURGE", "/a\"b\\{x:[\\w\"]+}", "é.x"].map(str::to_owned);
+        let record = Record { v: Record::VERSION, method, pattern, name };
+        assert_eq!(serde_json::from_str::<Record>(&record.line()).unwrap(), record);
     }
 
     #[test]

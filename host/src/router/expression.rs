@@ -3,33 +3,10 @@
 
 use regex_syntax::ast::{AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetItem, Visitor};
 
-/// A regex as it was written, and as it is compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Expression {
-    source: String,
-    compiled: String,
-}
-
-impl Expression {
-    pub(super) fn parse(source: &str) -> Result<Self, String> {
-        Ok(Self { source: source.to_owned(), compiled: ascii(source)? })
-    }
-
-    /// As it was written.
-    pub(super) fn as_str(&self) -> &str {
-        &self.source
-    }
-
-    /// As it is compiled.
-    pub(super) fn compiled(&self) -> &str {
-        &self.compiled
-    }
-}
-
 /// `regex` with `\d`, `\w`, `\s` and `\b` in their ASCII meaning, as in JavaScript,
 /// Go and nginx: what matches `\d+` is a number that a handler can read. All other
 /// characters are matched by `\p{L}` and the like.
-fn ascii(regex: &str) -> Result<String, String> {
+pub(super) fn ascii(regex: &str) -> Result<String, String> {
     let parsed = regex_syntax::ast::parse::Parser::new().parse(regex);
     let tree = parsed.map_err(|error| format!("the regex `{regex}`: {error}"))?;
     let found = regex_syntax::ast::visit(&tree, PerlClasses::default());

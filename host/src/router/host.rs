@@ -10,10 +10,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use patchboard_pattern::{self as grammar, GrammarError, Place, check_names, split};
 use smallvec::SmallVec;
 
-use super::pattern::check_names;
-use super::segment::{Parsed, Segment, parse, split};
+use super::segment::Segment;
 use super::tree::Places;
 
 /// Labels that are looked at; a domain name has at most 127.
@@ -70,30 +70,30 @@ impl HostPattern {
         }
         let text = source.strip_suffix('.').unwrap_or(source);
         let mut host = Self { source: text.to_owned(), labels: Vec::new(), tail: None };
-        let places = if text.starts_with('[') { vec![text] } else { split(text, b'.')? };
+        let places = if text.starts_with('[') { vec![text] } else { split(text, '.').map_err(said)? };
         if places.len() > MOST_LABELS {
             return Err(format!("a host has at most {MOST_LABELS} labels"));
         }
         for (at, text) in places.iter().enumerate().rev() {
-            match parse(text)? {
-                Parsed::Tail(name) if at == 0 => host.tail = Some(name),
-                Parsed::Tail(name) => return Err(format!("a tail `{{*{name}}}` is a host's first label")),
-                Parsed::Segment(Segment::Literal(text)) => {
+            match Place::parse(text).map_err(said)? {
+                Place::Tail(name) if at == 0 => host.tail = Some(name),
+                Place::Tail(name) => return Err(format!("a tail `{{*{name}}}` is a host's first label")),
+                Place::Segment(grammar::Segment::Literal(text)) => {
                     check_label(&text)?;
                     host.labels.push(Segment::Literal(text.to_ascii_lowercase().into()));
                 }
-                Parsed::Segment(segment) => {
+                Place::Segment(segment) => {
                     segment.literals().try_for_each(|text| {
                         match text.bytes().any(|b| b.is_ascii_uppercase()) {
                             true => Err(format!("write `{text}` in lower case: hosts are compared so")),
                             false => check_label(text),
                         }
                     })?;
-                    host.labels.push(segment);
+                    host.labels.push(Segment::new(segment)?);
                 }
             }
         }
-        check_names(host.parameter_names())?;
+        check_names(host.parameter_names()).map_err(said)?;
         Ok(host)
     }
 
@@ -117,6 +117,10 @@ impl HostPattern {
         }
         order
     }
+}
+
+fn said(error: GrammarError) -> String {
+    error.to_string()
 }
 
 fn check_label(text: &str) -> Result<(), String> {

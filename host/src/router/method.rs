@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use patchboard_pattern::{GrammarError, check_method};
 
 /// Which methods a route answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,20 @@ pub enum MethodFilter {
 
 impl MethodFilter {
     /// Parses a method in capitals, or `*` for every method.
-    pub fn parse(method: &str) -> Option<Self> {
-        if method == "*" {
-            return Some(Self::Any);
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn parse(method: &str) -> Result<Self, GrammarError> {
+        check_method(method)?;
+        match method {
+            "*" => Ok(Self::Any),
+            _ => Method::from_bytes(method.as_bytes()).map(Self::One).map_err(|error| GrammarError {
+                at: 0,
+                wrong: error.to_string(),
+                remedy: String::new(),
+            }),
         }
-        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
-            return None;
-        }
-        Method::from_bytes(method.as_bytes()).ok().map(Self::One)
     }
 
     /// The method, or `*`.

@@ -20,7 +20,6 @@ mod host;
 mod language;
 mod method;
 mod order;
-mod param_type;
 mod path;
 mod pattern;
 mod redirect;
@@ -37,14 +36,12 @@ mod url;
 pub use explain::{Candidate, Explanation, Outcome, Verdict};
 pub use host::{HostPattern, RequestHost};
 pub use method::MethodFilter;
-pub use param_type::ParamType;
 pub use path::{PathError, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use redirect::Slashes;
 pub use route::{Miss, Route, RoutePattern};
 pub use table::{Conflict, Find, Match, Table, TieReason};
-pub(crate) use url::{QUERY, SEGMENT};
-pub use url::{Url, UrlError, query};
+pub use url::{Url, UrlError};
 
 use smallvec::SmallVec;
 

@@ -1,9 +1,7 @@
 //! Which of two shapes at one place is more specific.
 //!
 //! 1. Named types, and literal text with plain parameters, are ordered among
-//!    themselves: first the types of a fixed form (`bool`, `uuid`, `date`); then
-//!    text with parameters, the more literal text the earlier, of equally much that
-//!    which begins with more of it; then the open types, from `uint` to `slug` as [`ParamType`] lists them.
+//!    themselves, by their [`Rank`].
 //! 2. Else (a regex, or a type among text) the narrower comes first: all that it
 //!    matches is matched by the other too (`\d{4}` before `\d+` before `{x:.+}`).
 //! 3. Two that match no common text need no order.
@@ -14,10 +12,11 @@
 //! a type. So 1 and 2 together have no cycles, and the order is the same whichever
 //! route came first.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
+
+use patchboard_pattern::Rank;
 
 use super::language::Relation;
-use super::param_type::ParamType;
 use super::shape::Shape;
 
 /// How a shape lies to another.
@@ -45,7 +44,7 @@ pub(super) fn compare(a: &Shape, b: &Shape) -> Order {
     {
         return Order::Apart;
     }
-    match Rank::of(a).zip(Rank::of(b)).map(|(a, b)| a.cmp(&b)) {
+    match Rank::of(a.parts()).zip(Rank::of(b.parts())).map(|(a, b)| a.cmp(&b)) {
         Some(Ordering::Less) => return Order::Before,
         Some(Ordering::Greater) => return Order::After,
         Some(Ordering::Equal) | None => {}
@@ -56,27 +55,6 @@ pub(super) fn compare(a: &Shape, b: &Shape) -> Order {
         Relation::Wider => Order::After,
         Relation::Equal(example) | Relation::Overlap(example) => Order::Tie(Some(example)),
         Relation::Unknown => Order::Tie(None),
-    }
-}
-
-/// The order of types and text with plain parameters; the first comes first.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Fixed(ParamType),
-    Text(Reverse<(usize, usize)>),
-    Open(ParamType),
-}
-
-impl Rank {
-    fn of(shape: &Shape) -> Option<Self> {
-        let length = |text: &String| text.chars().count();
-        let text =
-            |literals: &[String]| (literals.iter().map(length).sum(), literals.first().map_or(0, length));
-        match shape.whole_type() {
-            Some(kind @ (ParamType::Bool | ParamType::Uuid | ParamType::Date)) => Some(Self::Fixed(kind)),
-            Some(kind) => Some(Self::Open(kind)),
-            None => shape.glob().map(|literals| Self::Text(Reverse(text(literals)))),
-        }
     }
 }
 
@@ -104,13 +82,15 @@ pub(super) fn sort<N>(items: Vec<N>, key: impl Fn(&N) -> &str, follows: impl Fn(
 
 #[cfg(test)]
 mod tests {
-    use super::super::segment::{Parsed, Segment, parse};
+    use patchboard_pattern::{ParamType, Place, Segment};
+
+    use super::super::language::Language;
     use super::*;
 
     #[track_caller]
     fn check(a: &str, b: &str, expected: Order) {
-        let shape = |text: &str| match parse(text) {
-            Ok(Parsed::Segment(Segment::Shape(shape))) => shape,
+        let shape = |text: &str| match Place::parse(text) {
+            Ok(Place::Segment(Segment::Shape(parts))) => Shape::new(parts).unwrap(),
             other => panic!("{text}: {other:?}"),
         };
         let (a, b) = (shape(a), shape(b));
@@ -153,5 +133,18 @@ mod tests {
         check("{a}-{b}", "{a}.{b}", tie("a-.a"));
         check("{a:[0-9a-f]{2,}}", "{a:int}", tie("00"));
         check("{a:[0-9]+}", "{a:[0-9][0-9]*}", tie("0"));
+    }
+
+    #[test]
+    fn a_type_comes_before_every_type_that_contains_it() {
+        for (at, a) in ParamType::ALL.into_iter().enumerate() {
+            for b in ParamType::ALL.into_iter().skip(at + 1) {
+                let relation = Language::new(a.grammar()).relation(&Language::new(b.grammar()));
+                assert!(
+                    !matches!(relation, Relation::Wider | Relation::Equal(_)),
+                    "{a:?} {b:?} {relation:?}"
+                );
+            }
+        }
     }
 }

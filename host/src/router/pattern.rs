@@ -1,17 +1,11 @@
-//! Patterns: the paths of routes, parsed once.
-//!
-//! A pattern is `/` and places with `/` between them (`segment` has the grammar of
-//! one), at the end perhaps a tail `{*rest}`, which takes everything that is left,
-//! also nothing, but needs its slash. Literal text is written decoded (`/café`).
+//! Patterns: the paths of routes, parsed and compiled once. [`patchboard_pattern`] has
+//! their grammar.
 
 use std::sync::Arc;
 
-use super::segment::{Parsed, Segment, parse, split};
+use patchboard_pattern as grammar;
 
-/// The most a pattern may have of places; bounds the depth of the tree.
-const MOST_PLACES: usize = 60;
-/// The most bytes of one.
-const LONGEST: usize = 2048;
+use super::segment::Segment;
 
 /// A parsed pattern.
 #[derive(Debug, Clone)]
@@ -49,36 +43,10 @@ impl Pattern {
     }
 
     fn read(source: &str) -> Result<Self, String> {
-        let Some(rest) = source.strip_prefix('/') else {
-            return Err(format!("a pattern starts with `/`: write `/{}`", shorten(source)));
-        };
-        if source.len() > LONGEST {
-            return Err(format!("a pattern has at most {LONGEST} bytes"));
-        }
-        if let Some(c) = source.chars().find(|c| c.is_control()) {
-            return Err(format!("a pattern cannot hold the control character {c:?}"));
-        }
-        let places = split(rest, b'/')?;
-        if places.len() > MOST_PLACES {
-            return Err(format!("a pattern has at most {MOST_PLACES} segments"));
-        }
-        let mut pattern =
-            Self { source: source.into(), segments: Vec::new(), tail: None, names: Box::default() };
-        for (at, text) in places.iter().enumerate() {
-            let is_last = at + 1 == places.len();
-            match parse(text)? {
-                Parsed::Tail(name) if is_last => pattern.tail = Some(name),
-                Parsed::Tail(name) => return Err(format!("a tail `{{*{name}}}` must be the last segment")),
-                Parsed::Segment(segment) => {
-                    check_literals(&segment, is_last)?;
-                    pattern.segments.push(segment);
-                }
-            }
-        }
-        let names = pattern.segments.iter().flat_map(Segment::names).chain(pattern.tail.as_deref());
-        pattern.names = names.map(str::to_owned).collect();
-        check_names(pattern.parameter_names())?;
-        Ok(pattern)
+        let pattern = grammar::Pattern::parse(source).map_err(|error| error.to_string())?;
+        let names = pattern.names().map(str::to_owned).collect();
+        let segments = pattern.segments.into_iter().map(Segment::new).collect::<Result<_, _>>()?;
+        Ok(Self { source: source.into(), segments, tail: pattern.tail, names })
     }
 
     /// `/`.
@@ -95,7 +63,7 @@ impl Pattern {
     pub(crate) fn below(prefix: &str) -> Self {
         let literal = |segment: &str| Segment::Literal(segment.into());
         Self {
-            source: format!("{}/{{*path}}", prefix.replace('{', "{{").replace('}', "}}")).into(),
+            source: format!("{}/{{*path}}", grammar::escape(prefix)).into(),
             segments: prefix.split('/').skip(1).map(literal).collect(),
             tail: Some("path".to_owned()),
             names: ["path".to_owned()].into(),
@@ -126,41 +94,6 @@ impl Pattern {
         }
         self.tail.is_none().then_some(path)
     }
-}
-
-/// Refuses a name that occurs twice.
-pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    match names.array_windows().find(|[a, b]| a == b) {
-        Some([name, _]) => Err(format!("the parameter `{name}` occurs twice")),
-        None => Ok(()),
-    }
-}
-
-/// Refuses literal text that no path could match.
-fn check_literals(segment: &Segment, is_last: bool) -> Result<(), String> {
-    if let Segment::Literal(text) = segment {
-        match &**text {
-            "" if !is_last => return Err("a pattern has no empty segments (`//`)".to_owned()),
-            "." | ".." => return Err(format!("a `{text}` segment never matches: such requests are refused")),
-            _ => {}
-        }
-    }
-    for text in segment.literals() {
-        if text.contains(['?', '#']) {
-            return Err(format!("a pattern has no query or fragment: `{text}`"));
-        }
-        let encoded = |(at, _)| {
-            text.as_bytes()
-                .get(at + 1..at + 3)
-                .is_some_and(|pair: &[u8]| pair.iter().all(u8::is_ascii_hexdigit))
-        };
-        if text.match_indices('%').any(encoded) {
-            return Err(format!("write `{text}` decoded: paths are matched after percent-decoding"));
-        }
-    }
-    Ok(())
 }
 
 /// At most 80 characters of `text`, for messages.

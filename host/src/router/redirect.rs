@@ -2,9 +2,8 @@
 //! trailing slash that the route has. Only on request, and only where the path as
 //! it was sent has no route (as aiohttp's `normalize_path_middleware`).
 
+use patchboard_pattern::url::SEGMENT;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
-
-use super::url::SEGMENT;
 
 /// What slashes mean to a route.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

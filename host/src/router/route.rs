@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use patchboard_pattern::{GrammarError, check_names, split};
+
 use super::Captures;
 use super::host::{HostPattern, RequestHost};
 use super::method::MethodFilter;
@@ -181,14 +183,15 @@ impl FromStr for RoutePattern {
         let (method, rest) = match source.split_once(' ').filter(|(method, _)| is_method(method)) {
             None => (MethodFilter::Any, source),
             Some((method, rest)) => {
-                let method = MethodFilter::parse(method).ok_or_else(|| fail(
-                    "write it as `METHOD /pattern`, with the method in capitals, or `/pattern` for every method"
-                        .to_owned(),
-                ))?;
+                let method = MethodFilter::parse(method).map_err(|error| fail(format!(
+                    "{}; write it as `METHOD /pattern`, with the method in capitals, or `/pattern` for every method",
+                    error.wrong
+                )))?;
                 (method, rest.trim_start())
             }
         };
-        let slash = super::segment::split(rest, b'/').map_err(fail)?.first().map_or(0, |host| host.len());
+        let said = |error: GrammarError| fail(error.to_string());
+        let slash = split(rest, '/').map_err(said)?.first().map_or(0, |host| host.len());
         let (host, path) = rest.split_at_checked(slash).unwrap_or((rest, ""));
         let host = match host {
             "" => HostPattern::any(),
@@ -198,7 +201,7 @@ impl FromStr for RoutePattern {
             host => HostPattern::parse(host).map_err(|reason| fail(format!("host `{host}`: {reason}")))?,
         };
         let route = Self { method, host, pattern: Pattern::parse(path)? };
-        super::pattern::check_names(route.parameter_names()).map_err(fail)?;
+        check_names(route.parameter_names()).map_err(said)?;
         Ok(route)
     }
 }

@@ -8,35 +8,17 @@
 use std::sync::OnceLock;
 
 use memchr::memmem;
+use patchboard_pattern::{Kind, ParamType, Part, escape, is_glob};
 use regex::{Regex, RegexBuilder};
 
 use super::Captures;
-use super::expression::Expression;
+use super::expression::ascii;
 use super::language::Language;
-use super::param_type::ParamType;
 
 /// What a typed or regex parameter may look at, in bytes.
 const LONGEST: usize = 4096;
 /// What one compiled regex may take, in bytes.
 const LARGEST: usize = 1 << 20;
-
-/// A part of a shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
-    Literal(String),
-    Parameter(String, Kind),
-}
-
-/// What a parameter may be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Any text but none.
-    Plain,
-    /// Of this type.
-    Type(ParamType),
-    /// Matched as a whole by this regex.
-    Regex(Expression),
-}
 
 /// A segment that has to be looked into.
 #[derive(Debug)]
@@ -44,6 +26,8 @@ pub(super) struct Shape {
     parts: Vec<Part>,
     /// The parts without the names of the parameters.
     key: String,
+    /// What it matches as a whole, but for what types ask beyond their grammar.
+    regex: String,
     matcher: Matcher,
     language: OnceLock<Language>,
 }
@@ -58,16 +42,6 @@ enum Matcher {
     Groups(Regex, Vec<(usize, Option<ParamType>)>),
 }
 
-impl Kind {
-    fn regex(&self) -> &str {
-        match self {
-            Self::Plain => "(?s:.+)",
-            Self::Type(kind) => kind.grammar(),
-            Self::Regex(regex) => regex.compiled(),
-        }
-    }
-}
-
 fn compile(regex: &str) -> Result<Regex, String> {
     RegexBuilder::new(&format!(r"\A(?:{regex})\z"))
         .size_limit(LARGEST)
@@ -77,41 +51,26 @@ fn compile(regex: &str) -> Result<Regex, String> {
 }
 
 impl Shape {
+    /// Fails if a regex does.
     pub(super) fn new(parts: Vec<Part>) -> Result<Self, String> {
-        let mut key = String::new();
-        let mut adjacent = false;
-        let mut simple = true;
-        for (at, part) in parts.iter().enumerate() {
-            match part {
-                Part::Literal(text) => key.push_str(&text.replace('{', "{{").replace('}', "}}")),
-                Part::Parameter(_, kind) => {
-                    adjacent |= at > 0 && matches!(parts.get(at - 1), Some(Part::Parameter(..)));
-                    simple &= *kind == Kind::Plain;
-                    key.push_str(&match kind {
-                        Kind::Plain => "{}".to_owned(),
-                        Kind::Type(kind) => format!("{{{}}}", kind.as_str()),
-                        Kind::Regex(regex) => format!("{{:{}}}", regex.as_str()),
-                    });
-                }
-            }
-        }
+        let regexes: Vec<_> = parts.iter().map(regex_of).collect::<Result<_, _>>()?;
         let matcher = match parts.as_slice() {
             [Part::Parameter(_, Kind::Type(kind))] => Matcher::Type(*kind),
-            [Part::Parameter(name, Kind::Regex(regex))] => {
-                let regex_compiled = compile(regex.compiled())?;
-                if regex_compiled.is_match("") {
+            [part @ Part::Parameter(name, Kind::Regex(_))] => {
+                let regex = compile(&regexes.concat())?;
+                if regex.is_match("") {
                     return Err(format!(
-                        "`{{{name}:{}}}` matches the empty text, which a segment with a parameter never is; \
-                         use `+` for `*`, or `{{*{name}}}` for the rest of the path",
-                        regex.as_str()
+                        "`{part}` matches the empty text, which a segment with a parameter never is; \
+                         use `+` for `*`, or `{{*{name}}}` for the rest of the path"
                     ));
                 }
-                Matcher::Regex(regex_compiled)
+                Matcher::Regex(regex)
             }
-            parts if simple && !adjacent => Matcher::Glob(glob(parts)),
-            parts => groups(parts)?,
+            parts if is_glob(parts) => Matcher::Glob(glob(parts)),
+            parts => groups(parts, &regexes)?,
         };
-        Ok(Self { parts, key, matcher, language: OnceLock::new() })
+        let (key, regex) = (parts.iter().map(key_of).collect(), joined(&parts, &regexes, "(?:"));
+        Ok(Self { parts, key, regex, matcher, language: OnceLock::new() })
     }
 
     /// Equal for shapes that differ in the names of their parameters only.
@@ -120,29 +79,11 @@ impl Shape {
     }
 
     pub(super) fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Literal(_) => None,
-            Part::Parameter(name, _) => Some(name.as_str()),
-        })
-    }
-
-    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Literal(text) => Some(text.as_str()),
-            Part::Parameter(..) => None,
-        })
+        self.parts.iter().filter_map(Part::name)
     }
 
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
-    }
-
-    /// The type, where it is one typed parameter.
-    pub(super) fn whole_type(&self) -> Option<ParamType> {
-        match self.matcher {
-            Matcher::Type(kind) => Some(kind),
-            _ => None,
-        }
     }
 
     /// Where it is literal text and plain parameters: the text before each
@@ -156,11 +97,7 @@ impl Shape {
 
     /// All texts that it matches (but for what types ask beyond their grammar).
     pub(super) fn language(&self) -> &Language {
-        self.language.get_or_init(|| Language::new(&self.regex(false)))
-    }
-
-    fn regex(&self, groups: bool) -> String {
-        written(&self.parts, groups)
+        self.language.get_or_init(|| Language::new(&self.regex))
     }
 
     /// Whether `text`, which is not empty, matches; adds what each parameter took.
@@ -206,18 +143,36 @@ fn offset(whole: &[u8], part: &[u8]) -> std::ops::Range<usize> {
     start..start + part.len()
 }
 
-fn written(parts: &[Part], groups: bool) -> String {
-    let mut regex = String::new();
-    for part in parts {
+/// A part without the name of its parameter.
+fn key_of(part: &Part) -> String {
+    match part {
+        Part::Literal(text) => escape(text),
+        Part::Parameter(_, Kind::Plain) => "{}".to_owned(),
+        Part::Parameter(_, Kind::Type(kind)) => format!("{{{}}}", kind.as_str()),
+        Part::Parameter(_, Kind::Regex(regex)) => format!("{{:{regex}}}"),
+    }
+}
+
+/// What a part matches.
+fn regex_of(part: &Part) -> Result<String, String> {
+    Ok(match part {
+        Part::Literal(text) => regex::escape(text),
+        Part::Parameter(_, Kind::Plain) => "(?s:.+)".to_owned(),
+        Part::Parameter(_, Kind::Type(kind)) => kind.grammar().to_owned(),
+        Part::Parameter(_, Kind::Regex(regex)) => ascii(regex)?,
+    })
+}
+
+/// The regex of all parts, each parameter's in a group that begins with `open`.
+fn joined(parts: &[Part], regexes: &[String], open: &str) -> String {
+    let mut joined = String::new();
+    for (part, regex) in parts.iter().zip(regexes) {
         match part {
-            Part::Literal(text) => regex.push_str(&regex::escape(text)),
-            Part::Parameter(_, kind) => {
-                let open = if groups { "(" } else { "(?:" };
-                regex.extend([open, kind.regex(), ")"]);
-            }
+            Part::Literal(_) => joined.push_str(regex),
+            Part::Parameter(..) => joined.extend([open, regex, ")"]),
         }
     }
-    regex
+    joined
 }
 
 fn glob(parts: &[Part]) -> Vec<String> {
@@ -231,22 +186,22 @@ fn glob(parts: &[Part]) -> Vec<String> {
     literals
 }
 
-fn groups(parts: &[Part]) -> Result<Matcher, String> {
+fn groups(parts: &[Part], regexes: &[String]) -> Result<Matcher, String> {
     let mut groups = Vec::new();
     let mut next = 1;
-    for part in parts {
+    for (part, regex) in parts.iter().zip(regexes) {
         if let Part::Parameter(_, kind) = part {
             let (inner, kind) = match kind {
                 Kind::Plain => (1, None),
                 Kind::Type(kind) => (1, Some(*kind)),
                 // It may have groups of its own.
-                Kind::Regex(regex) => (compile(regex.compiled())?.captures_len(), None),
+                Kind::Regex(_) => (compile(regex)?.captures_len(), None),
             };
             groups.push((next, kind));
             next += inner;
         }
     }
-    Ok(Matcher::Groups(compile(&written(parts, true))?, groups))
+    Ok(Matcher::Groups(compile(&joined(parts, regexes, "("))?, groups))
 }
 
 /// The last literal that fits leaves the most to the parameters before it, so the
@@ -281,13 +236,22 @@ fn match_glob<'p>(literals: &[String], text: &'p [u8], captures: &mut Captures<'
 
 #[cfg(test)]
 mod tests {
-    use super::super::segment::{Parsed, Segment, parse};
+    use patchboard_pattern::{Place, Segment};
+
     use super::*;
 
     #[track_caller]
+    fn shape(text: &str) -> Shape {
+        match Place::parse(text) {
+            Ok(Place::Segment(Segment::Shape(parts))) => Shape::new(parts).unwrap(),
+            other => panic!("{text} is no shape: {other:?}"),
+        }
+    }
+
+    #[track_caller]
     fn check(shape: &str, text: &str, expected: Option<&[&str]>) {
-        let Ok(Parsed::Segment(Segment::Shape(shape))) = parse(shape) else { panic!("{shape} is no shape") };
         let mut captures = Captures::new();
+        let shape = self::shape(shape);
         let found = shape.matches(text.as_bytes(), &mut captures);
         let values: Vec<_> = captures.iter().map(|value| std::str::from_utf8(value).unwrap()).collect();
         assert_eq!(found.then_some(values), expected.map(<[&str]>::to_vec), "{text}");
@@ -352,14 +316,13 @@ mod tests {
     #[test]
     fn what_is_not_utf8_never_matches() {
         for shape in ["{a:.+}", "{a}-{b}", "{a:slug}", "{a:int}-{b}"] {
-            let Ok(Parsed::Segment(Segment::Shape(shape))) = parse(shape) else { panic!() };
-            assert!(!shape.matches(b"1-\xff", &mut Captures::new()));
+            assert!(!self::shape(shape).matches(b"1-\xff", &mut Captures::new()));
         }
     }
 
     #[test]
     fn long_texts_are_matched_in_linear_time() {
-        let Ok(Parsed::Segment(Segment::Shape(shape))) = parse("{a}-{b}-{c}-{d}-{e}.x") else { panic!() };
+        let shape = shape("{a}-{b}-{c}-{d}-{e}.x");
         let text = "-".repeat(1 << 20);
         assert!(!shape.matches(text.as_bytes(), &mut Captures::new()));
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use http::Method;
+use patchboard_pattern::url::segment;
 use smallvec::SmallVec;
 
 use super::Captures;
@@ -317,9 +318,12 @@ impl<T> Table<T> {
 
 /// The path of these texts.
 fn path_of(texts: &[Option<String>]) -> Option<String> {
-    texts
-        .iter()
-        .try_fold(String::new(), |path, text| Some(path + "/" + &super::url::segment(text.as_deref()?)))
+    let mut path = String::new();
+    for text in texts {
+        path.push('/');
+        path.extend(segment(text.as_deref()?));
+    }
+    Some(path)
 }
 
 /// The host of these labels, which come from the right. What a tail takes may be

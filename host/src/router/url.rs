@@ -6,38 +6,15 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use patchboard_pattern::Part;
+use patchboard_pattern::url::{query, refusal, segment};
 
 use super::Captures;
 use super::host::RequestHost;
 use super::path::RequestPath;
 use super::route::RoutePattern;
 use super::segment::Segment;
-use super::shape::{Part, Shape};
-
-/// What a segment may hold as it is (`pchar`).
-pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
-
-/// What is kept in names and values of a query, where `&`, `=` and `+` have a meaning.
-pub(crate) const QUERY: &AsciiSet =
-    &SEGMENT.remove(b'/').remove(b'?').add(b'&').add(b'=').add(b'+').add(b';');
+use super::shape::Shape;
 
 /// The URL of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,12 +85,12 @@ impl Url {
         let mut path = String::new();
         for place in &route.pattern.segments {
             path.push('/');
-            path.push_str(&segment(&values.place(place)?));
+            path.extend(segment(&values.place(place)?));
         }
         if let Some(name) = &route.pattern.tail {
             for text in values.get(name)?.split('/') {
                 path.push('/');
-                path.push_str(&segment(text));
+                path.extend(segment(text));
             }
         }
         let tail = route.pattern.tail.as_deref().unwrap_or_default();
@@ -136,23 +113,6 @@ impl fmt::Display for Url {
         }
         f.write_str(&self.path)
     }
-}
-
-/// `pairs` as a query, with its question mark; nothing without any.
-pub fn query(pairs: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        text.push(if text.is_empty() { '?' } else { '&' });
-        text.extend(utf8_percent_encode(name, QUERY));
-        text.push('=');
-        text.extend(utf8_percent_encode(value, QUERY));
-    }
-    text
-}
-
-/// `text` as one segment of a path.
-pub(super) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 struct Values<'a> {
@@ -200,11 +160,9 @@ impl Values<'_> {
             }
         };
         let name = place.names().next().unwrap_or_default();
-        match text.as_str() {
-            "" => Err(self.invalid(name, "it is empty")),
-            "." | ".." => Err(self.invalid(name, "clients resolve such a segment, whatever its encoding")),
-            _ if text.contains('\0') => Err(self.invalid(name, "it holds a NUL")),
-            _ => Ok(text),
+        match refusal(&text) {
+            Some(reason) => Err(self.invalid(name, reason)),
+            None => Ok(text),
         }
     }
 

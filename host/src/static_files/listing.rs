@@ -10,7 +10,8 @@ use std::os::unix::fs::MetadataExt;
 
 use http::header::VARY;
 use http::{HeaderMap, HeaderValue, Response, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use patchboard_pattern::url::RESERVED;
+use percent_encoding::{AsciiSet, percent_decode_str, percent_encode};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 use rustix::io::Errno;
 
@@ -28,7 +29,7 @@ use crate::negotiate::media_quality;
 const MAX_ENTRIES: usize = 10_000;
 
 /// All but RFC 3986's unreserved characters: `:` too, lest `javascript:x` be a link.
-pub(super) const LINK: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const LINK: &AsciiSet = RESERVED;
 
 /// What decides which entries are shown.
 #[derive(Clone, Copy, Debug)]

@@ -94,6 +94,7 @@ impl ParamType {
     }
 
     /// Whether `text` is of this type.
+    #[inline]
     pub fn accepts(self, text: &[u8]) -> bool {
         let all = |allowed: fn(&u8) -> bool| !text.is_empty() && text.iter().all(allowed);
         match self {
@@ -197,19 +198,5 @@ mod tests {
         check("alpha", &["aZ"], &["a1", "é", "a-b"]);
         check("alnum", &["a1Z"], &["a-b", "a_b"]);
         check("slug", &["a-b_C-1", "-"], &["a.b", "é"]);
-    }
-
-    #[test]
-    fn a_type_comes_before_every_type_that_contains_it() {
-        use super::super::language::{Language, Relation};
-        for (at, a) in ParamType::ALL.into_iter().enumerate() {
-            for b in ParamType::ALL.into_iter().skip(at + 1) {
-                let relation = Language::new(a.grammar()).relation(&Language::new(b.grammar()));
-                assert!(
-                    !matches!(relation, Relation::Wider | Relation::Equal(_)),
-                    "{a:?} {b:?} {relation:?}"
-                );
-            }
-        }
     }
 }
