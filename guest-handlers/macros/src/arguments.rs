@@ -4,7 +4,7 @@
 //! `name = "…"`. Goes out: a checked [`RouteArguments`]; every error lies on the
 //! literal that caused it.
 
-use crate::pattern;
+use patchboard_pattern::{Pattern, check_method};
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitStr, Result, Token};
 
@@ -50,7 +50,7 @@ impl Parse for FreeMethod {
         let method: LitStr = input.parse().map_err(|error| {
             Error::new(error.span(), "expected a method, as in `#[route(\"PROPFIND\", \"/files\")]`")
         })?;
-        check_method(&method.value()).map_err(|reason| Error::new(method.span(), reason))?;
+        check_method(&method.value()).map_err(|error| Error::new(method.span(), error))?;
         input.parse::<Token![,]>()?;
         let FixedMethod { pattern, name } = input.parse()?;
         Ok(Self(RouteArguments { method: method.value(), pattern, name }))
@@ -62,7 +62,7 @@ fn parse_pattern(input: ParseStream<'_>) -> Result<String> {
         .parse()
         .map_err(|error| Error::new(error.span(), "expected a pattern, as in `#[get(\"/items/{id}\")]`"))?;
     let pattern = literal.value();
-    pattern::check(&pattern).map_err(|reason| Error::new(literal.span(), reason))?;
+    Pattern::parse(&pattern).map_err(|error| Error::new(literal.span(), error))?;
     Ok(pattern)
 }
 
@@ -99,37 +99,9 @@ fn check_name(name: &str) -> std::result::Result<(), String> {
     }
 }
 
-/// A method is a token (RFC 9110, section 9.1) and its case counts.
-fn check_method(method: &str) -> std::result::Result<(), String> {
-    const STANDARD: [&str; 9] =
-        ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-    let is_token = !method.is_empty()
-        && method.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
-    if !is_token {
-        return Err(format!("`{method}` is no HTTP method"));
-    }
-    if let Some(standard) = STANDARD.iter().find(|s| s.eq_ignore_ascii_case(method) && **s != method) {
-        return Err(format!("methods are case-sensitive: write `{standard}`"));
-    }
-    if method == "CONNECT" {
-        return Err("CONNECT asks for a tunnel and has no path to match".to_owned());
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn methods() {
-        for valid in ["GET", "PROPFIND", "M-SEARCH"] {
-            assert_eq!(check_method(valid), Ok(()), "{valid}");
-        }
-        for invalid in ["", "get", "Post", "A B", "CONNECT", "GÉT"] {
-            assert!(check_method(invalid).is_err(), "{invalid}");
-        }
-    }
 
     #[test]
     fn names() {

@@ -11,7 +11,7 @@
 //! which nothing in a component needs.
 
 use crate::arguments::RouteArguments;
-use crate::record;
+use patchboard_pattern::{Record, SECTION};
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
@@ -49,9 +49,11 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
         Some(name) => name.clone(),
         None => function_name.to_string().trim_start_matches("r#").to_owned(),
     };
-    let record = record::line(route, &name);
+    let record =
+        Record { v: Record::VERSION, method: method.clone(), pattern: pattern.clone(), name: name.clone() };
+    let record = record.line();
     let record_len = record.len();
-    let record = Literal::byte_string(&record);
+    let record = Literal::byte_string(record.as_bytes());
     // A function that is compiled out takes its route with it.
     let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     let body = call_body(function, &arguments);
@@ -63,7 +65,7 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
             // the record is not needed.
             #[cfg(target_family = "wasm")]
             #[used]
-            #[unsafe(link_section = "patchboard:routes")]
+            #[unsafe(link_section = #SECTION)]
             static RECORD: [u8; #record_len] = *#record;
 
             fn wants() -> ::patchboard::__private::Wants {

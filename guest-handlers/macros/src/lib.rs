@@ -2,7 +2,7 @@
 //!
 //! Each attribute leaves the author's function as it is and adds two things
 //! beside it: a line in the component's `patchboard:routes` custom section,
-//! which the host reads without running the component (`record`), and an
+//! which the host reads without running the component ([`patchboard_pattern::Record`]), and an
 //! entry in the table by which the component itself finds the function when it
 //! is called (`handler`). Whatever is wrong with the attribute or with the
 //! function is reported at the author's own line.
@@ -11,8 +11,6 @@
 
 mod arguments;
 mod handler;
-mod pattern;
-mod record;
 
 use arguments::{FixedMethod, FreeMethod};
 use proc_macro::TokenStream;

@@ -74,7 +74,6 @@ pub mod client;
 pub mod config;
 pub mod key_value;
 mod log;
-mod pattern;
 mod registry;
 mod same_origin;
 mod service;

@@ -73,7 +73,7 @@ impl UrlFor<'_> {
     ///
     /// If there is no such route, or the parameters are not exactly its own, each of
     /// its type. In a component for `wasi:http` and in unit tests only the routes of
-    /// this component are known, and types and regexes are not checked.
+    /// this component are known, and regexes are not checked.
     pub fn build(self) -> Result<String, UrlError> {
         urls::url_for(self.name, &self.parameters, &self.query)
     }

@@ -71,6 +71,16 @@ async fn article(Path((year, title)): Path<(u16, String)>) -> String {
     format!("{year} {title}")
 }
 
+#[get("/page-{n:uint}")]
+async fn page(Path(n): Path<u64>) -> String {
+    n.to_string()
+}
+
+#[get("/range/{from}-{to}")]
+async fn range(Path((from, to)): Path<(String, String)>) -> String {
+    format!("{from} {to}")
+}
+
 #[get("/tail/{*rest}")]
 async fn tail(Path(rest): Path<String>) -> String {
     rest
@@ -118,6 +128,8 @@ fn requests_find_their_handlers() {
         ("PROPFIND", "/dav", "", 207, ""),
         ("OPTIONS", "/own-options", "", 200, "own"),
         ("GET", "/2026-a%20b-c.html", "", 200, "2026 a b-c"),
+        ("GET", "/page-7", "", 200, "7"),
+        ("GET", "/page-x", "", 404, ""),
         ("GET", "/tail/a/b", "", 200, "a/b"),
         ("GET", "/tail/", "", 404, ""),
         ("GET", "/nowhere", "", 404, ""),
@@ -154,15 +166,16 @@ fn urls_are_encoded_and_lead_back() {
     let (status, _, body) = call("GET", &url.unwrap(), "");
     assert_eq!((status, body.as_str()), (StatusCode::OK, "2026 a/b ?"));
     assert_eq!(url_for("tail").parameter("rest", "a b/c").build().as_deref(), Ok("/tail/a%20b/c"));
+    assert_eq!(url_for("root").query("q", "a b").build().as_deref(), Ok("/?q=a%20b"));
     assert_eq!(url_for("root").build().as_deref(), Ok("/"));
 }
 
 #[test]
 fn urls_without_the_right_parameters_are_refused() {
-    let invalid = |value: &str| UrlError::InvalidParameter {
-        name: "name".to_owned(),
+    let invalid = |name: &str, value: &str, reason: &str| UrlError::InvalidParameter {
+        name: name.to_owned(),
         value: value.to_owned(),
-        reason: "a segment is neither empty nor dots".to_owned(),
+        reason: reason.to_owned(),
     };
     for (url, error) in [
         (url_for("none"), UrlError::UnknownName("none".to_owned())),
@@ -172,8 +185,20 @@ fn urls_without_the_right_parameters_are_refused() {
             url_for("demo1").parameter("name", 1).parameter("name", 2),
             UrlError::UnknownParameter("name".to_owned()),
         ),
-        (url_for("demo1").parameter("name", ""), invalid("")),
-        (url_for("demo1").parameter("name", ".."), invalid("..")),
+        (url_for("demo1").parameter("name", ""), invalid("name", "", "it is empty")),
+        (
+            url_for("demo1").parameter("name", ".."),
+            invalid("name", "..", "clients resolve such a segment, whatever its encoding"),
+        ),
+        (url_for("page").parameter("n", "x"), invalid("n", "x", "the route does not match it there")),
+        (
+            url_for("range").parameter("from", "a").parameter("to", "b-c"),
+            invalid("from", "a", "it would be read back as another value"),
+        ),
+        (
+            url_for("tail").parameter("rest", "a/../b"),
+            invalid("rest", "a/../b", "clients resolve such a segment, whatever its encoding"),
+        ),
     ] {
         assert_eq!(url.build(), Err(error));
     }

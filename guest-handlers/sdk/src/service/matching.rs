@@ -1,60 +1,65 @@
 //! Which routes a path matches, where no host has said it. Pure.
 //!
 //! By the rules of the host: segments are split before they are decoded; the more
-//! specific pattern goes first, whatever the order of the source. Types and regexes
-//! are left out, since checking them would take a regex engine into each component.
+//! specific pattern goes first, whatever the order of the source. Only regexes are not
+//! checked, since that would take a regex engine into each component.
 
-use crate::pattern::{Part, Segment, segments};
 use crate::registry::RouteEntry;
+use patchboard_pattern::{Kind, Part, Pattern, Rank, Segment};
 use percent_encoding::percent_decode_str;
 
 /// The parsed pattern of a route.
 pub(super) struct Candidate {
     pub(super) route: &'static RouteEntry,
-    segments: Vec<Segment<'static>>,
+    pattern: Pattern,
 }
 
 /// A parameter, name and value.
 type Parameter = (String, String);
 
 impl Candidate {
-    pub(super) fn new(route: &'static RouteEntry) -> Self {
-        Self { route, segments: segments(route.pattern) }
+    /// None for a pattern that the attribute would have refused.
+    pub(super) fn new(route: &'static RouteEntry) -> Option<Self> {
+        Some(Self { route, pattern: Pattern::parse(route.pattern).ok()? })
     }
 
     /// What its parameters took, if it matches.
     fn parameters(&self, path: &[String]) -> Option<Vec<Parameter>> {
         let mut parameters = Vec::new();
-        for (at, segment) in self.segments.iter().enumerate() {
+        for (at, segment) in self.pattern.segments.iter().enumerate() {
             let text = path.get(at)?;
             let matches = match segment {
                 Segment::Literal(literal) => literal == text,
-                Segment::Parameter(name) => {
-                    parameters.push(((*name).to_owned(), text.clone()));
+                Segment::Plain(name) => {
+                    parameters.push((name.clone(), text.clone()));
                     !text.is_empty()
                 }
                 Segment::Shape(parts) => split(parts, text, &mut parameters),
-                Segment::Tail(name) => {
-                    parameters.push(((*name).to_owned(), path[at..].join("/")));
-                    return Some(parameters);
-                }
             };
             if !matches {
                 return None;
             }
         }
-        (self.segments.len() == path.len()).then_some(parameters)
+        let left = &path[self.pattern.segments.len()..];
+        match &self.pattern.tail {
+            Some(_) if left.is_empty() => return None,
+            Some(name) => parameters.push((name.clone(), left.join("/"))),
+            None if left.is_empty() => {}
+            None => return None,
+        }
+        Some(parameters)
     }
 
-    /// Smaller is more specific.
-    fn rank(&self) -> Vec<u8> {
-        let rank = |segment: &Segment<'_>| match segment {
-            Segment::Literal(_) => 0,
-            Segment::Shape(_) => 1,
-            Segment::Parameter(_) => 2,
-            Segment::Tail(_) => 3,
+    /// Smaller is more specific. A shape that has no rank is before those that have one:
+    /// what is in it is mostly narrower than text and types.
+    fn rank(&self) -> Vec<(u8, Option<Rank>)> {
+        let rank = |segment: &Segment| match segment {
+            Segment::Literal(_) => (0, None),
+            Segment::Shape(parts) => (1, Rank::of(parts)),
+            Segment::Plain(_) => (2, None),
         };
-        self.segments.iter().map(rank).collect()
+        let tail = self.pattern.tail.iter().map(|_| (3, None));
+        self.pattern.segments.iter().map(rank).chain(tail).collect()
     }
 }
 
@@ -69,8 +74,8 @@ pub(super) fn matching<'c>(candidates: &'c [Candidate], path: &str) -> Vec<(&'c 
 }
 
 /// Shares `text` among `parts`: as much as can be to the first, but as little as can be
-/// to one with a type or regex, since that hardly takes what follows it.
-fn split(parts: &[Part<'static>], text: &str, parameters: &mut Vec<Parameter>) -> bool {
+/// to one with a regex, since that hardly takes what follows it.
+pub(super) fn split(parts: &[Part], text: &str, parameters: &mut Vec<Parameter>) -> bool {
     let Some((part, rest)) = parts.split_first() else { return text.is_empty() };
     let ends = || text.char_indices().map(|(at, c)| at + c.len_utf8());
     let mut take = |name: &str, end: usize| {
@@ -83,11 +88,14 @@ fn split(parts: &[Part<'static>], text: &str, parameters: &mut Vec<Parameter>) -
         fits
     };
     match part {
-        Part::Text(literal) => {
+        Part::Literal(literal) => {
             text.strip_prefix(literal.as_str()).is_some_and(|text| split(rest, text, parameters))
         }
-        Part::Parameter(name) => ends().rev().any(|end| take(name, end)),
-        Part::Typed(name) => ends().any(|end| take(name, end)),
+        Part::Parameter(name, Kind::Plain) => ends().rev().any(|end| take(name, end)),
+        Part::Parameter(name, Kind::Type(kind)) => {
+            ends().rev().any(|end| kind.accepts(text[..end].as_bytes()) && take(name, end))
+        }
+        Part::Parameter(name, Kind::Regex(_)) => ends().any(|end| take(name, end)),
     }
 }
 
@@ -104,7 +112,7 @@ mod tests {
             wants: || crate::wants::Wants::Nothing,
             call: |_| Box::pin(async { Response::default() }),
         };
-        patterns.iter().map(|pattern| Candidate::new(Box::leak(Box::new(entry(pattern))))).collect()
+        patterns.iter().filter_map(|pattern| Candidate::new(Box::leak(Box::new(entry(pattern))))).collect()
     }
 
     #[test]
@@ -112,15 +120,31 @@ mod tests {
         let candidates = candidates(&[
             "/{*all}",
             "/a/{x}",
+            "/a/{s:slug}",
             "/a/{n:int}",
             "/a/b",
+            "/b/{n:int}",
+            "/b/{y:[0-9]{4}}",
+            "/v/{a}.{b}",
+            "/v/{a}.html",
+            "/t/{*t}",
             "/{y}-{m}.png",
             "/{y:int}-{t}.html",
             "/{{a}}",
             "/a/",
         ]);
         for (path, expected) in [
-            ("/a/b", &["/a/b []", "/a/{n:int} [n=b]", "/a/{x} [x=b]", "/{*all} [all=a/b]"][..]),
+            ("/a/b", &["/a/b []", "/a/{s:slug} [s=b]", "/a/{x} [x=b]", "/{*all} [all=a/b]"][..]),
+            ("/a/7", &["/a/{n:int} [n=7]", "/a/{s:slug} [s=7]", "/a/{x} [x=7]", "/{*all} [all=a/7]"]),
+            ("/a/%C3%A9", &["/a/{x} [x=\u{e9}]", "/{*all} [all=a/\u{e9}]"]),
+            ("/x-2-3.html", &["/{*all} [all=x-2-3.html]"]),
+            ("/b/2024", &["/b/{y:[0-9]{4}} [y=2024]", "/b/{n:int} [n=2024]", "/{*all} [all=b/2024]"]),
+            (
+                "/v/1.0.html",
+                &["/v/{a}.html [a=1.0]", "/v/{a}.{b} [a=1.0 b=html]", "/{*all} [all=v/1.0.html]"],
+            ),
+            ("/t", &["/{*all} [all=t]"]),
+            ("/t/", &["/t/{*t} [t=]", "/{*all} [all=t/]"]),
             ("/a/", &["/a/ []", "/{*all} [all=a/]"]),
             ("/a%2Fb", &["/{*all} [all=a/b]"]),
             ("/1-2-3.png", &["/{y}-{m}.png [y=1-2 m=3]", "/{*all} [all=1-2-3.png]"]),

@@ -11,7 +11,6 @@
 //! router and is left out: a handler takes `Option<Path<…>>`, or reads
 //! `Route::parameters`; with a plain `Path` the answer is 404, as axum's own.
 
-use crate::pattern::{self, Segment};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
@@ -19,7 +18,9 @@ use axum::response::Response;
 use axum::routing::any;
 use futures_util::FutureExt as _;
 use http::{Extensions, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use patchboard_pattern::url::{RESERVED, segment};
+use patchboard_pattern::{Part, Pattern, Segment};
+use percent_encoding::utf8_percent_encode;
 use std::cell::RefCell;
 use tower_service::Service as _;
 
@@ -29,9 +30,6 @@ type Parameter = (String, String);
 /// How many patterns are remembered. A component has a few; only a host that
 /// makes up patterns, call by call, would reach this.
 const CACHED_PATTERNS: usize = 64;
-
-/// The unreserved characters of RFC 3986, section 2.3, stay as they are.
-const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The extensions that axum's extractors need, for a path that has matched
 /// `pattern` with these parameters.
@@ -98,11 +96,12 @@ impl Matcher {
 /// The pattern to give to axum's router, and the pieces of a path that matches it.
 ///
 /// Where the pattern has segments that axum's grammar lacks (several parameters in
-/// one, say), it is made of the parameters alone: `/{a}/{b}`.
+/// one, say), or is of a grammar that this crate does not know, it is made of the
+/// parameters alone: `/{a}/{b}`.
 fn plan(pattern: &str, parameters: &[Parameter]) -> (String, Vec<Piece>) {
     let known = |name: &str| parameters.iter().any(|(known, _)| known == name);
-    let segments = pattern::segments(pattern);
-    let mut places: Option<Vec<_>> = segments.iter().map(Place::of).collect();
+    let pattern = Pattern::parse(pattern).ok();
+    let mut places = pattern.as_ref().and_then(Place::all);
     if let Some(places) = &mut places {
         places.retain(|place| place.name().is_none_or(known));
     }
@@ -135,13 +134,18 @@ enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(segment: &'a Segment<'a>) -> Option<Self> {
+    /// Those of a whole pattern, if axum's router has them all.
+    fn all(pattern: &'a Pattern) -> Option<Vec<Self>> {
+        let tail = pattern.tail.iter().map(|name| Some(Self::Tail(name)));
+        pattern.segments.iter().map(Self::of).chain(tail).collect()
+    }
+
+    fn of(segment: &'a Segment) -> Option<Self> {
         match segment {
             Segment::Literal(text) => Some(Self::Literal(text)),
-            Segment::Parameter(name) => Some(Self::Parameter(name)),
-            Segment::Tail(name) => Some(Self::Tail(name)),
+            Segment::Plain(name) => Some(Self::Parameter(name)),
             Segment::Shape(parts) => match parts.as_slice() {
-                [part] => part.name().map(Self::Parameter),
+                [Part::Parameter(name, _)] => Some(Self::Parameter(name)),
                 _ => None,
             },
         }
@@ -158,7 +162,7 @@ impl<'a> Place<'a> {
     fn write(&self, pattern: &mut String) {
         pattern.push('/');
         match self {
-            Self::Literal(text) => pattern.extend(pattern::encode(text)),
+            Self::Literal(text) => pattern.extend(segment(text)),
             Self::Parameter(name) => pattern.extend(["{", name, "}"]),
             Self::Tail(name) => pattern.extend(["{*", name, "}"]),
         }
@@ -175,7 +179,7 @@ fn canonical_path(pieces: &[Piece], parameters: &[Parameter]) -> String {
             Piece::Literal(literal) => path.push_str(literal),
             Piece::Value => {
                 path.push('/');
-                path.extend(values.next().into_iter().flat_map(|value| utf8_percent_encode(value, VALUE)));
+                path.extend(values.next().into_iter().flat_map(|value| utf8_percent_encode(value, RESERVED)));
             }
         }
     }

@@ -29,7 +29,7 @@ type Chosen = (&'static RouteEntry, Vec<(String, String)>);
 /// The route for a path, and its parameters; else the answer.
 pub(super) fn choose(path: &str, method: &Method) -> Result<Chosen, Box<Response>> {
     thread_local! {
-        static CANDIDATES: Vec<Candidate> = registry::routes().map(Candidate::new).collect();
+        static CANDIDATES: Vec<Candidate> = registry::routes().filter_map(Candidate::new).collect();
     }
     CANDIDATES.with(|candidates| {
         let mut matching = matching(candidates, path);
