@@ -1,54 +1,70 @@
-//! `cargo xtask bench`: what the benchmark compares is installed or built, then it
-//! is run.
+//! `cargo xtask bench`: what the benchmark compares is installed or built, then
+//! `patchboard-bench` measures. Its options are its own; it says what they need.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context as _, Result};
-use clap::Args;
+use anyhow::{Context as _, Result, bail};
+use lexopt::Parser;
 
 use crate::command::{self, say};
 use crate::install::Need;
-use crate::workspace::Workspace;
-use crate::{demo, guests, python, wasmtime};
+use crate::task::{Task, Work, asks_for_help};
+use crate::workspace::{Profile, Workspace};
+use crate::{guests, python, wasmtime};
 
-/// Measure Patchboard beside its peers; succeeds only if every aim is met for certain
-#[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    options: patchboard_bench::Options,
+pub(crate) const TASK: Task = Task {
+    name: "bench",
+    about: "Measure Patchboard beside its peers; succeeds only if every aim is met for certain",
+    help: None,
+    read,
+};
+
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    let arguments: Vec<OsString> = parser.raw_args()?.collect();
+    Ok(Box::new(move || run(&arguments)))
 }
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let (mut wasmtime, mut python) = (PathBuf::new(), PathBuf::new());
-    for need in patchboard_bench::needs(&arguments.options) {
-        match need {
-            patchboard_bench::Need::Package(package) => {
-                let what = format!("{}, for the benchmark", package.program);
-                Need { what: &what, packages: &[package.name] }.or_install(|| package.find())?;
-            }
-            patchboard_bench::Need::Wasmtime => wasmtime = wasmtime::install(&workspace)?,
-            patchboard_bench::Need::Python => python = python::for_benchmark()?,
+    say("building patchboard-bench (seconds)");
+    let bench = workspace.build("patchboard-bench", "patchboard-bench", Profile::Dev)?;
+    if !asks_for_help(arguments) {
+        let mut needs = Command::new(&bench);
+        needs.arg("--needs").args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit());
+        let needs = needs.output().context("could not start patchboard-bench")?;
+        if !needs.status.success() {
+            return Ok(needs
+                .status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .map_or(ExitCode::FAILURE, ExitCode::from));
         }
+        for need in String::from_utf8_lossy(&needs.stdout).lines() {
+            provide(&workspace, need)?;
+        }
+        say("building the guests (two minutes the first time)");
+        guests::for_tests(&workspace)?;
+        say("building the server with optimisations (ten minutes or more where much has changed)");
+        workspace.build_server(Profile::Release)?;
     }
-    say("building the guests");
-    guests::for_tests()?;
-    say("building the server with optimisations (minutes the first time, because of wasmtime)");
-    let server = demo::build_server(demo::Profile::Release)?;
-    let mut native = command::cargo(&workspace.root);
-    native.args(["build", "--release", "-p", "patchboard-native"]);
-    command::run_aside(&mut native).context("could not build the native server")?;
-    let tools = patchboard_bench::Tools {
-        native: server.with_file_name("patchboard-native"),
-        server,
-        wasmtime,
-        python,
-        components: ["handlers", "test-guests"].map(|name| workspace.target.join(name)).to_vec(),
-        folder: workspace.target.join("bench"),
-        cargo: &|| command::cargo(&workspace.root),
-    };
-    let met = patchboard_bench::run(&arguments.options, &tools)?;
-    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    command::become_program(Command::new(bench).args(arguments))
+}
+
+/// Installs or builds what a line of `patchboard-bench --needs` names.
+fn provide(workspace: &Workspace, need: &str) -> Result<()> {
+    match need.split(' ').collect::<Vec<_>>()[..] {
+        ["package", package, program] => {
+            let what = format!("{program}, for the benchmark");
+            let need = Need { what: &what, packages: &[package] };
+            need.or_install(|| command::exists(program).then_some(()))
+        }
+        ["wasmtime"] => wasmtime::install(workspace),
+        ["python"] => python::for_benchmark(),
+        ["native"] => {
+            say("building the server by hyper alone (a minute the first time)");
+            workspace.build("patchboard-native", "patchboard-native", Profile::Release).map(drop)
+        }
+        _ => bail!("patchboard-bench needs `{need}`, of which xtask knows nothing"),
+    }
 }

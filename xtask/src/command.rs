@@ -7,8 +7,9 @@
 
 use std::env;
 use std::io;
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,16 @@ const OF_CARGO_RUN: [&str; 5] =
 pub(crate) fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(folder);
+    forget_cargo_run(&mut command);
+    command
+}
+
+fn forget_cargo_run(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if OF_CARGO_RUN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// Says in one line what happens and why.
@@ -64,6 +69,14 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{} wrote no UTF-8", name(command)))
 }
 
+/// Becomes `command`, so that signals reach it and its exit code is xtask's. Returns
+/// where it cannot.
+pub(crate) fn become_program(command: &mut Command) -> Result<ExitCode> {
+    forget_cargo_run(command);
+    let error = command.stdin(Stdio::null()).exec();
+    Err(error).with_context(|| format!("could not start {}", name(command)))
+}
+
 /// Runs `command` with its output passed through to stderr, and ends it after
 /// `limit`.
 pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
@@ -86,12 +99,16 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     }
 }
 
-/// Whether `program` can be started at all.
+/// Whether `program` can be started at all. Servers are in `sbin`, which only root's PATH
+/// has on Debian.
 pub(crate) fn exists(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Not every program knows that option.
-    command.status().is_ok()
+    let starts = |program: PathBuf| {
+        let mut command = Command::new(program);
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Not every program knows that option.
+        command.status().is_ok()
+    };
+    starts(program.into()) || starts(Path::new("/usr/sbin").join(program))
 }
 
 fn success(command: &Command, status: ExitStatus) -> Result<()> {

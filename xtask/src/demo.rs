@@ -1,116 +1,82 @@
-//! `cargo xtask demo`: builds the guests and the server, runs the server, and
+//! `cargo xtask demo`: builds the guests and the server, becomes the server, and
 //! says what to try once it is listening.
 //!
-//! The server's stderr passes through line by line, as the line that names its
-//! address is in it. Ctrl-C reaches the server by itself, since it is in the
-//! terminal's process group; what `kill` sends to xtask alone is handed on. The
-//! demo ends when the server has drained, with its exit code.
+//! The line that names the server's address is on its stderr. So that goes through
+//! another xtask, the *announcer*, which passes it on line by line until it ends. The
+//! server has this process: signals reach it and its exit code is the demo's. Ctrl-C
+//! does not reach the announcer, which is in a process group of its own.
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
-use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::SignalsInfo;
-use signal_hook::iterator::exfiltrator::WithOrigin;
+use lexopt::{Arg, Parser};
 
 use crate::command::{self, say};
 use crate::guests;
-use crate::workspace::Workspace;
+use crate::task::{self, Task, Work};
+use crate::workspace::{Profile, Workspace};
 
-/// Build everything, serve the demo, and say what to try
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Build the server with optimisations (takes longer)
-    #[arg(long)]
-    release: bool,
-    /// More arguments for `patchboard serve`
-    #[arg(last = true, value_name = "ARGS")]
-    serve: Vec<String>,
-}
+/// Set where xtask is to be the announcer.
+const VARIABLE: &str = "PATCHBOARD_XTASK_ANNOUNCER";
 
-/// How the server is compiled.
-#[derive(Clone, Copy)]
-pub(crate) enum Profile {
-    /// As the tests use it, so that wasmtime is compiled once.
-    Dev,
-    /// As users get it.
-    Release,
-}
+pub(crate) const TASK: Task = Task {
+    name: "demo",
+    about: "Build everything, serve the demo, and say what to try",
+    help: Some(
+        "[OPTIONS] [-- ARGS]
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    say("step 1 of 3: building the guests to target/handlers");
-    guests::for_demo()?;
-    say("step 2 of 3: building the server (minutes the first time, because of wasmtime)");
-    let profile = if arguments.release { Profile::Release } else { Profile::Dev };
-    let server = build_server(profile)?;
-    say("step 3 of 3: starting the server; Ctrl-C ends it");
-    serve(Command::new(server).args(["serve", "--config", "patchboard.toml"]).args(&arguments.serve))
-}
+ARGS are more arguments for `patchboard serve`.
 
-/// Builds the server and returns its path.
-pub(crate) fn build_server(profile: Profile) -> Result<PathBuf> {
-    let workspace = Workspace::load()?;
-    let mut cargo = command::cargo(&workspace.root);
-    cargo.args(["build", "-p", "patchboard-server"]);
-    let folder = match profile {
-        Profile::Dev => "debug",
-        Profile::Release => {
-            cargo.arg("--release");
-            "release"
+  --release   Build the server with optimisations (takes longer)",
+    ),
+    read,
+};
+
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    let (mut profile, mut serve) = (Profile::Dev, Vec::new());
+    loop {
+        serve.extend(task::rest(&mut parser));
+        match parser.next()? {
+            Some(Arg::Long("release")) => profile = Profile::Release,
+            Some(argument) => return Err(argument.unexpected()),
+            None => return Ok(Box::new(move || run(profile, &serve))),
         }
-    };
-    command::run_aside(&mut cargo).context("could not build the server")?;
-    Ok(workspace.target.join(folder).join("patchboard"))
-}
-
-/// Runs the server to its end.
-fn serve(command: &mut Command) -> Result<ExitCode> {
-    let root = Workspace::load()?.root;
-    // Before the server starts, so that no signal falls between the two.
-    let signals =
-        SignalsInfo::<WithOrigin>::new([SIGINT, SIGTERM]).context("could not listen for signals")?;
-    let mut server = command
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("could not start the server")?;
-    forward(signals, &server);
-    if let Some(stderr) = server.stderr.take() {
-        pass_through(stderr, io::stderr(), io::stdout());
     }
-    let status = server.wait().context("could not wait for the server")?;
-    // Ended by a signal: as shells say it.
-    let code = status
-        .code()
-        .or_else(|| Some(128 + std::os::unix::process::ExitStatusExt::signal(&status)?))
-        .and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Hands on the signals that xtask gets and the server does not.
-fn forward(mut signals: SignalsInfo<WithOrigin>, server: &Child) {
-    let server = Pid::from_child(server);
-    thread::spawn(move || {
-        for origin in &mut signals {
-            let signal = match origin.signal {
-                // The terminal sends Ctrl-C to the server as well; a process
-                // that sends the signal, to xtask only.
-                SIGINT if origin.process.is_none() => continue,
-                SIGINT => Signal::INT,
-                _ => Signal::TERM,
-            };
-            if kill_process(server, signal).is_err() {
-                break;
-            }
-        }
+fn run(profile: Profile, arguments: &[OsString]) -> Result<ExitCode> {
+    say("step 1 of 3: building the guests to target/handlers (a minute the first time)");
+    guests::for_demo()?;
+    say(match profile {
+        Profile::Dev => "step 2 of 3: building the server (some minutes the first time, because of wasmtime)",
+        Profile::Release => "step 2 of 3: building the server with optimisations (ten minutes or more)",
     });
+    let workspace = Workspace::load()?;
+    let server = workspace.build_server(profile)?;
+    say("step 3 of 3: starting the server; Ctrl-C ends it");
+    let mut command = Command::new(server);
+    command.args(["serve", "--config", "patchboard.toml"]).args(arguments).current_dir(&workspace.root);
+    become_server(&mut command)
+}
+
+/// Becomes the server. Returns where it cannot.
+fn become_server(server: &mut Command) -> Result<ExitCode> {
+    let mut announcer = Command::new(env::current_exe().context("could not find xtask's own program")?);
+    announcer.env(VARIABLE, "1").stdin(Stdio::piped()).process_group(0);
+    let stderr = announcer.spawn().context("could not start another xtask")?.stdin;
+    server.stderr(stderr.context("a piped stdin is there")?);
+    command::become_program(server)
+}
+
+/// If xtask has started this as the announcer: is that, to the end of the server.
+pub(crate) fn as_announcer() -> Option<ExitCode> {
+    env::var_os(VARIABLE)?;
+    pass_through(io::stdin(), io::stderr(), io::stdout());
+    Some(ExitCode::SUCCESS)
 }
 
 /// Copies the server's stderr to `errors` until it ends, and says on `out` what

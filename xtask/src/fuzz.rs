@@ -7,38 +7,62 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::command::{self, say};
+use crate::task::{Task, Work, work};
 use crate::workspace::Workspace;
 use crate::{coverage, guests};
 
 /// What one input may take, far more than any should.
 const LIMITS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=4096"];
 
+/// How long a target is run.
+const SECONDS: NonZero<u64> = NonZero::new(60).unwrap();
+
 /// The target whose inputs are made from the guests.
 const OF_GUESTS: &str = "component";
 
-/// Look for inputs that break a fuzz target, for a bounded time
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Which targets, the folders of tests/fuzz/corpus; all of them without
-    #[arg(value_name = "TARGET")]
+pub(crate) const TASK: Task = Task {
+    name: "fuzz",
+    about: "Look for inputs that break a fuzz target, for a bounded time",
+    help: Some(
+        "[OPTIONS] [TARGET]...
+
+TARGET is a folder of tests/fuzz/corpus; all of them without.
+
+  --seconds N       How long each is run [default: 60]
+  --update-corpus   Add what was found to reach more code to tests/fuzz/corpus, as
+                    little as does",
+    ),
+    read,
+};
+
+struct Arguments {
     targets: Vec<String>,
-    /// How long each is run
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-    seconds: u64,
-    /// Add what was found to reach more code to tests/fuzz/corpus, as little as does
-    #[arg(long)]
+    seconds: NonZero<u64>,
     update_corpus: bool,
 }
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    let mut arguments = Arguments { targets: Vec::new(), seconds: SECONDS, update_corpus: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("seconds") => arguments.seconds = parser.value()?.parse()?,
+            Arg::Long("update-corpus") => arguments.update_corpus = true,
+            Arg::Value(target) => arguments.targets.push(target.string()?),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(work(move || run(&arguments)))
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     let corpus = workspace.root.join("tests/fuzz/corpus");
     let all: Vec<String> = names(&corpus)?.into_iter().collect();
@@ -47,16 +71,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let targets = if arguments.targets.is_empty() { &all } else { &arguments.targets };
     if targets.iter().any(|target| target == OF_GUESTS) {
-        guests::for_tests()?;
+        guests::for_tests(&workspace)?;
     }
-    say("building the fuzz targets");
+    say("building the fuzz targets (some minutes the first time, because of wasmtime)");
     let program = build(&workspace)?;
     let mut broken = Vec::new();
     for name in targets {
-        let target =
-            Target { name, program: &program, corpus: corpus.join(name), work: work(&workspace, name)? };
+        let target = Target {
+            name,
+            program: &program,
+            corpus: corpus.join(name),
+            work: work_folder(&workspace, name)?,
+        };
         say(format!("fuzzing {name} for {} s", arguments.seconds));
-        let found = target.fuzz(arguments.seconds)?;
+        let found = target.fuzz(arguments.seconds.get())?;
         if !found.is_empty() {
             broken.push(name.as_str());
             target.say_how_to_reproduce(&found);
@@ -82,7 +110,7 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// The folder of what runs of a target write.
-fn work(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+fn work_folder(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let work = workspace.target.join("fuzz").join(name);
     for folder in ["corpus", "crashes", "temporary"] {
         let folder = work.join(folder);

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use lexopt::{Arg, Parser};
 
 use crate::command::{self, say};
 use crate::out_dir::OutDir;
+use crate::task::{Task, Work, work};
 use crate::toolchain::{TARGET, Toolchain};
 use crate::workspace::{Package, Workspace};
 
@@ -25,46 +26,54 @@ const VARIANTS: [&str; 2] = ["hello", "demo1"];
 /// The feature that makes them so, and the end of their names.
 const VARIANT_FEATURE: &str = "wasi-http";
 
-/// Build every guest to a component
-///
-/// The guests are the members of the workspace under guest-handlers/ that have a
-/// cdylib. Where this machine has no wasm32-wasip2 target and cannot download
-/// it, a toolchain is put together from Debian's packages, once, in
-/// ${PATCHBOARD_CACHE:-${XDG_CACHE_HOME:-~/.cache}/patchboard}.
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Where the components of guest-handlers/ go [default: target/handlers of
-    /// this repository]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Also build what the tests need, to target/test-guests
-    #[arg(long)]
-    tests: bool,
-}
+pub(crate) const TASK: Task = Task {
+    name: "guests",
+    about: "Build every guest to a component",
+    help: Some(
+        "[OPTIONS]
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let workspace = Workspace::load()?;
-    let toolchain = Toolchain::find(&workspace.root)?;
-    let out = match &arguments.out {
-        Some(out) => out.clone(),
-        None => workspace.root.join("target/handlers"),
-    };
-    build_demo(&workspace, &toolchain, &out)?;
-    if arguments.tests {
-        build_tests(&workspace, &toolchain)?;
+The guests are the members of the workspace under guest-handlers/ that have a cdylib.
+Where this machine has no wasm32-wasip2 target and cannot download it, a toolchain is
+put together from Debian's packages, once, in
+${PATCHBOARD_CACHE:-${XDG_CACHE_HOME:-~/.cache}/patchboard}.
+
+  --out DIR   Where the components of guest-handlers/ go [default: target/handlers of
+              this repository]
+  --tests     Also build what the tests need, to target/test-guests",
+    ),
+    read,
+};
+
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    let (mut out, mut tests) = (None, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("out") => out = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("tests") => tests = true,
+            _ => return Err(argument.unexpected()),
+        }
     }
-    Ok(())
+    Ok(work(move || build_all(&Workspace::load()?, out.as_deref(), tests)))
 }
 
 /// Builds the demo guests to where `patchboard.toml` looks for them.
 pub(crate) fn for_demo() -> Result<()> {
-    run(&Arguments { out: None, tests: false })
+    build_all(&Workspace::load()?, None, false)
 }
 
-/// Builds the demo guests and those of the tests.
-pub(crate) fn for_tests() -> Result<()> {
-    run(&Arguments { out: None, tests: true })
+/// Builds the demo guests of `workspace`, and those of its tests.
+pub(crate) fn for_tests(workspace: &Workspace) -> Result<()> {
+    build_all(workspace, None, true)
+}
+
+fn build_all(workspace: &Workspace, out: Option<&Path>, tests: bool) -> Result<()> {
+    let toolchain = Toolchain::find(&workspace.root)?;
+    let default = workspace.root.join("target/handlers");
+    build_demo(workspace, &toolchain, out.unwrap_or(&default))?;
+    if tests {
+        build_tests(workspace, &toolchain)?;
+    }
+    Ok(())
 }
 
 fn build_demo(workspace: &Workspace, toolchain: &Toolchain, out: &Path) -> Result<()> {
@@ -84,7 +93,7 @@ fn build_tests(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     let mut variants = Vec::new();
     for name in VARIANTS {
         match demo.iter().find(|guest| guest.name == name) {
-            Some(guest) if guest.features.contains_key(VARIANT_FEATURE) => variants.push(*guest),
+            Some(guest) if guest.features.contains(VARIANT_FEATURE) => variants.push(*guest),
             Some(_) => say(format!(
                 "error: skipped {name}-{VARIANT_FEATURE}: the package {name} has no feature \
                  {VARIANT_FEATURE}; add it to its Cargo.toml"
@@ -156,7 +165,7 @@ mod tests {
 
     #[test]
     fn guests_are_the_cdylibs_of_a_folder() -> Result<()> {
-        let workspace: Workspace = serde_json::from_str(
+        let workspace = Workspace::parse(
             r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
                 {"name": "upload", "manifest_path": "/w/guest-handlers/upload/Cargo.toml",
                  "features": {}, "targets": [{"name": "upload", "crate_types": ["cdylib"]}]},

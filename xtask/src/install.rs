@@ -1,10 +1,11 @@
 //! Programs of the machine that a step needs: there already, or installed from
 //! Debian's packages where this runs as root, or named with how to install them.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::geteuid;
 
 use crate::apt::Apt;
 use crate::command::{self, say};
@@ -26,7 +27,7 @@ impl Need<'_> {
         if let Some(found) = find() {
             return Ok(found);
         }
-        if !geteuid().is_root() || !command::exists("apt-get") {
+        if !is_root() || !command::exists("apt-get") {
             bail!(self.remedy());
         }
         say(format!("installing {}: {}", self.packages.join(", "), self.what));
@@ -41,6 +42,11 @@ impl Need<'_> {
             self.what
         )
     }
+}
+
+/// Whether this runs as root: who owns what the kernel tells of this process.
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
 #[cfg(test)]

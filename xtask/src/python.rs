@@ -7,15 +7,16 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use lexopt::Parser;
 
 use crate::command::{self, say};
 use crate::install::Need;
+use crate::task::{Task, Work, work};
 use crate::workspace::Workspace;
 
 const PYTHON: Need = Need { what: "Python 3.11 or later with its module venv", packages: &["python3-venv"] };
@@ -60,30 +61,37 @@ const MAKING_LIMIT: Duration = Duration::from_secs(120);
 /// How long pip may take to download and install a few megabytes.
 const INSTALLING_LIMIT: Duration = Duration::from_secs(300);
 
-/// Make the Python of the tests, with aiohttp, which the server is compared with
-///
-/// It goes to target/python, with what tests/aiohttp/requirements.txt pins, from PyPI
-/// or wherever pip is configured to look, and is made anew when that file changes.
-#[derive(Args)]
-pub(crate) struct Arguments {}
+pub(crate) const TASK: Task = Task {
+    name: "python",
+    about: "Make the Python of the tests, with aiohttp, which the server is compared with",
+    help: Some(
+        "[OPTIONS]
 
-/// Runs the command.
-pub(crate) fn run(_: &Arguments) -> Result<()> {
-    for_tests()
+It goes to target/python, with what tests/aiohttp/requirements.txt pins, from PyPI or
+wherever pip is configured to look, and is made anew when that file changes.",
+    ),
+    read,
+};
+
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    match parser.next()? {
+        Some(argument) => Err(argument.unexpected()),
+        None => Ok(work(for_tests)),
+    }
 }
 
 /// Makes the environment of the tests, unless it is as it should be.
 pub(crate) fn for_tests() -> Result<()> {
-    TESTS.make(&Workspace::load()?.root).map(drop)
+    TESTS.make(&Workspace::load()?.root)
 }
 
-/// Makes that of the benchmark, likewise. Gives its Python.
-pub(crate) fn for_benchmark() -> Result<PathBuf> {
+/// Makes that of the benchmark, likewise.
+pub(crate) fn for_benchmark() -> Result<()> {
     BENCHMARK.make(&Workspace::load()?.root)
 }
 
 impl Environment {
-    fn make(&self, root: &Path) -> Result<PathBuf> {
+    fn make(&self, root: &Path) -> Result<()> {
         let (folder, wanted) = (root.join(self.folder), root.join(self.requirements));
         let requirements =
             fs::read(&wanted).with_context(|| format!("could not read {}", wanted.display()))?;
@@ -91,7 +99,7 @@ impl Environment {
         let stamp = folder.join("requirements.txt");
         if fs::read(&stamp).is_ok_and(|made| made == requirements) && works(&python, self.check) {
             println!("{}: as it should be", folder.display());
-            return Ok(python);
+            return Ok(());
         }
         let base =
             PYTHON.or_install(|| PROGRAMS.into_iter().find(|program| works(Path::new(program), USABLE)))?;
@@ -115,7 +123,7 @@ impl Environment {
         })?;
         fs::write(&stamp, requirements).with_context(|| format!("could not write {}", stamp.display()))?;
         println!("{}: made", folder.display());
-        Ok(python)
+        Ok(())
     }
 }
 

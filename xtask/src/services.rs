@@ -25,9 +25,6 @@ const BROWSER: Need = Need {
     packages: &["chromium", "chromium-driver"],
 };
 
-/// Servers are in `sbin`, which only root's PATH has on Debian.
-const NGINX_PATHS: [&str; 2] = ["nginx", "/usr/sbin/nginx"];
-
 /// Where Debian puts each major version of PostgreSQL; not in PATH.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -35,7 +32,7 @@ const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 pub(crate) fn for_tests() -> Result<()> {
     REDIS.or_install(|| command::exists("redis-server").then_some(()))?;
     POSTGRES.or_install(postgres)?;
-    NGINX.or_install(|| NGINX_PATHS.into_iter().any(command::exists).then_some(()))?;
+    NGINX.or_install(|| command::exists("nginx").then_some(()))?;
     let browser = || command::exists("chromedriver") && command::exists("chromium");
     BROWSER.or_install(|| browser().then_some(()))
 }

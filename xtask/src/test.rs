@@ -1,12 +1,15 @@
 //! `cargo xtask test`: all that has to be there before the tests can run, then
 //! the tests.
 
+use std::ffi::OsString;
+
 use anyhow::{Context, Result};
-use clap::Args;
+use lexopt::Parser;
 
 use crate::command::{self, say};
-use crate::workspace::Workspace;
-use crate::{demo, guests, python, services, wit};
+use crate::task::{self, Task, Work, work};
+use crate::workspace::{Profile, Workspace};
+use crate::{guests, python, services, wit};
 
 /// Packages that are tested together; guests are left out: they are components, and
 /// run under the tests of `patchboard-tests`.
@@ -29,22 +32,35 @@ const GROUPS: [&[&str]; 4] = [
     &["xtask", "patchboard-bench", "patchboard-house"],
 ];
 
-/// Check wit/deps, build the guests and the server, have what the tests need at hand, and run all tests
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Which tests, and other options of the test programs
-    #[arg(last = true, value_name = "FILTER")]
-    filters: Vec<String>,
+pub(crate) const TASK: Task = Task {
+    name: "test",
+    about: "Build everything, have what the tests need at hand, and run all tests",
+    help: Some(
+        "[-- FILTER...]
+
+FILTER is which tests, and other options of the test programs.",
+    ),
+    read,
+};
+
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    let filters = task::rest(&mut parser);
+    match parser.next()? {
+        Some(argument) => Err(argument.unexpected()),
+        None => Ok(work(move || run(&filters))),
+    }
 }
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+fn run(filters: &[OsString]) -> Result<()> {
+    let workspace = Workspace::load()?;
     step(1, "check wit/deps", wit::check)?;
-    step(2, "build the guests", guests::for_tests)?;
-    step(3, "build the server", || demo::build_server(demo::Profile::Dev).map(|_| ()))?;
-    step(4, "make the Python of the tests", python::for_tests)?;
+    step(2, "build the guests (two minutes the first time)", || guests::for_tests(&workspace))?;
+    step(3, "build the server (some minutes the first time, because of wasmtime)", || {
+        workspace.build_server(Profile::Dev).map(drop)
+    })?;
+    step(4, "make the Python of the tests (seconds)", python::for_tests)?;
     step(5, "find Redis, PostgreSQL, nginx and Chromium", services::for_tests)?;
-    step(6, "run the tests", || cargo_test(&arguments.filters))
+    step(6, "build and run the tests (minutes)", || cargo_test(&workspace, filters))
 }
 
 fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -52,8 +68,7 @@ fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()
     work().with_context(|| format!("step {number} of 6 failed: {name}"))
 }
 
-fn cargo_test(filters: &[String]) -> Result<()> {
-    let workspace = Workspace::load()?;
+fn cargo_test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     for packages in GROUPS {
         let mut cargo = command::cargo(&workspace.root);
         cargo.arg("test");

@@ -2,7 +2,6 @@
 //! has for the server, by `cargo install`, for nobody but the benchmark.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -17,8 +16,8 @@ const FEATURES: &str =
 /// Where it goes, below cargo's target folder.
 const ROOT: &str = "bench-tools";
 
-/// Installs it, unless it is there. Gives the program.
-pub(crate) fn install(workspace: &Workspace) -> Result<PathBuf> {
+/// Installs it, unless it is there.
+pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     let lock = workspace.root.join("Cargo.lock");
     let text = fs::read_to_string(&lock).with_context(|| format!("could not read {}", lock.display()))?;
     let version = locked(&text).with_context(|| format!("{} has no wasmtime", lock.display()))?;
@@ -36,8 +35,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<PathBuf> {
             "could not install wasmtime-cli {version}, which needs crates.io, or a mirror that cargo is \
              configured for; scenarios that do without it run with --scenario"
         )
-    })?;
-    Ok(root.join("bin/wasmtime"))
+    })
 }
 
 /// The version of wasmtime in a `Cargo.lock`, where it follows the name.

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use lexopt::{Arg, Parser};
 
+use crate::task::{Task, Work, work};
 use crate::toolchain;
 use crate::workspace::Workspace;
 
@@ -23,13 +24,31 @@ const FOLDERS: [&str; 2] = ["wit/deps", "src/p3/wit/deps"];
 const PROPOSALS: [&str; 3] =
     [include_str!("wasi-logging.wit"), include_str!("wasi-config.wit"), include_str!("wasi-keyvalue.wit")];
 
-/// Vendor WASI's WIT packages into wit/deps/
-///
-/// They come from the wasmtime-wasi-http that Cargo.lock names.
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Change nothing; fail if wit/deps/ is not what would be written
-    #[arg(long)]
+pub(crate) const TASK: Task = Task {
+    name: "wit",
+    about: "Vendor WASI's WIT packages into wit/deps/",
+    help: Some(
+        "[OPTIONS]
+
+They come from the wasmtime-wasi-http that Cargo.lock names.
+
+  --check     Change nothing; fail if wit/deps/ is not what would be written",
+    ),
+    read,
+};
+
+fn read(mut parser: Parser) -> Result<Work, lexopt::Error> {
+    let mut arguments = Arguments { check: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("check") => arguments.check = true,
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(work(move || run(&arguments)))
+}
+
+struct Arguments {
     check: bool,
 }
 
@@ -49,12 +68,11 @@ pub(crate) fn check() -> Result<()> {
     run(&Arguments { check: true })
 }
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+fn run(arguments: &Arguments) -> Result<()> {
     let root = Workspace::load()?.root;
     let expected = vendored(&root)?;
     let folder = root.join("wit/deps");
-    let found = if folder.is_dir() { read(&folder)? } else { Files::new() };
+    let found = if folder.is_dir() { files_in(&folder)? } else { Files::new() };
     let differences = compare(&expected, &found);
     for difference in &differences {
         println!("wit/deps/{difference}");
@@ -93,7 +111,7 @@ fn vendored(root: &Path) -> Result<Files> {
     files.extend(PROPOSALS.iter().filter_map(|text| Some((file_name(text)?, (*text).to_owned()))));
     for folder in FOLDERS {
         let folder = source.join(folder);
-        for (file, text) in read(&folder)?.into_iter().filter(|(file, _)| file.ends_with(".wit")) {
+        for (file, text) in files_in(&folder)?.into_iter().filter(|(file, _)| file.ends_with(".wit")) {
             let name = file_name(&text).with_context(|| {
                 format!("{} has no line `package wasi:NAME@VERSION;`", folder.join(file).display())
             })?;
@@ -106,7 +124,7 @@ fn vendored(root: &Path) -> Result<Files> {
 }
 
 /// All files of a folder.
-fn read(folder: &Path) -> Result<Files> {
+fn files_in(folder: &Path) -> Result<Files> {
     let entries = fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
     let mut files = Files::new();
     for entry in entries {

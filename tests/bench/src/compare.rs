@@ -44,13 +44,14 @@ pub(crate) struct Compared {
 }
 
 impl Comparison {
-    pub(crate) fn of(served: &Served, rows: &[Row]) -> Self {
-        let ours = served.ours.name;
-        let of_peer = |peer| AgainstPeer::of(ours, peer, served.aims, rows);
-        Self {
-            alone: Alone::of(ours, served.aims, rows),
-            peers: served.peers.iter().map(|peer| of_peer(peer.name)).collect(),
-        }
+    pub(crate) fn of(ours: &str, peers: &[&'static str], aims: &[Aim], rows: &[Row]) -> Self {
+        let of_peer = |peer: &&'static str| AgainstPeer::of(ours, peer, aims, rows);
+        Self { alone: Alone::of(ours, aims, rows), peers: peers.iter().map(of_peer).collect() }
+    }
+
+    pub(crate) fn of_served(served: &Served, rows: &[Row]) -> Self {
+        let peers: Vec<_> = served.peers.iter().map(|peer| peer.name).collect();
+        Self::of(served.ours.name, &peers, served.aims, rows)
     }
 
     /// Whether there are so many calm rounds, with each peer where there are any, and

@@ -16,7 +16,8 @@ use crate::options::Options;
 use crate::process;
 use crate::row::Row;
 use crate::scenarios::{Bench, Scenario};
-use crate::{Outcome, Tools};
+use crate::tool::Tools;
+use crate::{Case, Outcome};
 
 /// How often a disturbed benchmark, which takes minutes, is run at most.
 const TRIES: u32 = 3;
@@ -50,12 +51,8 @@ struct Named {
     full_id: String,
 }
 
-pub(crate) fn run(
-    scenario: &Scenario,
-    bench: &Bench,
-    options: &Options,
-    tools: &Tools<'_>,
-) -> Result<Outcome> {
+pub(crate) fn run(case: &Case<'_>, bench: &Bench) -> Result<Outcome> {
+    let Case { scenario, options, tools, .. } = *case;
     let mut rows = Vec::new();
     let mut last = None;
     for round in 0..TRIES.min(options.rounds) {
@@ -77,10 +74,10 @@ pub(crate) fn run(
 }
 
 /// One run of all benchmarks, in their order.
-fn measure(bench: &Bench, options: &Options, tools: &Tools<'_>) -> Result<(Vec<Estimate>, Disturbance)> {
+fn measure(bench: &Bench, options: &Options, tools: &Tools) -> Result<(Vec<Estimate>, Disturbance)> {
     // Built first, so that the compiler is not taken for a disturbance.
     let cargo = |last: &[&str]| -> Result<()> {
-        let mut cargo = (tools.cargo)();
+        let mut cargo = tools.cargo();
         cargo.args(["bench", "-p", bench.package, "--bench", bench.bench]).args(last);
         let home = tools.folder.join("criterion");
         cargo.env("CRITERION_HOME", home).stdin(Stdio::null()).stdout(std::io::stderr());

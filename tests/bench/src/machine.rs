@@ -4,12 +4,12 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use crate::Tools;
 use crate::subjects::{aiohttp, nginx};
+use crate::tool::Tools;
 use crate::wrk::WRK;
 
 /// A list for readers. What cannot be found out is left out.
-pub(crate) fn describe(tools: &Tools<'_>) -> String {
+pub(crate) fn describe(tools: &Tools) -> String {
     let mut lines = vec![format!("- {}", cpu())];
     if let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") {
         // What follows the version is the distributor's.

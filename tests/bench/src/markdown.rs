@@ -77,7 +77,7 @@ fn alone(name: &str, alone: &Alone) -> String {
     text
 }
 
-fn table(ours: &str, against: &AgainstPeer) -> String {
+pub(crate) fn table(ours: &str, against: &AgainstPeer) -> String {
     let AgainstPeer { peer, rounds, calm, measures, aims } = against;
     // Writing to a String cannot fail.
     let mut text = format!("\n| {calm} calm pairs of {rounds} | {ours} | {peer} | ratio | middle half |\n");

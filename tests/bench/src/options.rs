@@ -3,13 +3,24 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
-use crate::scenarios;
+use crate::scenarios::{self, Scenario};
+
+/// Measure Patchboard beside its peers; succeeds only if every aim is met for certain
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// For xtask: print what has to be installed and built, and end
+    #[arg(long, hide = true)]
+    pub(crate) needs: bool,
+}
 
 /// What to measure, for how long, and where to write it.
 #[derive(Debug, Clone, Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Run this scenario only; any number of times [default: all]
     #[arg(long = "scenario", value_name = "NAME", value_parser = PossibleValuesParser::new(scenarios::names()))]
     pub(crate) scenarios: Vec<String>,
@@ -43,6 +54,15 @@ pub struct Options {
 pub(crate) enum AccessLog {
     On,
     Off,
+}
+
+impl Options {
+    /// The scenarios that are to be run.
+    pub(crate) fn chosen(&self) -> Vec<&'static Scenario> {
+        let names = &self.scenarios;
+        let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+        scenarios::ALL.into_iter().filter(|scenario| is_chosen(scenario.name)).collect()
+    }
 }
 
 impl AccessLog {

@@ -14,73 +14,86 @@ use crate::answer::Answer;
 use crate::calm::{Disturbance, MachineTime};
 use crate::compare::Comparison;
 use crate::load::Report;
-use crate::options::Options;
 use crate::process::{self, Usage};
 use crate::row::Row;
-use crate::scenarios::{Scenario, Served};
+use crate::scenarios::Served;
 use crate::subjects::{Running, Setting, Subject};
-use crate::{Outcome, Tools, markdown, plot};
+use crate::tool::Tools;
+use crate::{Case, Outcome, markdown, plot};
 
 /// What brings caches, buffers and connections to their usual state.
 const WARM_UP_SECONDS: u32 = 1;
 
 /// A subject that is running, and where its files are.
-struct Contestant {
+pub(crate) struct Contestant {
     name: &'static str,
     running: Running,
     folder: PathBuf,
 }
 
-pub(crate) fn run(
-    scenario: &Scenario,
+pub(crate) fn run(case: &Case<'_>, served: &Served) -> Result<Outcome> {
+    let mut subjects: Vec<&Subject> = served.peers.to_vec();
+    // In the middle.
+    subjects.insert(subjects.len() / 2, served.ours);
+    let start = |subject: &&Subject| Contestant::start(subject.name, subject, served, case, case.tools);
+    let contestants = subjects.iter().map(start).collect::<Result<Vec<_>>>()?;
+    let enough = case.options.pairs.max(FEWEST_PAIRS);
+    let is_enough = |rows: &[Row]| Comparison::of_served(served, rows).is_enough(enough);
+    let rows = take_turns(case, served, contestants, is_enough)?;
+    let comparison = Comparison::of_served(served, &rows);
+    let text = markdown::served(case.scenario, served, &comparison, case.options, seconds(case, served));
+    let plot = plot::svg(case.scenario.name, served.ours.name, &comparison);
+    Ok(Outcome { rows, text, plot, verdict: comparison.verdict() })
+}
+
+/// Puts each under the load in turns, until there is enough.
+pub(crate) fn take_turns(
+    case: &Case<'_>,
     served: &Served,
-    options: &Options,
-    tools: &Tools<'_>,
-) -> Result<Outcome> {
-    let mut contestants = start(served, options, tools)?;
+    mut contestants: Vec<Contestant>,
+    is_enough: impl Fn(&[Row]) -> bool,
+) -> Result<Vec<Row>> {
     for contestant in &contestants {
         contestant.check(served).with_context(|| contestant.name.to_owned())?;
         contestant.load(served, WARM_UP_SECONDS).with_context(|| contestant.name.to_owned())?;
     }
-    let seconds = options.seconds.unwrap_or(served.seconds);
-    let enough = options.pairs.max(FEWEST_PAIRS);
     let mut rows = Vec::new();
-    let mut comparison = Comparison::of(served, &rows);
-    for round in 0..options.rounds {
+    for round in 0..case.options.rounds {
         for contestant in &contestants {
-            let row = measure(scenario.name, served, contestant, round, seconds, options)
-                .with_context(|| contestant.name.to_owned())?;
+            let row = measure(case, served, contestant, round).with_context(|| contestant.name.to_owned())?;
             say(&row);
             rows.push(row);
         }
         contestants.reverse();
-        comparison = Comparison::of(served, &rows);
-        if comparison.is_enough(enough) {
+        if is_enough(&rows) {
             break;
         }
     }
-    let text = markdown::served(scenario, served, &comparison, options, seconds);
-    let plot = plot::svg(scenario.name, served.ours.name, &comparison);
-    Ok(Outcome { rows, text, plot, verdict: comparison.verdict() })
+    Ok(rows)
 }
 
-/// Starts every subject, ours in the middle.
-fn start(served: &Served, options: &Options, tools: &Tools<'_>) -> Result<Vec<Contestant>> {
-    let mut subjects: Vec<&Subject> = served.peers.to_vec();
-    subjects.insert(subjects.len() / 2, served.ours);
-    let subject_of = |subject: &&Subject| {
-        let folder = tools.folder.join(subject.name);
-        fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
-        let site = (served.site)(&tools.folder)?;
-        let setting = Setting { tools, folder: folder.clone(), site, access_log: options.access_log };
-        let running =
-            (subject.start)(&setting).with_context(|| format!("could not start {}", subject.name))?;
-        Ok(Contestant { name: subject.name, running, folder })
-    };
-    subjects.iter().map(subject_of).collect()
+/// Of load in each run.
+fn seconds(case: &Case<'_>, served: &Served) -> u32 {
+    case.options.seconds.unwrap_or(served.seconds)
 }
 
 impl Contestant {
+    /// Starts a subject of these tools, under a name that it has in this scenario.
+    pub(crate) fn start(
+        name: &'static str,
+        subject: &Subject,
+        served: &Served,
+        case: &Case<'_>,
+        tools: &Tools,
+    ) -> Result<Self> {
+        let folder = tools.folder.join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
+        let site = (served.site)(&tools.folder)?;
+        let setting = Setting { tools, folder: folder.clone(), site, access_log: case.options.access_log };
+        let running = (subject.start)(&setting).with_context(|| format!("could not start {name}"))?;
+        Ok(Self { name, running, folder })
+    }
+
     /// Whether it does the work, so that all subjects are known to do the same.
     fn check(&self, served: &Served) -> Result<()> {
         let Answer { status, body_bytes } = self.running.ask(&served.request)?;
@@ -97,23 +110,16 @@ impl Contestant {
     }
 }
 
-fn measure(
-    scenario: &'static str,
-    served: &Served,
-    contestant: &Contestant,
-    round: u32,
-    seconds: u32,
-    options: &Options,
-) -> Result<Row> {
+fn measure(case: &Case<'_>, served: &Served, contestant: &Contestant, round: u32) -> Result<Row> {
     let pid = contestant.running.pid();
     let (machine, load, usage) = (MachineTime::now()?, process::own()?, Usage::of_tree(pid)?);
-    let report = contestant.load(served, seconds)?;
+    let report = contestant.load(served, seconds(case, served))?;
     let after = Usage::of_tree(pid)?;
     let cpu = after.cpu - usage.cpu;
     let measured = cpu + process::own()? - load;
     let sent = report.requests * (served.request.body)().len() as f64;
     Ok(Row {
-        scenario,
+        scenario: case.scenario.name,
         subject: contestant.name.to_owned(),
         round,
         rps: report.requests / report.seconds,
@@ -123,12 +129,12 @@ fn measure(
         all_us: report.all_us,
         cpu_us_per_request: cpu * process::tick_us() / report.requests.max(1.0),
         rss_bytes: Some(after.rss_bytes),
-        disturbance: Disturbance::between(machine, MachineTime::now()?, measured, options.others),
+        disturbance: Disturbance::between(machine, MachineTime::now()?, measured, case.options.others),
     })
 }
 
 /// One line of progress a run.
-fn say(row: &Row) {
+pub(crate) fn say(row: &Row) {
     let Row { subject, round, rps, cpu_us_per_request, disturbance, .. } = row;
     let Disturbance { steal_percent, others_percent, calm } = disturbance;
     let verdict = if *calm { "calm" } else { "disturbed" };

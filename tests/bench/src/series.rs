@@ -7,13 +7,12 @@ use anyhow::{Context, Result};
 
 use crate::aim::Bound;
 use crate::calm::{Disturbance, MachineTime};
-use crate::options::Options;
 use crate::process;
 use crate::row::Row;
-use crate::scenarios::Scenario;
 use crate::statistics::Spread;
 use crate::subjects::Setting;
-use crate::{Outcome, Tools};
+use crate::tool::Need;
+use crate::{Case, Outcome};
 
 /// Calm rounds that decide.
 const ENOUGH: usize = 10;
@@ -23,6 +22,8 @@ const ENOUGH: usize = 10;
 pub(crate) struct Series {
     /// One round, whose processes have all ended when it is over.
     pub(crate) measure: fn(&Setting<'_>) -> Result<Sample>,
+    /// Beside wrk.
+    pub(crate) needs: &'static [Need],
     /// What the value is, with its unit.
     pub(crate) value: &'static str,
     pub(crate) bound: Bound,
@@ -42,12 +43,8 @@ impl Sample {
     }
 }
 
-pub(crate) fn run(
-    scenario: &Scenario,
-    series: &Series,
-    options: &Options,
-    tools: &Tools<'_>,
-) -> Result<Outcome> {
+pub(crate) fn run(case: &Case<'_>, series: &Series) -> Result<Outcome> {
+    let Case { scenario, options, tools, .. } = *case;
     let folder = tools.folder.join(scenario.name);
     fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
     let setting = Setting { tools, site: folder.clone(), folder, access_log: options.access_log };
@@ -62,7 +59,7 @@ pub(crate) fn run(
         let note = if disturbance.calm { "" } else { ", disturbed" };
         eprintln!("  round {round}: {:.1} {}{note}", sample.value, series.value);
         calm.extend(disturbance.calm.then_some(sample.value));
-        rows.push(row(scenario, sample, round, disturbance));
+        rows.push(row(scenario.name, "patchboard", sample, round, disturbance));
         if calm.len() >= ENOUGH {
             break;
         }
@@ -84,10 +81,16 @@ pub(crate) fn run(
 }
 
 /// There are no requests to count.
-fn row(scenario: &Scenario, sample: Sample, round: u32, disturbance: Disturbance) -> Row {
+pub(crate) fn row(
+    scenario: &'static str,
+    subject: &str,
+    sample: Sample,
+    round: u32,
+    disturbance: Disturbance,
+) -> Row {
     Row {
-        scenario: scenario.name,
-        subject: "patchboard".to_owned(),
+        scenario,
+        subject: subject.to_owned(),
         round,
         rps: f64::NAN,
         bytes_per_second: None,

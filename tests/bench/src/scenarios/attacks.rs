@@ -24,6 +24,7 @@ pub(crate) static SPINNING: Scenario = Scenario {
     about: "hello under the load of 32 connections, beside 32 calls of another handler that compute without end",
     kind: Kind::Series(Series {
         measure: spinning,
+        needs: &[],
         value: "ms that the p99 is longer than without",
         // Three slices of 10 ms.
         bound: Bound::AtMost(30.0),
@@ -36,6 +37,7 @@ pub(crate) static SLOW_HEADS: Scenario = Scenario {
             where 4,096 connections are allowed",
     kind: Kind::Series(Series {
         measure: slow_heads,
+        needs: &[],
         value: "times the p99 without",
         bound: Bound::AtMost(3.0),
     }),

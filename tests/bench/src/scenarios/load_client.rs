@@ -13,12 +13,18 @@ use crate::aim::Bound;
 use crate::request::Request;
 use crate::series::{Sample, Series};
 use crate::subjects::{Setting, command, native};
+use crate::tool::Need;
 use crate::wrk::Wrk;
 
 pub(crate) static LOAD_CLIENT: Scenario = Scenario {
     name: "load-client",
     about: "`patchboard load` and wrk in turns on hyper alone, 32 connections, one thread each",
-    kind: Kind::Series(Series { measure, value: "times the requests/s of wrk", bound: Bound::AtLeast(0.8) }),
+    kind: Kind::Series(Series {
+        measure,
+        needs: &[Need::Native],
+        value: "times the requests/s of wrk",
+        bound: Bound::AtLeast(0.8),
+    }),
 };
 
 const CONNECTIONS: u32 = 32;

@@ -102,14 +102,21 @@ pub(crate) struct Bench {
 
 impl Scenario {
     pub(crate) fn needs(&self) -> Vec<Need> {
-        match &self.kind {
-            Kind::Criterion(_) => Vec::new(),
-            Kind::Series(_) => vec![Need::Package(WRK)],
-            Kind::Served(served) => {
-                let subjects = [served.ours].into_iter().chain(served.peers.iter().copied());
-                subjects.flat_map(|subject| subject.needs).copied().chain([Need::Package(WRK)]).collect()
-            }
+        let mut needs = self.needs_of_ours();
+        if let Kind::Served(served) = &self.kind {
+            needs.extend(served.peers.iter().flat_map(|peer| peer.needs));
         }
+        needs
+    }
+
+    /// Without what its peers need.
+    pub(crate) fn needs_of_ours(&self) -> Vec<Need> {
+        let of_ours = match &self.kind {
+            Kind::Criterion(_) => return Vec::new(),
+            Kind::Series(series) => series.needs,
+            Kind::Served(served) => served.ours.needs,
+        };
+        of_ours.iter().copied().chain([Need::Package(WRK)]).collect()
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) static COLD_START: Scenario = Scenario {
     about: "`patchboard serve` with ten handlers whose code is cached",
     kind: Kind::Series(Series {
         measure: cold_start,
+        needs: &[],
         value: "ms from exec to the first answer",
         bound: Bound::AtMost(100.0),
     }),
@@ -30,6 +31,7 @@ pub(crate) static DROP_IN: Scenario = Scenario {
     about: "a new component of about 100 KiB, on a server at rest",
     kind: Kind::Series(Series {
         measure: drop_in,
+        needs: &[],
         value: "ms from the rename to the first answer",
         bound: Bound::AtMost(300.0),
     }),
@@ -40,6 +42,7 @@ pub(crate) static COMPILE_UNDER_LOAD: Scenario = Scenario {
     about: "hello under the load of 32 connections, while one new component after the other is compiled",
     kind: Kind::Series(Series {
         measure: compile_under_load,
+        needs: &[],
         value: "times the p99 without",
         bound: Bound::AtMost(2.0),
     }),

@@ -17,11 +17,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Tools;
 use crate::answer::Answer;
 use crate::options::AccessLog;
 use crate::request::Request;
-use crate::tool::{Need, Package};
+use crate::tool::{Need, Package, Tools};
 
 /// Threads or workers that each subject has.
 pub(crate) const WORKERS: usize = 2;
@@ -44,7 +43,7 @@ pub(crate) struct Subject {
 /// What a subject is started with.
 #[derive(Debug)]
 pub(crate) struct Setting<'a> {
-    pub(crate) tools: &'a Tools<'a>,
+    pub(crate) tools: &'a Tools,
     /// A folder for the subject's own files.
     pub(crate) folder: PathBuf,
     /// The folder it serves.

@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use super::{Running, Setting, Subject, WORKERS, free_address};
+use crate::tool::Need;
 
-pub(crate) const NATIVE: Subject = Subject { name: "native-hyper", needs: &[], start };
+pub(crate) const NATIVE: Subject = Subject { name: "native-hyper", needs: &[Need::Native], start };
 
 /// Asks another for each answer, as the demo's handler `demo2` does.
 pub(crate) const NATIVE_DEMO2: Subject =
-    Subject { name: "native-hyper-demo2", needs: &[], start: start_demo2 };
+    Subject { name: "native-hyper-demo2", needs: &[Need::Native], start: start_demo2 };
 
 pub(crate) fn start(setting: &Setting<'_>) -> Result<Running> {
     run(setting, &[])

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use super::{Running, Setting, Subject, WORKERS, command, free_address, native};
 use crate::burst::allow_files;
 use crate::machine;
+use crate::tool::Need;
 
 const NAME: &str = "patchboard";
 
@@ -43,7 +44,7 @@ pub(crate) const HELLO_0_2_FRESH: Subject = ours(serve_hello_0_2);
 pub(crate) const DEMO1: Subject = ours(|setting| serve_as_it_is(setting, "demo1"));
 
 /// The demo's handler that asks another server, here hyper alone.
-pub(crate) const DEMO2: Subject = ours(serve_demo2);
+pub(crate) const DEMO2: Subject = Subject { name: NAME, needs: &[Need::Native], start: serve_demo2 };
 
 /// The handler of the benchmark's own work. It brings its routes.
 pub(crate) const WORK: Subject = ours(|setting| serve_as_it_is(setting, "work"));

@@ -7,8 +7,8 @@
 //! the ratio of two subjects in the same round, and only where the machine was
 //! calm in it (`calm`).
 //!
-//! [`run`] measures and writes; what has to be installed or built before is the
-//! caller's part ([`needs`], [`Tools`]).
+//! This measures and writes; what has to be installed or built before is xtask's part,
+//! which asks for it by `--needs` (`tool`).
 
 mod aim;
 mod answer;
@@ -32,37 +32,24 @@ mod subjects;
 mod tool;
 mod wrk;
 
-use std::fmt;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-
-pub use self::options::Options;
-pub use self::tool::{Need, Package};
+use clap::Parser as _;
 
 use self::aim::Verdict;
 use self::markdown::Block;
+use self::options::{Arguments, Options};
 use self::row::Row;
 use self::scenarios::{Kind, Scenario};
+use self::tool::Tools;
 
-/// What the caller has made ready.
-pub struct Tools<'a> {
-    /// The server, a release build.
-    pub server: PathBuf,
-    /// `patchboard-native`, likewise.
-    pub native: PathBuf,
-    /// `wasmtime`, if it is needed ([`needs`]).
-    pub wasmtime: PathBuf,
-    /// Python, likewise.
-    pub python: PathBuf,
-    /// The folders that the components are in.
-    pub components: Vec<PathBuf>,
-    /// Where the benchmark may put its files.
-    pub folder: PathBuf,
-    /// A cargo for this workspace.
-    pub cargo: &'a dyn Fn() -> Command,
+/// A scenario that is to be run, with what for and how long.
+struct Case<'a> {
+    scenario: &'static Scenario,
+    options: &'a Options,
+    tools: &'a Tools,
 }
 
 /// What a scenario came to.
@@ -75,39 +62,38 @@ struct Outcome {
     verdict: Verdict,
 }
 
-impl fmt::Debug for Tools<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tools").field("server", &self.server).field("folder", &self.folder).finish()
+fn main() -> ExitCode {
+    let Arguments { options, needs } = Arguments::parse();
+    if needs {
+        tool::needs(&options).iter().for_each(|need| println!("{need}"));
+        return ExitCode::SUCCESS;
     }
-}
-
-/// What the chosen scenarios need installed.
-pub fn needs(options: &Options) -> Vec<Need> {
-    let mut all: Vec<Need> = chosen(options).flat_map(Scenario::needs).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs the chosen scenarios, and prints and writes what they came to. Gives
 /// whether every aim is met, for certain.
-///
-/// # Errors
-///
-/// If a subject cannot be started or does not answer as it should, or a file cannot
-/// be written.
-pub fn run(options: &Options, tools: &Tools<'_>) -> Result<bool> {
+fn run(options: &Options) -> Result<bool> {
+    let tools = Tools::here()?;
     fs::create_dir_all(&tools.folder)
         .with_context(|| format!("could not create {}", tools.folder.display()))?;
-    let machine = Block { name: "machine", text: machine::describe(tools) };
+    let machine = Block { name: "machine", text: machine::describe(&tools) };
     println!("{}", machine.text);
     let (mut rows, mut blocks, mut met) = (Vec::new(), vec![machine], true);
-    for scenario in chosen(options) {
+    for scenario in options.chosen() {
         eprintln!("{}: {}", scenario.name, scenario.about);
+        let case = Case { scenario, options, tools: &tools };
         let outcome = match &scenario.kind {
-            Kind::Served(served) => rounds::run(scenario, served, options, tools),
-            Kind::Series(series) => series::run(scenario, series, options, tools),
-            Kind::Criterion(bench) => criterion::run(scenario, bench, options, tools),
+            Kind::Served(served) => rounds::run(&case, served),
+            Kind::Series(series) => series::run(&case, series),
+            Kind::Criterion(bench) => criterion::run(&case, bench),
         };
         let outcome = outcome.with_context(|| format!("scenario {}", scenario.name))?;
         println!("{}", outcome.text);
@@ -127,12 +113,4 @@ pub fn run(options: &Options, tools: &Tools<'_>) -> Result<bool> {
         }
     }
     Ok(met)
-}
-
-fn chosen(options: &Options) -> impl Iterator<Item = &'static Scenario> {
-    let names = &options.scenarios;
-    scenarios::ALL
-        .iter()
-        .copied()
-        .filter(|scenario| names.is_empty() || names.iter().any(|name| name == scenario.name))
 }
