@@ -11,11 +11,11 @@ use crate::command::{self, say};
 use crate::install::Need;
 use crate::task::{Task, Work, asks_for_help};
 use crate::workspace::{Profile, Workspace};
-use crate::{guests, python, wasmtime};
+use crate::{against, guests, python, wasmtime};
 
 pub(crate) const TASK: Task = Task {
     name: "bench",
-    about: "Measure Patchboard beside its peers; succeeds only if every aim is met for certain",
+    about: "Measure Patchboard beside its peers, or beside itself at another revision",
     help: None,
     read,
 };
@@ -65,6 +65,7 @@ fn provide(workspace: &Workspace, need: &str) -> Result<()> {
             say("building the server by hyper alone (a minute the first time)");
             workspace.build("patchboard-native", "patchboard-native", Profile::Release).map(drop)
         }
+        ["against", revision] => against::build(workspace, revision),
         _ => bail!("patchboard-bench needs `{need}`, of which xtask knows nothing"),
     }
 }

@@ -5,6 +5,7 @@
 //! folder; none of them is part of what is shipped. What is large (the benchmark, chaos,
 //! the fuzz targets) is a program of its own, so that this one is built in seconds.
 
+mod against;
 mod apt;
 mod bench;
 mod chaos;

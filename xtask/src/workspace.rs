@@ -64,6 +64,11 @@ impl Workspace {
         Self::query(&mut command::cargo(&this()), &["--filter-platform", host])
     }
 
+    /// Reads the members of another checkout, whose artefacts stay in its own folder.
+    pub(crate) fn load_at(root: &Path) -> Result<Self> {
+        Self::query(&mut cargo_at(root, &root.join("target")), &["--no-deps"])
+    }
+
     fn query(cargo: &mut Command, options: &[&str]) -> Result<Self> {
         cargo.args(["metadata", "--format-version", "1"]).args(options);
         Self::parse(&command::output(cargo)?).context("could not read what `cargo metadata` wrote")

@@ -59,7 +59,7 @@ pub(crate) fn run(case: &Case<'_>, bench: &Bench) -> Result<Outcome> {
         let (estimates, disturbance) = measure(bench, options, tools)?;
         rows.extend(estimates.iter().map(|estimate| row(scenario, estimate, round, disturbance)));
         last = Some((estimates, disturbance));
-        if disturbance.calm {
+        if disturbance.calm || case.is_over() {
             break;
         }
     }

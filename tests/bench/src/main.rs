@@ -5,11 +5,13 @@
 //! a scenario run side by side and take turns under the load, round by round, so
 //! that whatever the machine does meanwhile happens to all of them. What counts is
 //! the ratio of two subjects in the same round, and only where the machine was
-//! calm in it (`calm`).
+//! calm in it (`calm`). Against a revision, the other subject is our own server as it
+//! was then (`against`).
 //!
 //! This measures and writes; what has to be installed or built before is xtask's part,
 //! which asks for it by `--needs` (`tool`).
 
+mod against;
 mod aim;
 mod answer;
 mod burst;
@@ -34,10 +36,12 @@ mod wrk;
 
 use std::fs;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser as _;
 
+use self::against::Before;
 use self::aim::Verdict;
 use self::markdown::Block;
 use self::options::{Arguments, Options};
@@ -50,6 +54,8 @@ struct Case<'a> {
     scenario: &'static Scenario,
     options: &'a Options,
     tools: &'a Tools,
+    /// When to stop, whatever came of it.
+    until: Option<Instant>,
 }
 
 /// What a scenario came to.
@@ -60,6 +66,13 @@ struct Outcome {
     /// Its ratios as SVG, if it has any.
     plot: Option<String>,
     verdict: Verdict,
+}
+
+impl Case<'_> {
+    /// Whether the time is over.
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
 }
 
 fn main() -> ExitCode {
@@ -86,14 +99,18 @@ fn run(options: &Options) -> Result<bool> {
         .with_context(|| format!("could not create {}", tools.folder.display()))?;
     let machine = Block { name: "machine", text: machine::describe(&tools) };
     println!("{}", machine.text);
+    let before = options.against.as_deref().map(|_| Before::here(&tools)).transpose()?;
     let (mut rows, mut blocks, mut met) = (Vec::new(), vec![machine], true);
-    for scenario in options.chosen() {
+    let (scenarios, started) = (options.chosen(), Instant::now());
+    for (number, scenario) in scenarios.iter().enumerate() {
         eprintln!("{}: {}", scenario.name, scenario.about);
-        let case = Case { scenario, options, tools: &tools };
-        let outcome = match &scenario.kind {
-            Kind::Served(served) => rounds::run(&case, served),
-            Kind::Series(series) => series::run(&case, series),
-            Kind::Criterion(bench) => criterion::run(&case, bench),
+        let until = options.until(started, scenarios.len() - number);
+        let case = Case { scenario, options, tools: &tools, until };
+        let outcome = match (&before, &scenario.kind) {
+            (Some(before), _) => before.run(&case),
+            (None, Kind::Served(served)) => rounds::run(&case, served),
+            (None, Kind::Series(series)) => series::run(&case, series),
+            (None, Kind::Criterion(bench)) => criterion::run(&case, bench),
         };
         let outcome = outcome.with_context(|| format!("scenario {}", scenario.name))?;
         println!("{}", outcome.text);

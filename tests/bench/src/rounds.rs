@@ -65,7 +65,7 @@ pub(crate) fn take_turns(
             rows.push(row);
         }
         contestants.reverse();
-        if is_enough(&rows) {
+        if is_enough(&rows) || case.is_over() {
             break;
         }
     }

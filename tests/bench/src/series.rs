@@ -60,7 +60,7 @@ pub(crate) fn run(case: &Case<'_>, series: &Series) -> Result<Outcome> {
         eprintln!("  round {round}: {:.1} {}{note}", sample.value, series.value);
         calm.extend(disturbance.calm.then_some(sample.value));
         rows.push(row(scenario.name, "patchboard", sample, round, disturbance));
-        if calm.len() >= ENOUGH {
+        if calm.len() >= ENOUGH || case.is_over() {
             break;
         }
     }

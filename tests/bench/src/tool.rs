@@ -51,12 +51,19 @@ pub(crate) struct Tools {
     pub(crate) folder: PathBuf,
     /// The root of the workspace.
     root: PathBuf,
+    /// Where cargo puts what it builds.
+    target: PathBuf,
 }
 
-/// What the chosen scenarios need, a line each.
+/// What the chosen scenarios need, and the other revision, a line each.
 pub(crate) fn needs(options: &Options) -> Vec<String> {
-    let all: BTreeSet<Need> = options.chosen().into_iter().flat_map(Scenario::needs).collect();
-    all.iter().map(Need::to_string).collect()
+    let of = |scenario: &Scenario| match options.against {
+        Some(_) => scenario.needs_of_ours(),
+        None => scenario.needs(),
+    };
+    let all: BTreeSet<Need> = options.chosen().into_iter().flat_map(of).collect();
+    let against = options.against.iter().map(|revision| format!("against {revision}"));
+    all.iter().map(Need::to_string).chain(against).collect()
 }
 
 impl Tools {
@@ -77,7 +84,15 @@ impl Tools {
             components: components(root),
             folder: target.join("bench"),
             root: root.to_owned(),
+            target: target.to_owned(),
         })
+    }
+
+    /// The same with the server and the components of the other revision, and its folder.
+    pub(crate) fn before(&self) -> (Self, PathBuf) {
+        let root = self.target.join("against");
+        let server = root.join("target/release/patchboard");
+        (Self { server, components: components(&root), ..self.clone() }, root)
     }
 
     /// A cargo for this workspace: the one that built this.
@@ -140,6 +155,8 @@ mod tests {
             (&["--scenario", "static-1k"][..], &["package nginx nginx", "package wrk wrk"][..]),
             (&["--scenario", "hello"], &["package wrk wrk", "wasmtime", "native"]),
             (&["--scenario", "route-match"], &[]),
+            (&["--against", "HEAD~1"], &["package wrk wrk", "against HEAD~1"]),
+            (&["--against", "v1", "--scenario", "demo2"], &["package wrk wrk", "native", "against v1"]),
         ] {
             let options = Arguments::parse_from(["bench"].iter().chain(arguments)).options;
             assert_eq!(needs(&options), expected, "{arguments:?}");
