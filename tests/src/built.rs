@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 const REMEDY: &str = "build it with `cargo xtask test`, which runs the tests too";
 
-fn workspace() -> &'static Path {
+/// The folder of the workspace.
+pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 

@@ -10,6 +10,7 @@
 //! - [`Postgres`]: a real PostgreSQL server.
 //! - [`PythonServer`]: aiohttp, which ours is compared with.
 //! - [`Redis`]: a Redis of the test's own.
+//! - [`Shell`]: the lines that people are told to type.
 //!
 //! Nothing here sleeps for a guess: every wait is for a condition, with a deadline
 //! ([`PATIENCE`]) that only a failure reaches. Whatever goes wrong panics with what
@@ -29,13 +30,14 @@ mod redis;
 mod reply;
 mod server;
 mod shared;
+mod shell;
 mod upstream;
 
 use std::time::{Duration, Instant};
 
 pub use balancer::Balancer;
 pub use browser::{Browser, Scripts};
-pub use built::{demo_handler, hello_that_says, test_guest, test_guests_in_workspace};
+pub use built::{demo_handler, hello_that_says, test_guest, test_guests_in_workspace, workspace};
 pub use client::Client;
 pub use connection::{BodyEnd, Connection};
 pub use output::Output;
@@ -45,6 +47,7 @@ pub use redis::Redis;
 pub use reply::Reply;
 pub use server::{Exited, Server, ServerBuilder};
 pub use shared::{Shared, SharedServer};
+pub use shell::Shell;
 pub use upstream::{Answer, Asked, Upstream};
 
 /// How long a condition may take on the slowest machine. Only failures wait so long.

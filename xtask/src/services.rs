@@ -1,5 +1,5 @@
-//! The programs that the tests have Patchboard work with: Redis, PostgreSQL, a proxy
-//! and a browser, from Debian's packages where they are missing.
+//! The programs that the tests have Patchboard work with: Redis, PostgreSQL, a proxy,
+//! curl and a browser, from Debian's packages where they are missing.
 //!
 //! Only the programs are needed: each test starts a server of its own, in a folder of
 //! its own. A service that a package has started is left alone.
@@ -20,6 +20,7 @@ const POSTGRES: Need = Need {
 };
 
 const NGINX: Need = Need { what: "nginx, for the test of several hosts", packages: &["nginx-light"] };
+const CURL: Need = Need { what: "curl, for the lines of the documentation", packages: &["curl"] };
 const BROWSER: Need = Need {
     what: "Chromium and its driver, `chromedriver`, for the tests of pages",
     packages: &["chromium", "chromium-driver"],
@@ -33,6 +34,7 @@ pub(crate) fn for_tests() -> Result<()> {
     REDIS.or_install(|| command::exists("redis-server").then_some(()))?;
     POSTGRES.or_install(postgres)?;
     NGINX.or_install(|| command::exists("nginx").then_some(()))?;
+    CURL.or_install(|| command::exists("curl").then_some(()))?;
     let browser = || command::exists("chromedriver") && command::exists("chromium");
     BROWSER.or_install(|| browser().then_some(()))
 }

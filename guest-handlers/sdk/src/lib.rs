@@ -97,6 +97,15 @@ pub use futures_util::{future, stream};
 pub use http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 pub use tracing;
 
+/// The Rust of the documentation, which is compiled and run with this crate's own.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/handlers.md")]
+    struct Handlers;
+}
+
 /// What the attributes expand to. Not for use by hand, and not stable.
 #[doc(hidden)]
 pub mod __private {

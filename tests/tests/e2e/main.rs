@@ -9,6 +9,7 @@ mod benchmark_guest;
 mod blast_radius;
 mod connections;
 mod demo;
+mod docs;
 mod drop_in;
 mod framing;
 mod grants;
