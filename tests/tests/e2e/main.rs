@@ -36,4 +36,5 @@ mod sql_conformance;
 mod standard_components;
 mod start;
 mod static_files;
+mod texts;
 mod urls;

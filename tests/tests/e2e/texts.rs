@@ -1,0 +1,278 @@
+//! The texts that people read, whole and as they read them: help, what a start, a check
+//! and a table say, a load's report, error bodies, and lines of the logs.
+//!
+//! One that has changed fails its test, which shows the difference; CONTRIBUTING.md says
+//! how it is recorded. Other tests say why a text is there, and look for its parts.
+
+use std::net::TcpListener;
+use std::sync::LazyLock;
+
+use patchboard_tests::{Exited, Reply, Server, ServerBuilder, Shell};
+use regex::Regex;
+
+/// What differs from run to run or from build to build, and what stands for it.
+static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let varying = [
+        (r#"[^\s"'`=]*/patchboard-(test|shell)-\w+"#, "[folder]"),
+        (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[time]"),
+        (r"\b[0-9a-f]{12,}\b", "[id]"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+        (r#"(duration_us"?[:=])\d+"#, "$1[number]"),
+    ];
+    varying.map(|(pattern, instead)| (Regex::new(pattern).unwrap(), instead)).into()
+});
+
+/// Figures, which a report is made of, with their units and the spaces that fit them in;
+/// but first what is the same in each: statuses and shares.
+static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?<same>status \d+|\d[\d.]* %)| *\b\d[\d,.]*( ?(µs|ms|s|B|kB|MB|GB)\b(/s)?)?").unwrap()
+});
+
+/// Holds `text` against the snapshot `name`.
+#[track_caller]
+fn hold(name: &str, text: &str) {
+    let text = VARYING
+        .iter()
+        .fold(text.to_owned(), |text, (pattern, instead)| pattern.replace_all(&text, *instead).into_owned());
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+/// What a program has left: its exit code and its lines.
+fn left(exited: &Exited) -> String {
+    let code = exited.code.map_or("none".to_owned(), |code| code.to_string());
+    format!("{}\n{}\nexit code {code}", exited.output, exited.log).trim_start().to_owned()
+}
+
+#[test]
+fn help() {
+    let shell = Shell::new();
+    for (name, command) in [
+        ("help", ""),
+        ("help-serve", "serve "),
+        ("help-check", "check "),
+        ("help-routes", "routes "),
+        ("help-routes-explain", "routes explain "),
+        ("help-load", "load "),
+        ("help-load-compare", "load compare "),
+    ] {
+        // It says what the variables are set to.
+        let exited = shell.run(&format!("env -u PATCHBOARD_CONFIG patchboard {command}--help"));
+        hold(name, &left(&exited));
+    }
+}
+
+/// A small site with one of everything that has a route.
+fn site() -> ServerBuilder {
+    Server::builder()
+        .demo("hello")
+        .demo("demo1")
+        .file("site/page.html", "<p>a page</p>\n")
+        .server("drain_timeout = \"1s\"")
+        .config(
+            r#"
+            [handlers.hello]
+            routes = ["GET /", { route = "GET {tenant}.example.com/hello", name = "tenants" }]
+            [[static]]
+            prefix = "/site"
+            dir = "site"
+            name = "site"
+            [[redirect]]
+            route = "GET /old/{id:int}"
+            to = "/demo1/{id}"
+            [[response]]
+            route = "/robots.txt"
+            body = "User-agent: *\n"
+            "#,
+        )
+}
+
+#[test]
+fn routes() {
+    for (name, arguments) in [
+        ("routes", &[] as &[&str]),
+        ("routes-json", &["--json"]),
+        ("routes-explain-handler", &["explain", "POST", "/demo1/ada"]),
+        ("routes-explain-host", &["explain", "GET", "http://a.example.com/hello"]),
+        ("routes-explain-mount", &["explain", "GET", "/site/page.html"]),
+        ("routes-explain-redirect", &["explain", "GET", "/old/7"]),
+        ("routes-explain-method", &["explain", "GET", "/demo1/ada"]),
+        ("routes-explain-nothing", &["explain", "GET", "/nothing/here"]),
+        ("routes-explain-bad-path", &["explain", "GET", "/a/../b"]),
+    ] {
+        hold(name, &left(&site().routes(arguments)));
+    }
+}
+
+#[test]
+fn check() {
+    hold("check", &left(&site().check()));
+    hold("check-bad", &left(&with_broken_handlers().check()));
+}
+
+fn with_broken_handlers() -> ServerBuilder {
+    Server::builder()
+        .demo("hello")
+        .component("empty", "(component)")
+        .file("handlers/module.wasm", wat_module())
+        .file("handlers/text.wasm", "no component")
+        .file("handlers/hello.toml", "routes = [\"GET {nowhere}\"]\noutbound = [\"http://a\"]")
+}
+
+/// A core module, such as compilers make before it is wrapped.
+fn wat_module() -> Vec<u8> {
+    b"\0asm\x01\0\0\0".to_vec()
+}
+
+/// What keeps a server from starting, a case a line: the text of each is a snapshot.
+fn in_vain() -> Vec<(&'static str, ServerBuilder)> {
+    let start = Server::builder;
+    let configured = |tables: &str| start().config(tables);
+    vec![
+        ("nothing-to-serve", start().without_config()),
+        ("no-such-file", start().argument("--config").argument("nowhere.toml")),
+        ("no-toml", configured("[handlers\nx = 1")),
+        ("unknown-key", start().server("drain_timout = \"1s\"")),
+        ("wrong-values", start().server("cores = 0\nhead_timeout = 5\naccess_log = \"xml\"\nslashes = 1")),
+        ("no-such-folders", configured("[[static]]\nprefix = \"/x\"\ndir = \"no-files\"").server("data = \"\"")),
+        ("no-such-handler", configured("[handlers.missing]")),
+        (
+            "broken-handler",
+            configured("[handlers.broken]").component("broken", "(component)"),
+        ),
+        (
+            "patterns",
+            configured("[handlers.hello]\nroutes = [\"get /\", \"GET {x}\", \"GET /{a}/{a}\", \"GET /{x:(}\"]")
+                .demo("hello"),
+        ),
+        (
+            "routes-twice",
+            configured(
+                "[handlers.p2-hello]\nroutes = [\"GET /same/{x}\"]\n\
+                 [handlers.p3-hello]\nroutes = [\"GET /same/{y}\"]",
+            )
+            .guest("p2-hello")
+            .guest("p3-hello"),
+        ),
+        (
+            "grants",
+            configured("[handlers.hello]\noutbound = \"example.com\"\nkey_value = \"no bucket!\"\nsql = \"no!\"")
+                .demo("hello"),
+        ),
+        ("not-granted", configured("[handlers.guestbook]").demo("guestbook")),
+        (
+            "isolation",
+            configured("[handlers.p2-hello]\nisolation = \"shared\"").guest("p2-hello"),
+        ),
+        (
+            "limits",
+            configured("[handlers.hello.limits]\nmemory_bytes = \"many\"\ncalls = 0\nmemory = 1").demo("hello"),
+        ),
+        (
+            "redirects",
+            configured("[[redirect]]\nroute = \"/a/{x}\"\nto = \"/b/{y}\"\n[[response]]\nstatus = 99"),
+        ),
+        (
+            "buckets",
+            configured("[key_value.a]\nbackend = \"disk\"\n[key_value.b]\nbackend = \"redis\""),
+        ),
+        (
+            "migrations",
+            configured("[handlers.sql]\nsql = \"notes\"\n[sql.notes]\nmigrations = \"migrations\"")
+                .guest("sql")
+                .file("migrations/001_notes.sql", "CREATE TABEL notes (id INTEGER)"),
+        ),
+        (
+            "secrets",
+            configured("[handlers.hello]\nconfig = { a = { secret = \"none\" }, b = { variable = \"NONE\" } }")
+                .demo("hello"),
+        ),
+        ("access-log", start().server("access_log_file = \"nowhere/a.log\"")),
+        ("log-filter", start().argument("--log").argument("patchboard=loud=er")),
+        ("strict", with_broken_handlers().argument("--strict")),
+    ]
+}
+
+#[test]
+fn starts_in_vain() {
+    for (name, builder) in in_vain() {
+        hold(&format!("start-{name}"), &left(&builder.start_in_vain()));
+    }
+}
+
+#[test]
+fn an_address_that_is_taken() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let exited =
+        Server::builder().listen_as_configured().argument("--listen").argument(&address).start_in_vain();
+    hold("start-address", &left(&exited));
+}
+
+#[test]
+fn the_log_of_a_run() {
+    let server = with_broken_handlers().server("cores = 1").start();
+    server.log.wait_for("handler text");
+    server.put("handlers/hello.toml", "routes = [\"GET /hello\"]");
+    server.log.wait_for("routes=\"GET /hello\"");
+    hold("log", &server.stop().log);
+}
+
+#[test]
+fn lines_of_the_access_log() {
+    let server = site().server("trusted_proxies = [\"127.0.0.1\"]").start();
+    let asked = [("/", "curl"), ("/site/page.html", "curl"), ("/old/7", "curl"), ("/nothing", "curl")];
+    let text: Vec<_> = asked.iter().map(|(path, _)| line(&server, path)).collect();
+    hold("access-log-text", &text.join("\n"));
+    let server = site().server("access_log = \"json\"\ntrusted_proxies = [\"127.0.0.1\"]").start();
+    let json: Vec<_> = asked.iter().map(|(path, _)| line(&server, path)).collect();
+    hold("access-log-json", &json.join("\n"));
+}
+
+/// The line of a request that a proxy has forwarded.
+#[track_caller]
+fn line(server: &Server, path: &str) -> String {
+    let forwarded = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-proto", "https")];
+    let reply = server.client().get_with(&server.url(path), &forwarded);
+    server.access_log.wait_for(reply.request_id())
+}
+
+#[test]
+fn error_bodies() {
+    let server = Server::builder().guest("ill").start();
+    let asked = |path: &str, accept: &str| {
+        let reply = server.client().get_with(&server.url(path), &[("accept", accept)]);
+        shown(&reply)
+    };
+    for (name, accept) in [("text", "*/*"), ("json", "application/json"), ("html", "text/html")] {
+        hold(&format!("error-404-{name}"), &asked("/nothing", accept));
+        hold(&format!("error-500-{name}"), &asked("/trap", accept));
+    }
+    hold("error-405", &shown(&server.raw("DELETE /-/live HTTP/1.1\r\nhost: test\r\n\r\n")));
+    hold("error-400", &shown(&server.raw("GET / HTTP/1.1\r\nhost : test\r\n\r\n")));
+}
+
+/// Status, fields and body.
+fn shown(reply: &Reply) -> String {
+    let fields = reply.headers.iter().filter(|(name, _)| name != "date");
+    let fields: String = fields.map(|(name, value)| format!("{name}: {value}\n")).collect();
+    format!("{}\n{fields}\n{}", reply.status, reply.text())
+}
+
+#[test]
+fn reports_of_a_load() {
+    let server = Server::builder().demo("hello").start();
+    let url = server.url("/");
+    let load = |arguments: &[&str]| {
+        let exited = Server::builder().load(&[&[&*url], arguments].concat());
+        let text = left(&exited).replace(&url, "[url]");
+        let figure = |found: &regex::Captures<'_>| found.name("same").map_or(" N", |same| same.as_str()).to_owned();
+        FIGURES.replace_all(&text, figure).into_owned()
+    };
+    hold("load-rounds", &load(&["--rounds", "2", "-c", "2", "--pause", "1ms"]));
+    hold("load-closed", &load(&["-n", "20", "-c", "2"]));
+    hold("load-failed", &load(&["-n", "20", "-c", "2", "--expect-status", "201", "--expect-body", "Hello"]));
+    hold("load-foreign", &left(&Server::builder().load(&["http://192.0.2.1/"])));
+    hold("load-wrong", &left(&Server::builder().load(&["--rounds", "2", "--rate", "5"])));
+}
