@@ -25,6 +25,9 @@ const LIMITS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=4096"]
 /// How long a target is run.
 const SECONDS: NonZero<u64> = NonZero::new(60).unwrap();
 
+/// What is run more often in a second if it is optimised, which for tests it is not.
+const FUZZED: [&str; 2] = ["patchboard-fuzz", "patchboard-server"];
+
 /// The target whose inputs are made from the guests.
 const OF_GUESTS: &str = "component";
 
@@ -102,6 +105,9 @@ fn run(arguments: &Arguments) -> Result<()> {
 fn build(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = command::cargo(&workspace.root);
     cargo.args(["build", "-p", "patchboard-fuzz", "--features", "libfuzzer", "--bin", "patchboard-fuzz"]);
+    for package in FUZZED {
+        cargo.args(["--config", &format!("profile.dev.package.{package}.opt-level = 1")]);
+    }
     coverage::turn_on(&mut cargo)?;
     command::run_aside(&mut cargo).context(
         "could not build the fuzz targets; libFuzzer takes a C++ compiler, such as g++ or clang++",

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use patchboard_tests::{Answer, Server, ServerBuilder, Upstream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -79,10 +79,15 @@ fn tls(protocols: &[&str]) -> Tls {
                     seen.lock().unwrap().push(request.version());
                     async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}")))) }
                 });
-                auto::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
-                    .ok();
+                let is_http_2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let stream = TokioIo::new(stream);
+                // However it ends: what was asked is what counts.
+                if is_http_2 {
+                    let server = http2::Builder::new(TokioExecutor::new());
+                    server.serve_connection(stream, service).await.ok();
+                } else {
+                    http1::Builder::new().serve_connection(stream, service).await.ok();
+                }
             });
         }
     });
