@@ -34,6 +34,7 @@ pub mod error;
 pub mod follow;
 pub mod forwarded;
 pub mod handlers;
+pub mod name;
 pub mod negotiate;
 pub mod problem;
 pub mod router;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::Source;
+use crate::config::{Source, parse_address};
 
 #[derive(Debug, Args)]
 pub(super) struct SourceArgs {
@@ -30,7 +30,7 @@ pub(super) struct ServerArgs {
     #[command(flatten)]
     source: SourceArgs,
     /// An address to listen on, any number of times; port 0 takes a free port [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     listen: Vec<SocketAddr>,
 }
 

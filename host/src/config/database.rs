@@ -5,9 +5,77 @@ use std::path::Path;
 
 use patchboard_sql::{Backend, DatabaseConfig, Limits, read_migrations};
 
-use super::HandlerConfig;
+use super::key::{Key, Table, Unset};
 use super::reader::Section;
+use super::types::HandlerConfig;
 use super::value::{Sources, value};
+use crate::name::check_name;
+
+/// `[sql.NAME]`.
+pub(super) static DATABASE: Table<Limits> = Table {
+    header: "[sql.NAME]",
+    noun: "",
+    intro: "The database `NAME`, which all handlers share that are granted it by `sql`. Without a table, or \
+            without a `url`, it is SQLite.",
+    example: r#"
+[sql.orders]
+migrations = "migrations"
+statement_timeout = "2s"
+
+[sql.accounts]
+url = { secret = "accounts-url" }
+connections = 16
+"#,
+    keys: &[
+        Key::other(
+            "path",
+            "a file such as \"orders.sqlite\"",
+            Unset::Said("`sql/NAME.sqlite` in the folder `data`"),
+            "The file of a SQLite database.",
+        ),
+        Key::other(
+            "url",
+            "a URL such as \"postgres://user@host/database\", or a secret",
+            Unset::Said("none"),
+            "Where a PostgreSQL database is; not beside `path`.",
+        ),
+        Key::other(
+            "migrations",
+            "a folder such as \"migrations\"",
+            Unset::Said("none"),
+            "A folder of `.sql` files, each of which is applied once, in the order of their names, at start and by \
+             a reload.",
+        ),
+        Key::<Limits>::count(
+            "connections",
+            1,
+            |l| &mut l.connections,
+            "Connections at once; of SQLite those that read, beside the one that writes.",
+        )
+        .at_most(1024),
+        Key::count("queue", 1, |l| &mut l.queue, "Statements and transactions waiting for one of those."),
+        Key::timeout(
+            "wait_timeout",
+            |l| &mut l.wait_timeout,
+            "How long one may wait there, and for a new connection.",
+        ),
+        Key::timeout("statement_timeout", |l| &mut l.statement_timeout, "How long a statement may run."),
+        Key::timeout(
+            "transaction_timeout",
+            |l| &mut l.transaction_timeout,
+            "How long a transaction may be open, or a query whose rows are not all read.",
+        ),
+        Key::count("query_rows", 1, |l| &mut l.query_rows, "The rows of one query."),
+        Key::bytes(
+            "query_bytes",
+            1,
+            |l| &mut l.query_bytes,
+            "The values of one query together, or those of a statement's parameters.",
+        ),
+        // SQLite takes no pages at all for "as many as there are".
+        Key::bytes("database_bytes", 64 << 10, |l| &mut l.database_bytes, "The size of a SQLite file."),
+    ],
+};
 
 /// The configured databases, and those that were only granted: SQLite with the defaults.
 pub(super) fn databases(
@@ -20,10 +88,8 @@ pub(super) fn databases(
     let file = |name: &str| Backend::Sqlite(data_dir.join("sql").join(format!("{name}.sqlite")));
     let mut databases = BTreeMap::new();
     for (name, entry) in section.entries() {
-        if let Err(problem) = check_name(&name) {
-            entry.problem(problem);
-        }
-        let database = database(entry, file(&name), folder, sources);
+        check_name("a database", &name).unwrap_or_else(|problem| entry.problem(problem));
+        let database = database(&entry, file(&name), folder, sources);
         databases.insert(name, database);
     }
     for name in handlers.values().flat_map(|handler| &handler.sql) {
@@ -36,42 +102,24 @@ pub(super) fn databases(
     databases
 }
 
-/// A name is part of a file's name.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    match !name.is_empty() && name.len() <= 64 && name.bytes().all(known) {
-        true => Ok(()),
-        false => Err(format!("`{name}`: a name has up to 64 letters, digits, `-` and `_` only")),
-    }
-}
-
 fn database(
-    section: Section<'_, '_>,
+    section: &Section<'_, '_>,
     default: Backend,
     folder: &Path,
     sources: Sources<'_>,
 ) -> DatabaseConfig {
+    let mut limits = Limits::default();
+    DATABASE.read(section, &mut limits);
     let path = section.string("path").map(|path| Backend::Sqlite(folder.join(path)));
-    let url = value(&section, "url", sources)
+    let url = value(section, "url", sources)
         .and_then(|url| url.reveal().parse().map_err(|problem| section.problem(problem)).ok())
         .map(Backend::Postgres);
     if path.is_some() && section.has("url") {
         section.problem("has `path`, a SQLite file, and `url`, a PostgreSQL server; keep one of them");
     }
     let migrations = section.string("migrations").map(|dir| read_migrations(&folder.join(dir)));
-    let migrations = migrations.and_then(|read| read.map_err(|problem| section.problem(problem)).ok());
-    let limits = Limits::default();
-    let limits = Limits {
-        connections: section.count("connections").unwrap_or(limits.connections),
-        queue: section.count("queue").unwrap_or(limits.queue),
-        wait_timeout: section.duration("wait_timeout").unwrap_or(limits.wait_timeout),
-        statement_timeout: section.duration("statement_timeout").unwrap_or(limits.statement_timeout),
-        transaction_timeout: section.duration("transaction_timeout").unwrap_or(limits.transaction_timeout),
-        query_rows: section.count("query_rows").map_or(limits.query_rows, u64::from),
-        query_bytes: section.bytes("query_bytes").unwrap_or(limits.query_bytes),
-        database_bytes: section.bytes("database_bytes").unwrap_or(limits.database_bytes),
-    };
-    section.finish();
+    let migrations =
+        migrations.and_then(|read| read.map_err(|problem| section.problem_at("migrations", problem)).ok());
     DatabaseConfig {
         backend: path.or(url).unwrap_or(default),
         migrations: migrations.unwrap_or_default(),

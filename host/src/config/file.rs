@@ -1,194 +1,211 @@
-//! `patchboard.toml`: its keys, their defaults, and what holds between them.
+//! `patchboard.toml`: its tables, and what holds between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
+use std::{env, fs, io};
 
-use toml::de::DeTable;
-
+use super::address::take_repeated;
 use super::answer::{redirect, response};
-use super::database::{check_name, databases};
-use super::key_value::{self, Buckets};
-use super::mount::{compression, mount};
-use super::reader::{Lookup, Problems, Section};
-use super::server::server;
-use super::value::{Sources, values};
-use super::{
-    Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, MountConfig, Reading, RouteConfig,
-    Source,
+use super::database::databases;
+use super::handler::{absent, handler, handler_file};
+use super::key::{Key, Table, Unset};
+use super::key_value;
+use super::mount::mount;
+use super::reader::{Lookup, Problems, Section, nearest_within, variable};
+use super::server::{SERVER, ServerConfig, server};
+use super::types::{Config, ConfigError, Reading, RouteConfig, Source};
+use super::value::Sources;
+use crate::problem::Problem;
+use crate::static_files::MountConfig;
+
+/// The whole of `patchboard.toml`.
+pub(super) static ROOT: Table<()> = Table {
+    header: "patchboard.toml",
+    noun: "",
+    intro: "",
+    example: "",
+    keys: &[
+        Key::other("server", "a table", Unset::Said("the defaults of its keys"), "[server]"),
+        Key::other("handlers", "a table of tables", Unset::Said("none"), "[handlers.NAME]"),
+        Key::other("key_value", "a table of tables", Unset::Said("none"), "[key_value.NAME]"),
+        Key::other("sql", "a table of tables", Unset::Said("none"), "[sql.NAME]"),
+        Key::other("static", "an array of tables", Unset::Said("none"), "[[static]]"),
+        Key::other("redirect", "an array of tables", Unset::Said("none"), "[[redirect]]"),
+        Key::other("response", "an array of tables", Unset::Said("none"), "[[response]]"),
+    ],
 };
 
-pub(super) fn read(source: &Source) -> Reading {
-    let file = source.path();
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => Some(text),
-        Err(error) if source.file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            let problem =
-                format!("{}: cannot read the configuration: {error}; check --config", file.display());
-            return Reading { config: None, problems: vec![problem], doubtful: BTreeSet::new() };
+impl Config {
+    /// Reads the configuration that `source` names, or the one of the current
+    /// folder: `patchboard.toml`, else `handlers/` and `static/` by convention.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that was found.
+    pub fn load(source: &Source) -> Result<Self, ConfigError> {
+        match Self::read(source) {
+            Reading { config: Some(config), problems, .. } if problems.is_empty() => Ok(config),
+            Reading { problems, .. } => Err(ConfigError(problems)),
         }
-    };
-    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    let lookup = |name: &str| std::env::var(name).ok();
-    let problems = Problems::new(file.display().to_string(), text.as_deref().unwrap_or_default());
-    let mut config = parse(&problems, text.as_deref(), &folder, &lookup);
-    if let Some(config) = &mut config {
-        if !source.listen.is_empty() {
-            config.server.listen.clone_from(&source.listen);
-        }
-        if let Some(dir) = &source.handlers_dir {
-            config.server.handlers_dir = Some(dir.clone());
-        }
-        config.server.dev |= source.dev;
-        if text.is_none() {
-            by_convention(config, &problems);
-        }
-        check_folders(config, &problems);
     }
-    let (problems, doubtful) = problems.into_inner();
-    Reading { config, problems, doubtful }
+
+    /// Likewise, with what can be said of it where something is wrong.
+    pub fn read(source: &Source) -> Reading {
+        let text = match text(source) {
+            Ok(text) => text,
+            Err(problem) => return Reading::of(problem),
+        };
+        let file = source.path();
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let lookup = |name: &str| env::var(name).ok();
+        let problems = Problems::new(file.display().to_string(), text.as_deref().unwrap_or_default());
+        check_variables(env::vars_os(), &problems);
+        let mut config = parse(&problems, &folder, &lookup);
+        if let Some(config) = &mut config {
+            override_by(source, config, &problems);
+            if text.is_none() {
+                by_convention(config, &problems);
+            }
+            check_folders(config, &problems);
+        }
+        let (problems, doubtful) = problems.into_inner();
+        Reading { config, problems, doubtful }
+    }
 }
 
-/// Grants and limits are not for who drops a file in, so only routes are read.
-pub(super) fn handler_routes(path: &Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(ConfigError(vec![format!("{}: {error}", path.display())])),
+/// The text of the file, which need not be there unless it was named.
+fn text(source: &Source) -> Result<Option<String>, Problem> {
+    let file = source.path();
+    match fs::read(file) {
+        Ok(bytes) => utf8(file, bytes).map(Some),
+        Err(error) if source.file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let wrong = format!("cannot read the configuration: {error}");
+            Err(Problem::new(file.display().to_string(), wrong).remedy("check --config"))
+        }
+    }
+}
+
+/// Flags win over the file and the variables.
+fn override_by(source: &Source, config: &mut Config, problems: &Problems<'_>) {
+    if !source.listen.is_empty() {
+        config.server.listen.clone_from(&source.listen);
+        if let Some(address) = take_repeated(&mut config.server.listen) {
+            problems.push_elsewhere("--listen", format!("{address} is there twice"), "keep one of them");
+        }
+    }
+    if let Some(dir) = &source.handlers_dir {
+        config.server.handlers_dir = Some(dir.clone());
+    }
+    config.server.dev |= source.dev;
+    let ServerConfig { listen, probes, .. } = &mut config.server;
+    if let Some(address) = probes.take_if(|probes| probes.port() != 0 && listen.contains(probes)) {
+        problems.push(
+            None,
+            format!("probes: {address} is listened on already"),
+            "give the probes another one",
+        );
+    }
+}
+
+/// Reads `NAME.toml` beside a dropped-in component: its routes, where it has any. Grants
+/// and limits are not for who drops a file in.
+///
+/// # Errors
+///
+/// Every problem that was found.
+pub fn read_handler_file(path: &Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
+    let text = match fs::read(path) {
+        Ok(bytes) => utf8(path, bytes).map_err(ConfigError::from)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Problem::new(path.display().to_string(), error.to_string()).into()),
     };
     let problems = Problems::new(path.display().to_string(), &text);
-    let mut routes = None;
-    match DeTable::parse(&text) {
-        Ok(parsed) => {
-            let section = Section::new(&problems, "", Some(parsed.get_ref()));
-            routes = route_list(&section);
-            for route in routes.iter().flatten().filter(|route| !route.route.host.is_any()) {
-                section.problem(format!("`{}`: only the configuration may claim a host", route.route));
-            }
-            section.finish();
-        }
-        Err(error) => problems.push(error.span().map(|span| span.start), error.message()),
-    }
+    let parsed = problems.parse();
+    let routes = parsed.and_then(|parsed| handler_file(&Section::root(&problems, parsed.get_ref())));
     match problems.into_inner().0 {
         found if found.is_empty() => Ok(routes),
         found => Err(ConfigError(found)),
     }
 }
 
-fn parse(problems: &Problems<'_>, text: Option<&str>, folder: &Path, lookup: &Lookup) -> Option<Config> {
-    let parsed = match DeTable::parse(text.unwrap_or_default()) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            problems.push(error.span().map(|span| span.start), error.message());
-            return None;
+/// Other encodings may look right in the editor that they were written with.
+fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..offset).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let byte = error.as_bytes().get(offset).copied().unwrap_or_default();
+        Problem::new(
+            format!("{}:{line}", file.display()),
+            format!("byte {offset} of the file, 0x{byte:02X}, is not UTF-8"),
+        )
+        .remedy("save the file as UTF-8")
+    })
+}
+
+/// A variable with a slip in its name would have no effect. Others are left alone, since
+/// there are those of Kubernetes for a service of this name, and those of handlers.
+fn check_variables(variables: impl Iterator<Item = (OsString, OsString)>, problems: &Problems<'_>) {
+    let of_server = SERVER.keys.iter().map(|key| key.name);
+    let known: Vec<String> = of_server.chain(["config", "log"]).map(variable).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(&variable(""))) else { continue };
+        let place = || format!("environment variable {name}");
+        if known.contains(&name) {
+            if value.to_str().is_none() {
+                problems.push_elsewhere(place(), "its value is not UTF-8", "");
+            }
+            continue;
         }
-    };
-    let root = Section::new(problems, "", Some(parsed.get_ref()));
-    let server = server(root.section("server").with_environment(lookup), folder, lookup);
-    let mounts = root.sections("static").into_iter().filter_map(|s| mount(s, folder)).collect();
-    let redirects = root.sections("redirect").into_iter().filter_map(redirect);
-    let answers = redirects.chain(root.sections("response").into_iter().filter_map(response)).collect();
+        let most = ((name.len() - variable("").len()) / 4).clamp(1, 2);
+        if let Some(nearest) = nearest_within(most, name, &known) {
+            let remedy = format!("did you mean {nearest}?");
+            problems.push_elsewhere(place(), "there is no such setting", &remedy);
+        }
+    }
+}
+
+/// What the text of the file says, its paths being relative to `folder`.
+pub(super) fn parse(problems: &Problems<'_>, folder: &Path, lookup: &Lookup) -> Option<Config> {
+    let parsed = problems.parse()?;
+    let root = Section::root(problems, parsed.get_ref());
+    let server = server(&root.section("server").with_environment(lookup), folder, lookup);
+    let mounts = mounts(&root, folder);
+    let redirects = root.sections("redirect").into_iter().filter_map(|section| redirect(&section));
+    let responses = root.sections("response").into_iter().filter_map(|section| response(&section));
+    let answers = redirects.chain(responses).collect();
     let sources = Sources { secrets: &server.secrets_dir, lookup };
     let buckets = key_value::buckets(&root.section("key_value"), sources);
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
-        handlers.insert(name, handler(section, folder, sources, &buckets));
+        let handler = handler(&name, &section, folder, sources, &buckets);
+        handlers.insert(name, handler);
     }
     let databases = databases(&root.section("sql"), &handlers, folder, &server.data_dir, sources);
-    root.finish();
+    ROOT.read(&root, &mut ());
     Some(Config { server, mounts, answers, handlers, databases })
 }
 
-fn handler(
-    section: Section<'_, '_>,
-    folder: &Path,
-    sources: Sources<'_>,
-    buckets: &Buckets,
-) -> HandlerConfig {
-    let config = HandlerConfig {
-        routes: route_list(&section),
-        isolation: section.parse("isolation", "\"request\", \"reuse\" or \"shared\"", |text| match text {
-            "request" => Ok(Isolation::Request),
-            "reuse" => Ok(Isolation::Reuse),
-            "shared" => Ok(Isolation::Shared),
-            other => Err(format!("expected \"request\", \"reuse\" or \"shared\", found \"{other}\"")),
-        }),
-        outbound: section
-            .list("outbound", "an origin such as \"https://api.example.com\"")
-            .unwrap_or_default(),
-        environment: values(&section.section("environment"), sources),
-        config: values(&section.section("config"), sources),
-        folders: folders(&section, folder),
-        sql: names(&section, "sql"),
-        key_value: key_value::granted(&section, buckets),
-        compression: compression(&section),
-        limits: limits(section.section("limits")),
-    };
-    section.finish();
-    config
-}
-
-/// Names of what is granted, one or a list.
-fn names(section: &Section<'_, '_>, key: &'static str) -> Vec<String> {
-    let names: Vec<String> = section.list(key, "a name such as \"default\"").unwrap_or_default();
-    for problem in names.iter().filter_map(|name| check_name(name).err()) {
-        section.problem(format!("{key}: {problem}"));
-    }
-    names
-}
-
-fn folders(section: &Section<'_, '_>, folder: &Path) -> Vec<FolderConfig> {
-    let mut folders = Vec::new();
-    for (key, writable) in [("folders", false), ("writable_folders", true)] {
-        for (path, dir) in section.section(key).strings_by_key() {
-            let dir = folder.join(dir);
-            if !path.starts_with('/') {
-                section.problem(format!("{key}: `{path}` is the guest's path and begins with `/`"));
-            }
-            if !dir.is_dir() {
-                section.problem(format!(
-                    "{key}: the folder {} does not exist; create it, or correct the path",
-                    dir.display()
-                ));
-            }
-            folders.push(FolderConfig { path, dir, writable });
+fn mounts(root: &Section<'_, '_>, folder: &Path) -> Vec<MountConfig> {
+    let mut mounts = Vec::<MountConfig>::new();
+    for section in root.sections("static") {
+        let Some(mount) = mount(&section, folder) else { continue };
+        if let Some(before) = mounts.iter().find(|before| before.prefix == mount.prefix) {
+            let wrong = format!(
+                "`{}/` is the prefix of {} already; keep one of them, or give {} another",
+                mount.prefix,
+                before.dir.display(),
+                mount.dir.display()
+            );
+            section.problem_at("prefix", wrong);
+            continue;
         }
+        mounts.push(mount);
     }
-    folders
-}
-
-fn route_list(section: &Section<'_, '_>) -> Option<Vec<RouteConfig>> {
-    section.list_or_tables("routes", "a route such as \"GET /items/{id}\"", |section| {
-        let route = section.parse("route", "a route such as \"GET /items/{id}\"", str::parse::<RouteConfig>);
-        let name = section.string("name");
-        if !section.has("route") {
-            section.problem("a route needs `route`");
-        }
-        section.finish();
-        Some(RouteConfig { name, ..route? })
-    })
-}
-
-fn limits(section: Section<'_, '_>) -> Limits {
-    let default = Limits::default();
-    let limits = Limits {
-        memory_bytes: section.bytes("memory_bytes").unwrap_or(default.memory_bytes),
-        cpu_timeout: section.duration("cpu_timeout").unwrap_or(default.cpu_timeout),
-        call_timeout: section.duration("call_timeout").unwrap_or(default.call_timeout),
-        body_idle_timeout: section.duration("body_idle_timeout").unwrap_or(default.body_idle_timeout),
-        calls: section.count("calls").unwrap_or(default.calls),
-        queue: section.count("queue").unwrap_or(default.queue),
-        queue_timeout: section.duration("queue_timeout").unwrap_or(default.queue_timeout),
-        request_body_bytes: section.bytes("request_body_bytes").unwrap_or(default.request_body_bytes),
-        response_body_bytes: section.bytes("response_body_bytes").unwrap_or(default.response_body_bytes),
-        outbound_calls: section.count("outbound_calls").unwrap_or(default.outbound_calls),
-        key_value_calls: section.count("key_value_calls").unwrap_or(default.key_value_calls),
-        handles: section.count("handles").unwrap_or(default.handles),
-        calls_per_instance: section.count("calls_per_instance").unwrap_or(default.calls_per_instance),
-        log_bytes: section.bytes("log_bytes").unwrap_or(default.log_bytes),
-    };
-    section.finish();
-    limits
+    mounts
 }
 
 /// Without a file, `handlers/` and `static/` of the current folder are served.
@@ -205,8 +222,8 @@ fn by_convention(config: &mut Config, problems: &Problems<'_>) {
     if config.server.handlers_dir.is_none() && config.mounts.is_empty() {
         problems.push(
             None,
-            "nothing to serve: there is no such file, and no handlers/ or static/ folder here; \
-             create one of them, or pass --config FILE or --handlers DIR",
+            "nothing to serve: there is no such file, and no handlers/ or static/ folder here",
+            "create one of them, or pass --config FILE or --handlers DIR",
         );
     }
 }
@@ -217,28 +234,80 @@ fn check_folders(config: &Config, problems: &Problems<'_>) {
     {
         problems.push(
             None,
-            format!(
-                "the handlers folder {} does not exist; create it, or correct `handlers` in [server]",
-                dir.display()
-            ),
+            format!("the handlers folder {} {}", dir.display(), absent(dir)),
+            "create it, or correct `handlers` in [server]",
         );
     }
     if config.server.handlers_dir.is_none() && !config.handlers.is_empty() {
         problems.push(
             None,
-            "[handlers] is configured, but [server] has no `handlers` folder; add handlers = \"handlers\"",
+            "[handlers] is configured, but [server] has no `handlers` folder",
+            "add handlers = \"handlers\"",
         );
     }
-    for mount in &config.mounts {
-        if !mount.dir.is_dir() {
-            let prefix = &mount.prefix;
-            let dir = mount.dir.display();
-            problems.push(
-                None,
-                format!(
-                    "static mount `{prefix}/`: the folder {dir} does not exist; create it, or correct `dir`"
-                ),
-            );
+    for mount in config.mounts.iter().filter(|mount| !mount.dir.is_dir()) {
+        let dir = &mount.dir;
+        problems.push(
+            None,
+            format!("static mount `{}/`: the folder {} {}", mount.prefix, dir.display(), absent(dir)),
+            "create it, or correct `dir`",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    fn variables(variables: &[(&str, &[u8])]) -> Vec<String> {
+        let problems = Problems::new("patchboard.toml".to_owned(), "");
+        let variables =
+            variables.iter().map(|(name, value)| (name.into(), OsString::from_vec(value.to_vec())));
+        check_variables(variables, &problems);
+        problems.into_inner().0.iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn a_slip_in_a_variable_is_told() {
+        for (name, nearest) in [
+            ("PATCHBOARD_LISTN", "PATCHBOARD_LISTEN"),
+            ("PATCHBOARD_DRAIN_TIMOUT", "PATCHBOARD_DRAIN_TIMEOUT"),
+            ("PATCHBOARD_LOGS", "PATCHBOARD_LOG"),
+        ] {
+            let expected =
+                format!("environment variable {name}: there is no such setting; did you mean {nearest}?");
+            assert_eq!(variables(&[(name, b"1")]), [expected]);
         }
+    }
+
+    #[test]
+    fn variables_of_others_are_left_alone() {
+        for name in [
+            // Of Kubernetes, for a service that is named patchboard.
+            "PATCHBOARD_SERVICE_HOST",
+            "PATCHBOARD_SERVICE_PORT",
+            "PATCHBOARD_PORT",
+            "PATCHBOARD_PORT_8080_TCP_ADDR",
+            "PATCHBOARD_KEY",
+            "PATCHBOARD_CACHE",
+            "PATCHBOARD_LISTEN",
+            "PATCHBOARD_CONFIG",
+            "LISTN",
+        ] {
+            assert!(variables(&[(name, b"1")]).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_told() {
+        let found = variables(&[("PATCHBOARD_LISTEN", b"\xff"), ("PATCHBOARD_ELSE", b"\xff")]);
+        assert_eq!(found, ["environment variable PATCHBOARD_LISTEN: its value is not UTF-8"]);
+        let error = utf8(Path::new("a.toml"), b"[server]\n# caf\xe9\n".to_vec()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.toml:2: byte 14 of the file, 0xE9, is not UTF-8; save the file as UTF-8"
+        );
     }
 }

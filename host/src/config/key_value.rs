@@ -2,123 +2,177 @@
 //! which buckets a handler is granted.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use patchboard_key_value::{BackendConfig, BucketConfig, Limits, RedisConfig};
 
+use super::key::{Key, Table, Unset};
 use super::reader::Section;
+use super::unit::quoted;
 use super::value::{Sources, value};
+use crate::name::check_name;
 
 /// Buckets that are configured, by name.
 pub(super) type Buckets = BTreeMap<String, BucketConfig>;
 
-const MEMORY_BYTES: u64 = 64 << 20;
-const TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The back end where none is named.
+const FILE: &str = "file";
+
+/// What is written of a bucket.
+#[derive(Debug, PartialEq)]
+pub(super) struct Written {
+    backend: Option<&'static str>,
+    memory_bytes: u64,
+    connect_timeout: Duration,
+    shared: bool,
+    limits: Limits,
+    timeout: Duration,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            backend: Some(FILE),
+            memory_bytes: 64 << 20,
+            connect_timeout: Duration::from_secs(2),
+            shared: false,
+            limits: Limits::default(),
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[key_value.NAME]`.
+pub(super) static BUCKET: Table<Written> = Table {
+    header: "[key_value.NAME]",
+    noun: "",
+    intro: "The bucket `NAME`, for the handlers that are granted it by `key_value`. Without a table it has the \
+            defaults.",
+    example: r#"
+[key_value.default]
+value_bytes = "64KiB"
+
+[key_value.sessions]
+backend = "redis"
+url = { secret = "sessions-url" }
+shared = true
+timeout = "500ms"
+"#,
+    keys: &[
+        Key::word(
+            "backend",
+            &["memory", "file", "redis"],
+            |w, word| {
+                w.backend = Some(match word {
+                    "memory" => "memory",
+                    "redis" => "redis",
+                    _ => FILE,
+                });
+            },
+            Unset::Shown(|w| quoted(w.backend.unwrap_or_default())),
+            "What keeps its values: the memory of this process, a file in the folder `data`, or a Redis that several \
+             servers share.",
+        ),
+        Key::boolean(
+            "shared",
+            |w| &mut w.shared,
+            "Whether it is one bucket for all handlers that are granted it, or one for each.",
+        ),
+        Key::timeout("timeout", |w| &mut w.timeout, "How long an operation may take, with its wait."),
+        Key::bytes("key_bytes", 1, |w| &mut w.limits.key_bytes, "The longest key."),
+        Key::bytes("value_bytes", 1, |w| &mut w.limits.value_bytes, "The largest value."),
+        Key::count("batch_keys", 1, |w| &mut w.limits.batch_keys, "Keys of one operation."),
+        Key::bytes(
+            "batch_bytes",
+            1,
+            |w| &mut w.limits.batch_bytes,
+            "The values of one operation together; at least `value_bytes`.",
+        ),
+        Key::count("page_keys", 1, |w| &mut w.limits.page_keys, "Keys of a page of the list of keys."),
+        Key::bytes(
+            "memory_bytes",
+            1,
+            |w| &mut w.memory_bytes,
+            "What a bucket in memory holds; for `backend = \"memory\"` only.",
+        ),
+        Key::other(
+            "url",
+            "a URL such as \"redis://127.0.0.1:6379/0\", or a secret",
+            Unset::Said("none"),
+            "Where the Redis is, `rediss://` being over TLS; for `backend = \"redis\"`, which needs it.",
+        ),
+        Key::timeout(
+            "connect_timeout",
+            |w| &mut w.connect_timeout,
+            "How long a connection to Redis may take to be made; for `backend = \"redis\"` only.",
+        ),
+    ],
+};
 
 /// The tables of `[key_value]`.
 pub(super) fn buckets(section: &Section<'_, '_>, sources: Sources<'_>) -> Buckets {
-    let buckets = section.entries().into_iter().filter_map(|(name, table)| match name.parse::<Name>() {
-        Ok(_) => Some((name.clone(), bucket(name, table, sources)?)),
-        Err(problem) => {
-            section.problem(problem);
-            None
-        }
-    });
-    buckets.collect()
+    let mut buckets = Buckets::new();
+    for (name, table) in section.entries() {
+        check_name("a bucket", &name).unwrap_or_else(|problem| table.problem(problem));
+        buckets.extend(bucket(&name, &table, sources).map(|bucket| (name, bucket)));
+    }
+    buckets
 }
 
 /// The buckets that `key_value` of a handler names; those without a table have defaults.
 pub(super) fn granted(section: &Section<'_, '_>, buckets: &Buckets) -> Vec<BucketConfig> {
     let mut granted = Vec::<BucketConfig>::new();
-    let names = section.list::<Name>("key_value", "the name of a bucket, such as \"default\"");
-    for Name(name) in names.unwrap_or_default() {
+    let names = section.list("key_value", "the name of a bucket, such as \"default\"", |name| {
+        check_name("a bucket", name).map(|()| name.to_owned())
+    });
+    for name in names.unwrap_or_default() {
         if granted.iter().any(|bucket| bucket.name == name) {
             section.problem(format!("key_value: `{name}` is there twice"));
             continue;
         }
-        granted.push(buckets.get(&name).cloned().unwrap_or_else(|| default(name)));
+        granted.push(buckets.get(&name).cloned().unwrap_or_else(|| {
+            let Written { shared, limits, timeout, .. } = Written::default();
+            BucketConfig { name, backend: BackendConfig::File, shared, limits, timeout }
+        }));
     }
     granted
 }
 
-struct Name(String);
-
-impl FromStr for Name {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if text.is_empty() || !text.bytes().all(valid) {
-            return Err(format!("`{text}`: the name of a bucket has letters, digits, `-`, `_` and `.` only"));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-fn default(name: String) -> BucketConfig {
-    BucketConfig {
-        name,
-        backend: BackendConfig::File,
-        shared: false,
-        limits: Limits::default(),
-        timeout: TIMEOUT,
-    }
-}
-
 /// None where it cannot be said what it would be.
-fn bucket(name: String, section: Section<'_, '_>, sources: Sources<'_>) -> Option<BucketConfig> {
-    let default = default(name);
-    let timeout = section.duration("timeout").unwrap_or(default.timeout);
-    if timeout.is_zero() {
-        section.problem("timeout must be longer than nothing");
+fn bucket(name: &str, section: &Section<'_, '_>, sources: Sources<'_>) -> Option<BucketConfig> {
+    let mut written = Written::default();
+    if section.has("backend") {
+        // Then it is what is written, or not known.
+        written.backend = None;
     }
-    let limits = Limits {
-        key_bytes: section.bytes("key_bytes").unwrap_or(default.limits.key_bytes),
-        value_bytes: section.bytes("value_bytes").unwrap_or(default.limits.value_bytes),
-        batch_keys: section.count("batch_keys").unwrap_or(default.limits.batch_keys),
-        batch_bytes: section.bytes("batch_bytes").unwrap_or(default.limits.batch_bytes),
-        page_keys: section.count("page_keys").unwrap_or(default.limits.page_keys),
-    };
-    if limits.batch_bytes < limits.value_bytes {
+    BUCKET.read(section, &mut written);
+    if written.limits.batch_bytes < written.limits.value_bytes {
         section.problem("batch_bytes must be at least value_bytes, which a batch of one may have");
     }
-    let shared = section.boolean("shared").unwrap_or(default.shared);
-    let backend = backend(&section, sources, timeout);
-    section.finish();
-    Some(BucketConfig { backend: backend?, shared, limits, timeout, ..default })
+    let backend = backend(section, sources, &written);
+    let Written { shared, limits, timeout, .. } = written;
+    Some(BucketConfig { name: name.to_owned(), backend: backend?, shared, limits, timeout })
 }
 
-fn backend(section: &Section<'_, '_>, sources: Sources<'_>, timeout: Duration) -> Option<BackendConfig> {
-    let expected = "\"memory\", \"file\" or \"redis\"";
-    let kind = section.parse("backend", expected, |text| match text {
-        "memory" | "file" | "redis" => Ok(text.to_owned()),
-        other => Err(format!("expected {expected}, found \"{other}\"")),
-    });
-    let memory_bytes = section.bytes("memory_bytes");
-    let connect_timeout = section.duration("connect_timeout");
+fn backend(section: &Section<'_, '_>, sources: Sources<'_>, written: &Written) -> Option<BackendConfig> {
     let url = value(section, "url", sources);
-    let kind = match kind {
-        None if section.has("backend") => return None,
-        kind => kind.unwrap_or_else(|| "file".to_owned()),
-    };
+    let kind = written.backend?;
     for (key, of) in [("memory_bytes", "memory"), ("url", "redis"), ("connect_timeout", "redis")] {
         if section.has(key) && kind != of {
             section.problem(format!("{key} is for backend = \"{of}\"; add that, or remove {key}"));
         }
     }
-    match kind.as_str() {
-        "memory" => Some(BackendConfig::Memory(memory_bytes.unwrap_or(MEMORY_BYTES))),
-        "file" => Some(BackendConfig::File),
+    match kind {
+        "memory" => Some(BackendConfig::Memory(written.memory_bytes)),
+        FILE => Some(BackendConfig::File),
         _ => {
             if !section.has("url") {
                 section.problem("backend = \"redis\" needs `url`, such as \"redis://127.0.0.1:6379/0\"");
             }
             let url = url?.reveal().parse().map_err(|problem| section.problem(format!("url {problem}")));
-            let connect_timeout = connect_timeout.unwrap_or(CONNECT_TIMEOUT);
             // Before the operation is over, so that what is late is named, and left.
-            let timeout = timeout - timeout / 8;
+            let timeout = written.timeout - written.timeout / 8;
+            let connect_timeout = written.connect_timeout;
             Some(BackendConfig::Redis(Box::new(RedisConfig { url: url.ok()?, connect_timeout, timeout })))
         }
     }

@@ -1,23 +1,24 @@
 //! Reads a table of the configuration key by key and collects every problem.
 //!
-//! What is asked for is what is known: [`Section::finish`] reports the keys nobody
-//! asked for, each with the nearest known one. A key of `[server]` may be given by
-//! an environment variable instead, which then wins over the file.
+//! Which keys there are is [`declared`](super::key); others are reported, each with the
+//! nearest known one. A key of `[server]` may be given by an environment variable
+//! instead, which then wins over the file.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::str::FromStr;
-use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use super::unit::either;
+use crate::problem::Problem;
 
 /// The problems found so far, and the text that lines are counted in.
 pub(super) struct Problems<'i> {
     file: String,
     text: &'i str,
-    found: RefCell<Vec<String>>,
+    found: RefCell<Vec<Problem>>,
     /// The sections of which something is not as it was meant.
     doubtful: RefCell<BTreeSet<String>>,
 }
@@ -30,7 +31,8 @@ pub(super) struct Section<'a, 'i> {
     problems: &'a Problems<'i>,
     path: String,
     table: Option<&'a DeTable<'i>>,
-    known: RefCell<Vec<&'static str>>,
+    /// Where the table begins.
+    at: Option<usize>,
     environment: Option<&'a Lookup>,
 }
 
@@ -39,27 +41,64 @@ impl<'i> Problems<'i> {
         Self { file, text, found: RefCell::default(), doubtful: RefCell::default() }
     }
 
-    pub(super) fn push(&self, at: Option<usize>, message: impl Display) {
+    /// With the line of `at`, where it is known.
+    pub(super) fn push(&self, at: Option<usize>, wrong: impl Display, remedy: &str) {
         let line = at.map(|offset| {
             let before = self.text.get(..offset).unwrap_or_default();
             format!(":{}", before.matches('\n').count() + 1)
         });
-        let line = line.unwrap_or_default();
-        self.found.borrow_mut().push(format!("{}{line}: {message}", self.file));
+        let place = format!("{}{}", self.file, line.unwrap_or_default());
+        self.push_elsewhere(place, wrong, remedy);
     }
 
-    pub(super) fn into_inner(self) -> (Vec<String>, BTreeSet<String>) {
+    /// With a place that is not in the file.
+    pub(super) fn push_elsewhere(&self, place: impl Into<String>, wrong: impl Display, remedy: &str) {
+        let problem = Problem::new(place, one_line(&wrong.to_string())).remedy(remedy);
+        self.found.borrow_mut().push(problem);
+    }
+
+    /// Parses the text of the file.
+    pub(super) fn parse(&self) -> Option<Spanned<DeTable<'i>>> {
+        let error = match DeTable::parse(self.text) {
+            Ok(parsed) => return Some(parsed),
+            Err(error) => error,
+        };
+        let span = error.span();
+        let key = span.clone().and_then(|span| self.text.get(span)).filter(|key| !key.is_empty());
+        let at = span.map(|span| span.start);
+        match key {
+            Some(key) if error.message() == "duplicate key" => {
+                self.push(at, format!("`{key}` is there twice"), "keep one of them");
+            }
+            _ => self.push(at, error.message(), ""),
+        }
+        None
+    }
+
+    /// Them, and the sections of which something is not as it was meant.
+    pub(super) fn into_inner(self) -> (Vec<Problem>, BTreeSet<String>) {
         (self.found.into_inner(), self.doubtful.into_inner())
     }
 }
 
+/// A regex's error is a drawing of several lines, the last of which says what is wrong.
+fn one_line(text: &str) -> String {
+    match (text.split_once("regex parse error:\n"), text.rsplit_once("\nerror: ")) {
+        (Some((before, _)), Some((_, wrong))) => format!("{before}{wrong}"),
+        _ => text.replace('\n', " "),
+    }
+}
+
 impl<'a, 'i> Section<'a, 'i> {
-    pub(super) fn new(
-        problems: &'a Problems<'i>,
-        path: impl Into<String>,
-        table: Option<&'a DeTable<'i>>,
-    ) -> Self {
-        Self { problems, path: path.into(), table, known: RefCell::default(), environment: None }
+    /// The whole of a file.
+    pub(super) fn root(problems: &'a Problems<'i>, table: &'a DeTable<'i>) -> Self {
+        Self { problems, path: String::new(), table: Some(table), at: None, environment: None }
+    }
+
+    fn below(&self, path: String, value: Option<&'a Spanned<DeValue<'i>>>) -> Self {
+        let table = value.and_then(|value| value.get_ref().as_table());
+        let at = value.map(|value| value.span().start);
+        Self { problems: self.problems, path, table, at, environment: None }
     }
 
     /// Lets `PATCHBOARD_KEY` stand for `key` of this section.
@@ -67,21 +106,38 @@ impl<'a, 'i> Section<'a, 'i> {
         Self { environment: Some(lookup), ..self }
     }
 
+    /// Reports every key that is not `known`.
+    pub(super) fn report_unknown(&self, known: &[&str]) {
+        for (key, _) in self.table.into_iter().flatten() {
+            let name = key.get_ref();
+            if known.iter().any(|known| known == name) {
+                continue;
+            }
+            let place = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
+            let remedy = match nearest(name, known) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("known keys: {}", known.join(", ")),
+            };
+            let wrong = format!("unknown key `{}`{place}", name.escape_debug());
+            self.problems.push(Some(key.span().start), wrong, &remedy);
+            self.doubt();
+        }
+    }
+
     /// The table `key`, or an empty one.
-    pub(super) fn section(&self, key: &'static str) -> Section<'a, 'i> {
-        let value = self.take(key);
-        let table = value.and_then(|value| {
-            let table = value.get_ref().as_table();
-            if table.is_none() {
+    pub(super) fn section(&self, key: &str) -> Section<'a, 'i> {
+        let value = self.take(key).filter(|value| {
+            let is_table = value.get_ref().is_table();
+            if !is_table {
                 self.mismatch(key, value, "a table");
             }
-            table
+            is_table
         });
-        Section::new(self.problems, self.name(key), table)
+        self.below(self.name(key), value)
     }
 
     /// The tables of the array `key`.
-    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a, 'i>> {
+    pub(super) fn sections(&self, key: &str) -> Vec<Section<'a, 'i>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
             self.mismatch(key, value, "an array of tables");
@@ -89,12 +145,9 @@ impl<'a, 'i> Section<'a, 'i> {
         };
         let mut sections = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            match item.get_ref().as_table() {
-                Some(table) => {
-                    let path = format!("{}[{index}]", self.name(key));
-                    sections.push(Section::new(self.problems, path, Some(table)));
-                }
-                None => self.mismatch(key, item, "a table"),
+            match item.get_ref().is_table() {
+                true => sections.push(self.below(format!("{}[{index}]", self.name(key)), Some(item))),
+                false => self.mismatch(key, item, "a table"),
             }
         }
         sections
@@ -105,12 +158,12 @@ impl<'a, 'i> Section<'a, 'i> {
         let mut entries = Vec::new();
         for (key, value) in self.table.into_iter().flatten() {
             let name = key.get_ref().to_string();
-            match value.get_ref().as_table() {
-                Some(table) => {
-                    let path = format!("{}.{name}", self.path);
-                    entries.push((name, Section::new(self.problems, path, Some(table))));
+            match value.get_ref().is_table() {
+                true => {
+                    let section = self.below(format!("{}.{name}", self.path), Some(value));
+                    entries.push((name, section));
                 }
-                None => self.mismatch(&name, value, "a table"),
+                false => self.mismatch(&name, value, "a table"),
             }
         }
         entries
@@ -147,7 +200,7 @@ impl<'a, 'i> Section<'a, 'i> {
     /// What the string, or the table, `key` comes to.
     pub(super) fn string_or_table<T>(
         &self,
-        key: &'static str,
+        key: &str,
         of_string: impl Fn(String) -> T,
         of_table: impl Fn(Section<'a, 'i>) -> Option<T>,
     ) -> Option<T> {
@@ -163,10 +216,7 @@ impl<'a, 'i> Section<'a, 'i> {
     ) -> Option<T> {
         match value.get_ref() {
             DeValue::String(text) => Some(of_string(text.to_string())),
-            DeValue::Table(table) => {
-                let path = format!("{}.{key}", self.path);
-                of_table(Section::new(self.problems, path, Some(table)))
-            }
+            DeValue::Table(_) => of_table(self.below(format!("{}.{key}", self.path), Some(value))),
             _ => {
                 self.mismatch(key, value, "a string, or a table such as { secret = \"NAME\" }");
                 None
@@ -176,97 +226,102 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// Whether `key` was written as a table.
     pub(super) fn is_table(&self, key: &str) -> bool {
-        self.table.and_then(|table| table.get(key)).is_some_and(|value| value.get_ref().is_table())
+        self.take(key).is_some_and(|value| value.get_ref().is_table())
     }
 
     /// Whether `key` was written, well or badly.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.table.is_some_and(|table| table.contains_key(key))
+        self.take(key).is_some()
     }
 
-    pub(super) fn string(&self, key: &'static str) -> Option<String> {
+    /// Whether `key` was written as an array of nothing.
+    pub(super) fn is_empty(&self, key: &str) -> bool {
+        self.take(key).and_then(|value| value.get_ref().as_array()).is_some_and(|items| items.is_empty())
+    }
+
+    /// Whether `key` was written, or given by a variable.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.has(key) || self.overriding(key).is_some()
+    }
+
+    pub(super) fn string(&self, key: &str) -> Option<String> {
         self.parse(key, "a string", |text| Ok::<_, String>(text.to_owned()))
     }
 
-    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
         self.scalar(key, "true or false", |value| match value {
             DeValue::Boolean(value) => Some(*value),
-            DeValue::String(text) => text.parse().ok().filter(|_| self.overridden(key)),
+            DeValue::String(text) => text.parse().ok().filter(|_| self.overriding(key).is_some()),
             _ => None,
         })
     }
 
-    pub(super) fn count(&self, key: &'static str) -> Option<u32> {
-        self.scalar(key, "a number of at least 1", |value| {
-            let text = match value {
-                DeValue::Integer(number) => number.as_str(),
-                DeValue::String(text) => text.as_ref(),
-                _ => return None,
-            };
-            text.replace('_', "").parse().ok().filter(|&number| number > 0)
+    /// A number as `read` understands its digits, also where they are written as a string.
+    pub(super) fn number(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl Fn(&str) -> Option<u64>,
+    ) -> Option<u64> {
+        self.scalar(key, expected, |value| match value {
+            DeValue::Integer(number) => read(&number.as_str().replace('_', "")),
+            DeValue::String(text) => read(text),
+            _ => None,
         })
     }
 
-    /// A time such as `"500ms"`, `"30s"`, `"5m"` or `"1h"`.
-    pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
-        self.scalar(key, "a time such as \"500ms\", \"30s\" or \"5m\"", |value| duration(value.as_str()?))
-    }
-
-    /// A size in bytes, or such as `"64KiB"`, `"16MiB"` or `"2GiB"`.
-    pub(super) fn bytes(&self, key: &'static str) -> Option<u64> {
-        self.scalar(key, "a size in bytes, such as 65536 or \"64KiB\"", |value| match value {
-            DeValue::Integer(number) => bytes(number.as_str()),
-            DeValue::String(text) => bytes(text),
-            _ => None,
+    /// One of `words`.
+    pub(super) fn word(&self, key: &str, words: &[&'static str]) -> Option<&'static str> {
+        self.parse(key, &either(words), |text| {
+            let known = words.iter().find(|word| **word == text).copied();
+            known.ok_or_else(|| format!("expected {}, found \"{}\"", either(words), text.escape_debug()))
         })
     }
 
     /// A string that `parse` understands.
     pub(super) fn parse<T, E: Display>(
         &self,
-        key: &'static str,
+        key: &str,
         expected: &str,
-        parse: impl Fn(&str) -> Result<T, E>,
+        mut parse: impl FnMut(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let Some(value) = self.overriding(key) else {
-            let value = self.take(key)?;
-            return match value.get_ref().as_str() {
-                Some(text) => parse(text).map_err(|error| self.refuse(key, value, error)).ok(),
-                None => {
-                    self.mismatch(key, value, expected);
-                    None
-                }
-            };
-        };
-        self.take(key);
-        parse(&value).map_err(|error| self.refuse_variable(key, error)).ok()
+        if let Some(value) = self.overriding(key) {
+            return parse(&value).map_err(|error| self.refuse_variable(key, error)).ok();
+        }
+        let value = self.take(key)?;
+        match value.get_ref().as_str() {
+            Some(text) => parse(text).map_err(|error| self.refuse(key, value, error)).ok(),
+            None => {
+                self.mismatch(key, value, expected);
+                None
+            }
+        }
     }
 
-    /// A string, or an array of strings, that `FromStr` understands.
-    pub(super) fn list<T>(&self, key: &'static str, expected: &str) -> Option<Vec<T>>
-    where
-        T: FromStr<Err: Display>,
-    {
-        self.list_or_tables(key, expected, |section| {
+    /// Each string of an array, or the only one, that `parse` understands.
+    pub(super) fn list<T, E: Display>(
+        &self,
+        key: &str,
+        expected: &str,
+        parse: impl FnMut(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        self.list_or_tables(key, expected, parse, |section| {
             section.problem(format!("expected {expected}, found a table"));
             None
         })
     }
 
     /// Likewise; an item that is a table is for `read`, which reports what is wrong.
-    pub(super) fn list_or_tables<T>(
+    pub(super) fn list_or_tables<T, E: Display>(
         &self,
-        key: &'static str,
+        key: &str,
         expected: &str,
+        mut parse: impl FnMut(&str) -> Result<T, E>,
         read: impl Fn(Section<'a, 'i>) -> Option<T>,
-    ) -> Option<Vec<T>>
-    where
-        T: FromStr<Err: Display>,
-    {
+    ) -> Option<Vec<T>> {
         if let Some(value) = self.overriding(key) {
-            self.take(key);
-            let items = value.split(',').map(str::trim);
-            let parsed: Result<_, _> = items.map(T::from_str).collect();
+            let items = value.split(',').map(|item| parse(item.trim()));
+            let parsed: Result<_, _> = items.collect();
             return parsed.map_err(|error| self.refuse_variable(key, error)).ok();
         }
         let value = self.take(key)?;
@@ -277,13 +332,11 @@ impl<'a, 'i> Section<'a, 'i> {
         let mut list = Vec::new();
         for item in items {
             match item.get_ref() {
-                DeValue::String(text) => match text.parse() {
+                DeValue::String(text) => match parse(text) {
                     Ok(parsed) => list.push(parsed),
                     Err(error) => self.refuse(key, item, error),
                 },
-                DeValue::Table(table) => {
-                    list.extend(read(Section::new(self.problems, self.name(key), Some(table))))
-                }
+                DeValue::Table(_) => list.extend(read(self.below(self.name(key), Some(item)))),
                 _ => self.mismatch(key, item, expected),
             }
         }
@@ -291,9 +344,14 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Reports a problem of this section's own.
-    pub(super) fn problem(&self, message: impl Display) {
-        let at = self.table.and_then(|table| table.iter().next()).map(|(key, _)| key.span().start);
-        self.problems.push(at, format!("{}: {message}", self.path));
+    pub(super) fn problem(&self, wrong: impl Display) {
+        self.problem_with(wrong, "");
+    }
+
+    /// Reports a problem of this section's own, and what to do about it.
+    pub(super) fn problem_with(&self, wrong: impl Display, remedy: &str) {
+        let first = self.table.into_iter().flatten().map(|(key, _)| key.span().start).min();
+        self.problems.push(first.or(self.at), format!("{}: {wrong}", self.path), remedy);
         self.doubt();
     }
 
@@ -301,37 +359,26 @@ impl<'a, 'i> Section<'a, 'i> {
         self.problems.doubtful.borrow_mut().insert(self.path.clone());
     }
 
-    /// Reports every key nobody asked for.
-    pub(super) fn finish(self) {
-        let known = self.known.borrow();
-        for (key, _) in self.table.into_iter().flatten() {
-            let name = key.get_ref();
-            if known.iter().any(|known| known == name) {
-                continue;
-            }
-            let nearest = nearest(name, &known);
-            let place = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
-            let hint = match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("known keys: {}", known.join(", ")),
-            };
-            self.problems.push(Some(key.span().start), format!("unknown key `{name}`{place}; {hint}"));
-            self.doubt();
+    /// Reports a problem with the value of `key`, wherever it was given.
+    pub(super) fn problem_at(&self, key: &str, wrong: impl Display) {
+        match self.take(key) {
+            _ if self.overriding(key).is_some() => self.refuse_variable(key, wrong),
+            Some(value) => self.refuse(key, value, wrong),
+            None => self.problem(wrong),
         }
     }
 
-    fn scalar<T>(
+    pub(super) fn scalar<T>(
         &self,
-        key: &'static str,
+        key: &str,
         expected: &str,
         read: impl Fn(&DeValue<'_>) -> Option<T>,
     ) -> Option<T> {
         if let Some(text) = self.overriding(key) {
-            self.take(key);
-            let value = DeValue::String(text.into());
-            let read = read(&value);
+            let found = text.escape_debug().to_string();
+            let read = read(&DeValue::String(text.into()));
             if read.is_none() {
-                self.refuse_variable(key, format!("expected {expected}"));
+                self.refuse_variable(key, format!("expected {expected}, found \"{found}\""));
             }
             return read;
         }
@@ -343,8 +390,7 @@ impl<'a, 'i> Section<'a, 'i> {
         read
     }
 
-    fn take(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
-        self.known.borrow_mut().push(key);
+    fn take(&self, key: &str) -> Option<&'a Spanned<DeValue<'i>>> {
         self.table?.get(key)
     }
 
@@ -352,18 +398,13 @@ impl<'a, 'i> Section<'a, 'i> {
         self.environment?(&variable(key))
     }
 
-    fn overridden(&self, key: &str) -> bool {
-        self.overriding(key).is_some()
-    }
-
     fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {
-        let found = value.get_ref();
-        let found = match found {
-            DeValue::String(text) => format!("\"{text}\""),
+        let found = match value.get_ref() {
+            DeValue::String(text) => format!("\"{}\"", text.escape_debug()),
             DeValue::Integer(number) => number.to_string(),
             other => format!("{} value", other.type_str()),
         };
@@ -371,54 +412,30 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     fn refuse(&self, key: &str, value: &Spanned<DeValue<'_>>, error: impl Display) {
-        let message = format!("{}: {error}", self.name(key));
-        self.problems.push(Some(value.span().start), message);
+        self.problems.push(Some(value.span().start), format!("{}: {error}", self.name(key)), "");
         self.doubt();
     }
 
     fn refuse_variable(&self, key: &str, error: impl Display) {
-        let message = format!("environment variable {}: {error}", variable(key));
-        self.problems.found.borrow_mut().push(message);
+        self.problems.push_elsewhere(format!("environment variable {}", variable(key)), error, "");
         self.doubt();
     }
 }
 
-fn variable(key: &str) -> String {
+/// The environment variable that may stand for `key`.
+pub(super) fn variable(key: &str) -> String {
     format!("PATCHBOARD_{}", key.to_ascii_uppercase())
 }
 
-fn duration(text: &str) -> Option<Duration> {
-    let unit = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text.get(..unit)?.parse().ok()?;
-    let milliseconds = match text.get(unit..)?.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(milliseconds).map(Duration::from_millis)
-}
-
-fn bytes(text: &str) -> Option<u64> {
-    let text = text.replace('_', "");
-    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text.get(..unit)?.parse().ok()?;
-    let factor = match text.get(unit..)?.trim() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(factor)
-}
-
 /// The known word that `word` is most likely a slip of.
-fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    nearest_within(word.len().max(3) / 2, word, known)
+}
+
+/// The known word that is nearest, and no further than `most` slips.
+pub(super) fn nearest_within<'k>(most: usize, word: &str, known: &[&'k str]) -> Option<&'k str> {
     let scored = known.iter().map(|known| (strsim::damerau_levenshtein(word, known), *known));
-    scored.min().filter(|(distance, _)| *distance <= word.len().max(3) / 2).map(|(_, known)| known)
+    scored.min().filter(|(distance, _)| *distance <= most).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -426,43 +443,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
-        for (text, expected) in [
-            ("500ms", Some(500)),
-            ("30s", Some(30_000)),
-            ("5m", Some(300_000)),
-            ("1h", Some(3_600_000)),
-            ("30", None),
-            ("", None),
-            ("s", None),
-            ("-1s", None),
-            ("99999999999999999999s", None),
-            ("18446744073709551615d", None),
-        ] {
-            assert_eq!(duration(text), expected.map(Duration::from_millis), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes() {
-        for (text, expected) in [
-            ("65536", Some(65_536)),
-            ("64KiB", Some(65_536)),
-            ("16 MiB", Some(16 << 20)),
-            ("2GiB", Some(2 << 30)),
-            ("64KB", None),
-            ("", None),
-            ("-1", None),
-        ] {
-            assert_eq!(bytes(text), expected, "{text}");
-        }
-    }
-
-    #[test]
     fn the_nearest_key_is_a_likely_slip_only() {
         let known = ["listen", "drain_timeout", "handlers"];
         assert_eq!(nearest("listne", &known), Some("listen"));
         assert_eq!(nearest("drain_timout", &known), Some("drain_timeout"));
         assert_eq!(nearest("zzzzzzzzzz", &known), None);
+    }
+
+    #[test]
+    fn the_error_of_a_regex_is_one_line() {
+        let error = regex_syntax::parse("[a-").unwrap_err();
+        let line = one_line(&format!("the regex `[a-`: {error}"));
+        assert_eq!(line, "the regex `[a-`: unclosed character class");
     }
 }

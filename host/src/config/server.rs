@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::MemoryConfig;
+use super::address::{parse_address, take_repeated};
+use super::key::{Key, Table, Unset};
 use super::reader::{Lookup, Section};
+use super::unit::{quoted, quoted_list};
 use crate::forwarded::Network;
 use crate::router::Slashes;
+use crate::static_files::MemoryConfig;
 
 /// Where a server listens that is not told where.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -69,6 +72,34 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
+    /// The defaults, some of which are the environment's.
+    pub(super) fn new(lookup: &Lookup) -> Self {
+        Self {
+            listen: vec![DEFAULT_LISTEN],
+            probes: None,
+            handlers_dir: None,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            shutdown_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(60),
+            requests_per_connection: 1_000_000,
+            connections: 4096,
+            head_bytes: 64 << 10,
+            instances: 1000,
+            code_cache: default_code_cache(lookup),
+            slashes: Slashes::default(),
+            static_memory: MemoryConfig::default(),
+            access_log: AccessLogFormat::Text,
+            access_log_file: None,
+            secrets_dir: default_secrets(lookup),
+            data_dir: default_data(lookup).into(),
+            trusted_proxies: Vec::new(),
+            dev: false,
+        }
+    }
+
     /// The file that the access log is written to, if it is.
     pub fn access_log_path(&self) -> Option<&Path> {
         self.access_log_file.as_deref().filter(|_| self.access_log != AccessLogFormat::Off)
@@ -110,74 +141,227 @@ pub enum AccessLogFormat {
     Json,
 }
 
-pub(super) fn server(section: Section<'_, '_>, folder: &Path, lookup: &Lookup) -> ServerConfig {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = MemoryConfig::default();
-    let config = ServerConfig {
-        listen: section
-            .list("listen", "an address such as \"127.0.0.1:8080\"")
-            .unwrap_or_else(|| vec![DEFAULT_LISTEN]),
-        probes: section.parse("probes", "an address such as \"127.0.0.1:9090\"", str::parse),
-        handlers_dir: section.string("handlers").map(|dir| folder.join(dir)),
-        cores: section.count("cores").map_or(cores, |count| count as usize),
-        shutdown_delay: section.duration("shutdown_delay").unwrap_or_default(),
-        drain_timeout: section.duration("drain_timeout").unwrap_or(Duration::from_secs(10)),
-        head_timeout: section.duration("head_timeout").unwrap_or(Duration::from_secs(30)),
-        idle_timeout: section.duration("idle_timeout").unwrap_or(Duration::from_secs(75)),
-        write_timeout: section.duration("write_timeout").unwrap_or(Duration::from_secs(60)),
-        requests_per_connection: section.count("requests_per_connection").unwrap_or(1_000_000),
-        connections: section.count("connections").unwrap_or(4096),
-        head_bytes: section.bytes("head_bytes").unwrap_or(64 << 10),
-        instances: section.count("instances").unwrap_or(1000),
-        code_cache: match section.string("code_cache") {
-            None => default_code_cache(lookup),
-            Some(off) if off == "off" => None,
-            Some(dir) => Some(folder.join(dir)),
-        },
-        slashes: section
-            .parse("slashes", "\"strict\" or \"redirect\"", |text| match text {
-                "strict" => Ok(Slashes::Strict),
-                "redirect" => Ok(Slashes::Redirect),
-                other => Err(format!("expected \"strict\" or \"redirect\", found \"{other}\"")),
-            })
-            .unwrap_or_default(),
-        static_memory: MemoryConfig {
-            bytes: section.bytes("static_memory_bytes").unwrap_or(memory.bytes),
-            files: section.count("static_memory_files").map_or(memory.files, |count| count as usize),
-            file_bytes: section.bytes("static_memory_file_bytes").unwrap_or(memory.file_bytes),
-        },
-        access_log: section
-            .parse("access_log", "\"text\", \"json\" or \"off\"", |text| match text {
-                "text" => Ok(AccessLogFormat::Text),
-                "json" => Ok(AccessLogFormat::Json),
-                "off" => Ok(AccessLogFormat::Off),
-                other => Err(format!("expected \"text\", \"json\" or \"off\", found \"{other}\"")),
-            })
-            .unwrap_or(AccessLogFormat::Text),
-        access_log_file: section.string("access_log_file").map(|file| folder.join(file)),
-        secrets_dir: section
-            .string("secrets")
-            .map_or_else(|| default_secrets(lookup), |dir| folder.join(dir)),
-        data_dir: folder.join(section.string("data").unwrap_or_else(|| default_data(lookup))),
-        trusted_proxies: section
-            .list("trusted_proxies", "an address or network such as \"10.0.0.0/8\"")
-            .unwrap_or_default(),
-        dev: section.boolean("dev").unwrap_or(false),
-    };
-    if config.head_bytes < 8192 {
-        // hyper's read buffer cannot be smaller.
-        section.problem("head_bytes must be at least 8KiB");
+/// `[server]`.
+pub(super) static SERVER: Table<ServerConfig> = Table {
+    header: "[server]",
+    noun: "",
+    intro: "The process, its listeners, and what holds for every connection. Each key may be given as an \
+            environment variable instead, which wins over the file; a list is then separated by commas.",
+    example: r#"
+[server]
+listen = ["127.0.0.1:8080", "[::1]:8080"]
+probes = "127.0.0.1:9090"
+handlers = "handlers"
+trusted_proxies = "10.0.0.0/8"
+access_log = "json"
+drain_timeout = "30s"
+"#,
+    keys: &[
+        Key::<ServerConfig>::list(
+            "listen",
+            "an address such as \"127.0.0.1:8080\" or \"[::]:80\"",
+            (|s| s.listen.clear(), |s, text| parse_address(text).map(|address| s.listen.push(address))),
+            Unset::Shown(|s| quoted_list(&s.listen)),
+            "Where connections are accepted; port 0 takes any free port. `--listen` wins over it. Sockets that \
+             systemd passes are used instead.",
+        )
+        .needs_restart(),
+        Key::<ServerConfig>::text(
+            "probes",
+            "an address such as \"127.0.0.1:9090\"",
+            |s, text| parse_address(text).map(|address| s.probes = Some(address)),
+            Unset::Said("none: `/-/live` and `/-/ready` are answered where everything else is"),
+            "An address of their own for `/-/live` and `/-/ready`, and for `/-/metrics`, which is answered \
+             nowhere else.",
+        )
+        .needs_restart(),
+        Key::<ServerConfig>::text(
+            "handlers",
+            "a folder such as \"handlers\"",
+            |s, text| path(&mut s.handlers_dir, text),
+            Unset::Said("none"),
+            "The folder that handlers are dropped into: `NAME.wasm` is handler `NAME`. `--handlers` wins over it.",
+        )
+        .needs_restart(),
+        Key::<ServerConfig>::count(
+            "cores",
+            1,
+            |s| &mut s.cores,
+            "Threads that run requests, each with its own connections.",
+        )
+        .at_most(1024)
+        .by_default("those that this process may use")
+        .needs_restart(),
+        Key::<ServerConfig>::count(
+            "instances",
+            1,
+            |s| &mut s.instances,
+            "Live instances of all handlers together: the size of the pool they are allocated from.",
+        )
+        .needs_restart(),
+        Key::count(
+            "connections",
+            1,
+            |s| &mut s.connections,
+            "Connections at once. At the limit, the one that is idle longest is closed for a new one.",
+        ),
+        Key::count(
+            "requests_per_connection",
+            1,
+            |s| &mut s.requests_per_connection,
+            "Requests of one connection, which is closed after the last.",
+        ),
+        Key::bytes(
+            "head_bytes",
+            // hyper's read buffer cannot be smaller.
+            8 << 10,
+            |s| &mut s.head_bytes,
+            "The head of a request; a longer one is answered with 431.",
+        ),
+        Key::timeout(
+            "head_timeout",
+            |s| &mut s.head_timeout,
+            "How long a client may take to send a head: 408. Also until a new connection begins its first request.",
+        ),
+        Key::timeout(
+            "idle_timeout",
+            |s| &mut s.idle_timeout,
+            "How long a connection may be idle between two requests.",
+        ),
+        Key::timeout(
+            "write_timeout",
+            |s| &mut s.write_timeout,
+            "How long a client may take nothing of its response, which is cut off then.",
+        ),
+        Key::delay(
+            "shutdown_delay",
+            |s| &mut s.shutdown_delay,
+            "How long the server goes on as before at shutdown, but for not being ready, so that balancers \
+             notice; with `\"0s\"` not at all.",
+        ),
+        Key::delay(
+            "drain_timeout",
+            |s| &mut s.drain_timeout,
+            "How long calls under way may take to finish at shutdown; `\"0s\"` cancels them at once.",
+        ),
+        Key::list(
+            "trusted_proxies",
+            "an address or network such as \"10.0.0.0/8\"",
+            (|s| s.trusted_proxies.clear(), |s, text| text.parse().map(|network| s.trusted_proxies.push(network))),
+            Unset::Said("none"),
+            "Who is believed what `Forwarded`, `X-Forwarded-For`, `-Proto`, `-Host` and `X-Request-Id` tell. From \
+             anybody else these fields are removed.",
+        ),
+        Key::word(
+            "slashes",
+            &["strict", "redirect"],
+            |s, word| s.slashes = if word == "strict" { Slashes::Strict } else { Slashes::Redirect },
+            Unset::Shown(|s| quoted(if s.slashes == Slashes::Strict { "strict" } else { "redirect" })),
+            "Whether a path that differs from a route in its slashes alone is redirected to it (308), or is \
+             another path.",
+        ),
+        Key::word(
+            "access_log",
+            &["text", "json", "off"],
+            |s, word| {
+                s.access_log = match word {
+                    "json" => AccessLogFormat::Json,
+                    "off" => AccessLogFormat::Off,
+                    _ => AccessLogFormat::Text,
+                };
+            },
+            Unset::Shown(|s| quoted(format!("{:?}", s.access_log).to_lowercase())),
+            "The form of the access log, which has a line for each request.",
+        ),
+        Key::text(
+            "access_log_file",
+            "a file such as \"access.log\"",
+            |s, text| path(&mut s.access_log_file, text),
+            Unset::Said("standard output"),
+            "The file that the access log is written to. SIGUSR1 opens it anew.",
+        ),
+        Key::<ServerConfig>::text(
+            "code_cache",
+            "a folder such as \"/var/cache/patchboard\", or \"off\"",
+            |s, text| {
+                s.code_cache = (text != "off").then(|| text.into());
+                Ok(())
+            },
+            Unset::Said("`$CACHE_DIRECTORY`, else `$XDG_CACHE_HOME/patchboard`, else `~/.cache/patchboard`"),
+            "Where compiled code is kept, so that a start need not compile. Nobody else may be allowed to \
+             write there.",
+        )
+        .needs_restart(),
+        Key::<ServerConfig>::text(
+            "data",
+            "a folder such as \"data\"",
+            |s, text| {
+                s.data_dir = text.into();
+                Ok(())
+            },
+            Unset::Said("`$STATE_DIRECTORY`, else `data`"),
+            "What handlers keep: the file of the key-value buckets, and databases without a `path`. Made when \
+             it is needed.",
+        )
+        .needs_restart(),
+        Key::text(
+            "secrets",
+            "a folder such as \"/run/secrets\"",
+            |s, text| {
+                s.secrets_dir = text.into();
+                Ok(())
+            },
+            Unset::Said("`$CREDENTIALS_DIRECTORY`, else `/run/secrets`"),
+            "The folder of the secrets, a file each, that `{ secret = \"NAME\" }` reads.",
+        ),
+        Key::bytes(
+            "static_memory_bytes",
+            0,
+            |s| &mut s.static_memory.bytes,
+            "What all static mounts together may keep in memory; 0 keeps nothing.",
+        ),
+        Key::count(
+            "static_memory_files",
+            1,
+            |s| &mut s.static_memory.files,
+            "How many files that may be.",
+        ),
+        Key::bytes(
+            "static_memory_file_bytes",
+            0,
+            |s| &mut s.static_memory.file_bytes,
+            "The largest file that is kept.",
+        ),
+        Key::boolean(
+            "dev",
+            |s| &mut s.dev,
+            "Whether error bodies show traps and their backtraces, as `--dev` does; not for production.",
+        ),
+    ],
+};
+
+fn path(field: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
+    *field = Some(text.into());
+    Ok(())
+}
+
+pub(super) fn server(section: &Section<'_, '_>, folder: &Path, lookup: &Lookup) -> ServerConfig {
+    let mut config = ServerConfig::new(lookup);
+    SERVER.read(section, &mut config);
+    if config.listen.is_empty() && section.is_empty("listen") {
+        section.problem_at("listen", "there is no address; name one, or remove the key");
     }
-    for (key, timeout) in [
-        ("head_timeout", config.head_timeout),
-        ("idle_timeout", config.idle_timeout),
-        ("write_timeout", config.write_timeout),
-    ] {
-        if timeout.is_zero() {
-            section.problem(format!("{key} must be longer than nothing"));
-        }
+    if config.listen.is_empty() {
+        config.listen.push(DEFAULT_LISTEN);
     }
-    section.finish();
+    if let Some(address) = take_repeated(&mut config.listen) {
+        section.problem_at("listen", format!("{address} is there twice; keep one of them"));
+    }
+    let optional = [&mut config.handlers_dir, &mut config.access_log_file, &mut config.code_cache];
+    let required = [&mut config.secrets_dir, &mut config.data_dir];
+    for path in optional.into_iter().flatten().chain(required) {
+        *path = folder.join(&*path);
+    }
     config
 }
 

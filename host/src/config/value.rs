@@ -9,7 +9,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use super::key::{Key, Table, Unset};
 use super::reader::{Lookup, Section};
+use crate::name::check_name;
 
 /// The longest secret, in bytes.
 const LONGEST: u64 = 64 << 10;
@@ -39,18 +41,50 @@ pub(super) struct Sources<'a> {
     pub(super) lookup: &'a Lookup,
 }
 
+/// A value that is not written out.
+pub(super) static SECRETS: Table<()> = Table {
+    header: "{ secret = \"NAME\" }",
+    noun: "",
+    intro: "What may be written in place of a string in `environment` and `config` of a handler, and as the `url` \
+            of a bucket or a database, with one of these keys. It is read at start and by a reload.",
+    example: r#"
+[server]
+handlers = "handlers"
+secrets = "secrets"
+
+[handlers.orders.config]
+api_key = { secret = "orders-api-key" }
+region = { variable = "REGION" }
+"#,
+    keys: &[
+        Key::other(
+            "secret",
+            "the name of a file",
+            Unset::Said("none"),
+            "A file in the folder `secrets` of `[server]`, of 64 KiB at most; a line's end at its end does not count.",
+        ),
+        Key::other(
+            "variable",
+            "the name of a variable",
+            Unset::Said("none"),
+            "A variable of the server's environment.",
+        ),
+    ],
+};
+
 /// All keys of `section` with their values.
 pub(super) fn values(section: &Section<'_, '_>, sources: Sources<'_>) -> Vec<(String, Value)> {
     section.strings_or_tables_by_key(Value, |table| find(table, sources))
 }
 
 /// The value of `key`, where it is given.
-pub(super) fn value(section: &Section<'_, '_>, key: &'static str, sources: Sources<'_>) -> Option<Value> {
+pub(super) fn value(section: &Section<'_, '_>, key: &str, sources: Sources<'_>) -> Option<Value> {
     section.string_or_table(key, Value, |table| find(table, sources))
 }
 
 /// What a table such as `{ secret = "NAME" }` leads to.
 fn find(table: Section<'_, '_>, sources: Sources<'_>) -> Option<Value> {
+    SECRETS.read(&table, &mut ());
     let (secret, variable) = (table.string("secret"), table.string("variable"));
     let value = match (secret, variable) {
         (Some(secret), None) => read_secret(sources.secrets, &secret),
@@ -58,18 +92,12 @@ fn find(table: Section<'_, '_>, sources: Sources<'_>) -> Option<Value> {
             .ok_or_else(|| format!("the variable {variable} is not set in the server's environment")),
         _ => Err("write { secret = \"NAME\" } or { variable = \"NAME\" }".to_owned()),
     };
-    let value = value.map_err(|problem| table.problem(problem)).ok();
-    table.finish();
-    value.map(Value)
+    value.map_err(|problem| table.problem(problem)).ok().map(Value)
 }
 
 /// A line's end at the end of the file is not part of the secret.
 fn read_secret(folder: &Path, name: &str) -> Result<String, String> {
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-        || name.starts_with('.')
-    {
-        return Err(format!("`{name}`: the name of a secret has letters, digits, `-`, `_` and `.` only"));
-    }
+    check_name("a secret", name)?;
     let path = folder.join(name);
     let read = || -> io::Result<String> {
         let mut text = String::new();

@@ -16,6 +16,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use super::files::{SETTLE, Stamp};
 use crate::config::{self, Config, HandlerConfig};
 use crate::handlers::{Engine, Handler, Loader, Routes};
+use crate::name::check_name;
 use crate::problem::Problem;
 use crate::site::{Site, Taken};
 use crate::static_files::Mount;
@@ -237,10 +238,8 @@ impl Folder {
             if name.starts_with('.') {
                 continue;
             }
-            if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-                let reason =
-                    "the name of the file may have letters, digits, `-`, `_` and `.` only; rename it";
-                faults.push(self.fault(name, reason.to_owned()));
+            if let Err(reason) = check_name("a handler", name) {
+                faults.push(self.fault(name, format!("{reason}; rename the file")));
                 continue;
             }
             // A file that has just gone is none.

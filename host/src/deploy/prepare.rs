@@ -48,8 +48,7 @@ impl Judge {
     /// All that is wrong with it, if nothing more can be said.
     pub(super) fn read(source: &Source) -> Result<Self, Refused> {
         let mut reading = Config::read(source);
-        let problems =
-            std::mem::take(&mut reading.problems).into_iter().map(|line| Problem::new("", line)).collect();
+        let problems = std::mem::take(&mut reading.problems);
         match reading.config.take() {
             Some(config) => Ok(Self { config, reading, problems }),
             None => Err(Refused::Problems(problems)),

@@ -3,6 +3,7 @@
 //! but between components, and no NUL.
 
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::str::FromStr;
 
 use globset::{Candidate, GlobSet};
@@ -31,6 +32,12 @@ impl FromStr for RelativePath {
             return Err(RelativePathError);
         }
         CString::new(text).map(|path| Self(FilePath(path))).map_err(|_| RelativePathError)
+    }
+}
+
+impl fmt::Display for RelativePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.0.to_string_lossy())
     }
 }
 

@@ -58,7 +58,7 @@ fn load(text: &str) -> Result<String, Vec<String>> {
         Ok(config) => Ok(format!("{config:?}")),
         Err(ConfigError(problems)) => {
             assert!(!problems.is_empty(), "refused without a reason: {text}");
-            Err(problems)
+            Err(problems.iter().map(ToString::to_string).collect())
         }
     }
 }

@@ -320,7 +320,7 @@ fn what_is_wrong_with_buckets_is_said_at_once() {
             "url is for backend = \"redis\"",
             "unknown key `share` in [key_value.four]; did you mean `shared`?",
             "batch_bytes must be at least value_bytes",
-            "timeout must be longer than nothing",
+            "key_value.five.timeout: expected a time from 1ms",
             "`s i x`: the name of a bucket",
         ],
     );

@@ -54,6 +54,41 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn addresses_are_refused_with_the_right_form() {
+    let start = |listen: &str| Server::builder().listen_as_configured().server(listen).start_in_vain();
+    refused(&start("listen = []"), &["patchboard.toml:", "server.listen", "there is no address"]);
+    refused(&start("listen = \"localhost:80\""), &["`localhost:80`", "127.0.0.1:80"]);
+    refused(&start("listen = [\"127.0.0.1:9\", \"127.0.0.1:9\"]"), &["127.0.0.1:9 is there twice"]);
+    let both = start("listen = \"127.0.0.1:9\"\nprobes = \"127.0.0.1:9\"");
+    refused(&both, &["probes: 127.0.0.1:9 is listened on already"]);
+    let exited = Server::builder()
+        .listen_as_configured()
+        .argument("--listen")
+        .argument("127.0.0.1:9")
+        .argument("--listen")
+        .argument("127.0.0.1:9")
+        .start_in_vain();
+    refused(&exited, &["--listen: 127.0.0.1:9 is there twice"]);
+    let exited =
+        Server::builder().listen_as_configured().argument("--listen").argument("::1:80").start_in_vain();
+    refused(&exited, &["`::1:80`", "[::1]:80"]);
+}
+
+#[test]
+fn a_slip_in_a_variable_is_refused() {
+    let exited = Server::builder().variable("PATCHBOARD_LISTN", "127.0.0.1:0").start_in_vain();
+    refused(&exited, &["PATCHBOARD_LISTN", "did you mean PATCHBOARD_LISTEN?"]);
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_refused_with_the_line() {
+    let builder = Server::builder().without_config().file("patchboard.toml", b"[server]\n# caf\xe9\n");
+    let exited = builder.start_in_vain();
+    refused(&exited, &["patchboard.toml:2", "0xE9", "save the file as UTF-8"]);
+    assert!(!exited.log.contains("--config"), "{}", exited.log);
+}
+
+#[test]
 fn every_problem_is_reported_at_once() {
     let builder = || {
         Server::builder()
