@@ -1,6 +1,6 @@
 //! What may be named where, by the numbers of ARCHITECTURE's invariants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tree::{Mention, Sources};
 
@@ -90,6 +90,14 @@ pub(crate) fn named(mentions: &[Mention]) -> Vec<String> {
     wrong.sort();
     wrong.dedup();
     wrong
+}
+
+/// Names of files above that are no longer there, so that what they said holds for nothing.
+pub(crate) fn stale(files: &BTreeSet<&str>) -> Vec<String> {
+    let named = PURE.iter().chain(ONLY.iter().flat_map(|only| only.may)).chain(&SERVER);
+    let gone = named.filter(|name| !files.iter().any(|file| file.starts_with(**name)));
+    gone.map(|name| format!("tests/house/src/invariants.rs: names {name}, which is no file or folder"))
+        .collect()
 }
 
 /// Host and guests know the contract only, never each other.

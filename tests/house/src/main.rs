@@ -117,6 +117,7 @@ fn the_invariants_of_the_architecture_hold() {
     let house = House::read();
     let mentions: Vec<_> = house.trees.iter().flat_map(Tree::mentions).collect();
     let mut wrong = invariants::named(&mentions);
+    wrong.extend(invariants::stale(&house.trees.iter().flat_map(Tree::files).collect()));
     wrong.extend(invariants::packages(&house.manifests));
     wrong.extend(invariants::lints(&house.manifests));
     assert_none("broken invariants", wrong);

@@ -229,6 +229,14 @@ fn a_name_is_only_where_it_may_be() {
 }
 
 #[test]
+fn a_file_that_an_invariant_names_is_there() {
+    let wrong = invariants::stale(&["host/src/router/mod.rs"].into());
+    let expected = "tests/house/src/invariants.rs: names host/src/answers/, which is no file or folder";
+    assert_eq!(wrong.first().map_or("", String::as_str), expected);
+    assert!(!wrong.iter().any(|wrong| wrong.contains("host/src/router/")));
+}
+
+#[test]
 fn host_and_guests_do_not_know_each_other() {
     let manifests = sources(&[
         (
