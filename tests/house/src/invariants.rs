@@ -34,8 +34,13 @@ const ONLY: [Only; 4] = [
         ],
         may: &["host/src/server/"],
     },
-    // The sockets that a supervisor passes are named in the environment, which `cli` reads.
-    Only { invariant: 2, names: &["listenfd"], may: &["host/src/server/", "host/src/cli/"] },
+    // The sockets that a supervisor passes are named in the environment, which `cli` reads;
+    // `deploy` hands them on.
+    Only {
+        invariant: 2,
+        names: &["listenfd"],
+        may: &["host/src/server/", "host/src/cli/", "host/src/deploy/"],
+    },
 ];
 
 /// What is called pure: it neither waits nor reads nor writes.
