@@ -7,15 +7,15 @@ use std::{env, fs, io};
 
 use super::address::take_repeated;
 use super::answer::{redirect, response};
-use super::database::databases;
-use super::handler::{absent, handler, handler_file};
+use super::folder::absent;
+use super::handler::{handler, handler_file};
 use super::key::{Key, Table, Unset};
-use super::key_value;
 use super::mount::mount;
 use super::reader::{Lookup, Problems, Section, nearest_within, variable};
 use super::server::{SERVER, ServerConfig, server};
 use super::types::{Config, ConfigError, Reading, RouteConfig, Source};
 use super::value::Sources;
+use crate::handlers::grants::grants_config::{Context, Tables};
 use crate::problem::Problem;
 use crate::static_files::MountConfig;
 
@@ -28,8 +28,6 @@ pub(super) static ROOT: Table<()> = Table {
     keys: &[
         Key::other("server", "a table", Unset::Said("the defaults of its keys"), "[server]"),
         Key::other("handlers", "a table of tables", Unset::Said("none"), "[handlers.NAME]"),
-        Key::other("key_value", "a table of tables", Unset::Said("none"), "[key_value.NAME]"),
-        Key::other("sql", "a table of tables", Unset::Said("none"), "[sql.NAME]"),
         Key::other("static", "an array of tables", Unset::Said("none"), "[[static]]"),
         Key::other("redirect", "an array of tables", Unset::Said("none"), "[[redirect]]"),
         Key::other("response", "an array of tables", Unset::Said("none"), "[[response]]"),
@@ -178,15 +176,17 @@ pub(super) fn parse(problems: &Problems<'_>, folder: &Path, lookup: &Lookup) -> 
     let responses = root.sections("response").into_iter().filter_map(|section| response(&section));
     let answers = redirects.chain(responses).collect();
     let sources = Sources { secrets: &server.secrets_dir, lookup };
-    let buckets = key_value::buckets(&root.section("key_value"), sources);
+    let context = Context { folder, data_dir: &server.data_dir, sources };
+    let mut tables = Tables::read(&root, &context);
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
-        let handler = handler(&name, &section, folder, sources, &buckets);
+        let handler = handler(&name, &section, &context, &tables);
         handlers.insert(name, handler);
     }
-    let databases = databases(&root.section("sql"), &handlers, folder, &server.data_dir, sources);
-    ROOT.read(&root, &mut ());
-    Some(Config { server, mounts, answers, handlers, databases })
+    let granted: Vec<_> = handlers.values().map(|handler| &handler.grants).collect();
+    tables.complete(&granted, &context);
+    ROOT.read_beside(&root, &mut (), &Tables::names());
+    Some(Config { server, mounts, answers, handlers, tables })
 }
 
 fn mounts(root: &Section<'_, '_>, folder: &Path) -> Vec<MountConfig> {

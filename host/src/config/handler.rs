@@ -1,14 +1,11 @@
 //! `[handlers.NAME]`: its keys and their defaults; and `NAME.toml`, which has routes only.
 
-use std::path::Path;
-
 use super::compress::{COMPRESS_OR_NOT, compression};
 use super::key::{Key, Table, Unset};
-use super::key_value::{self, Buckets};
 use super::reader::Section;
 use super::route::{ROUTES, ROUTES_TEXT, routes};
-use super::types::{FolderConfig, HandlerConfig, Isolation, Limits, RouteConfig};
-use super::value::{Sources, values};
+use super::types::{HandlerConfig, Isolation, Limits, RouteConfig};
+use crate::handlers::grants::grants_config::{Context, GrantsConfig, Tables};
 use crate::name::check_name;
 
 /// `[handlers.NAME]`.
@@ -57,53 +54,6 @@ limits = { call_timeout = "5s", request_body_bytes = "64KiB" }
             ),
             "How its calls share instances: a fresh one for every call, one call at a time, or many at once as \
              coroutines.",
-        ),
-        Key::list(
-            "outbound",
-            "an origin such as \"https://api.example.com\"",
-            (|h| h.outbound.clear(), |h, text| text.parse().map(|origin| h.outbound.push(origin))),
-            Unset::Said("none"),
-            "Where its requests may go. `https://*.example.com` covers subdomains; `http://self` is this server.",
-        ),
-        Key::other(
-            "environment",
-            "a table of strings, or of secrets",
-            Unset::Said("none"),
-            "Its environment variables.",
-        ),
-        Key::other(
-            "config",
-            "a table of strings, or of secrets",
-            Unset::Said("none"),
-            "Its values of `wasi:config`.",
-        ),
-        Key::other(
-            "folders",
-            "a table of folders, by their paths in the handler",
-            Unset::Said("none"),
-            "Folders that it may read, such as `{ \"/templates\" = \"templates\" }`; not with `isolation = \"shared\"`.",
-        ),
-        Key::other(
-            "writable_folders",
-            "a table of folders, by their paths in the handler",
-            Unset::Said("none"),
-            "Folders that it may read and change; likewise.",
-        ),
-        Key::list(
-            "sql",
-            "the name of a database such as \"orders\"",
-            (
-                |h| h.sql.clear(),
-                |h, text| check_name("a database", text).map(|()| h.sql.push(text.to_owned())),
-            ),
-            Unset::Said("none"),
-            "The databases that it may use; without a table `[sql.NAME]` one is a SQLite file with the defaults.",
-        ),
-        Key::other(
-            "key_value",
-            "the name of a bucket such as \"default\", or a list of them",
-            Unset::Said("none"),
-            "The buckets that it may use; none needs a table `[key_value.NAME]`.",
         ),
         Key::other(
             "compress",
@@ -174,18 +124,6 @@ cpu_timeout = "2m"
             "The body of a response, which is cut there.",
         ),
         Key::count(
-            "outbound_calls",
-            1,
-            |l| &mut l.outbound_calls,
-            "Outbound requests at once; further ones wait.",
-        ),
-        Key::count(
-            "key_value_calls",
-            1,
-            |l| &mut l.key_value_calls,
-            "Key-value operations at once; further ones wait.",
-        ),
-        Key::count(
             "handles",
             1,
             |l| &mut l.handles,
@@ -196,12 +134,6 @@ cpu_timeout = "2m"
             1,
             |l| &mut l.calls_per_instance,
             "Calls that an instance serves before it is retired.",
-        ),
-        Key::bytes(
-            "log_bytes",
-            0,
-            |l| &mut l.log_bytes,
-            "Log output a second; more is dropped, and counted. With 0 all is.",
         ),
     ],
 };
@@ -226,20 +158,16 @@ routes = ["GET /items/{id}", "POST /items"]
 pub(super) fn handler(
     name: &str,
     section: &Section<'_, '_>,
-    folder: &Path,
-    sources: Sources<'_>,
-    buckets: &Buckets,
+    context: &Context<'_>,
+    tables: &Tables,
 ) -> HandlerConfig {
     check_name("a handler", name).unwrap_or_else(|problem| section.problem(problem));
-    let mut config = HandlerConfig::default();
-    HANDLER.read(section, &mut config);
-    LIMITS.read(&section.section("limits"), &mut config.limits);
+    let (limits, mut config) = (section.section("limits"), HandlerConfig::default());
+    HANDLER.read_beside(section, &mut config, &GrantsConfig::names());
+    LIMITS.read_beside(&limits, &mut config.limits, &GrantsConfig::names_of_limits());
     HandlerConfig {
         routes: routes(section),
-        environment: values(&section.section("environment"), sources),
-        config: values(&section.section("config"), sources),
-        folders: folders(section, folder),
-        key_value: key_value::granted(section, buckets),
+        grants: GrantsConfig::read(section, &limits, context, tables),
         compression: compression(section),
         ..config
     }
@@ -253,34 +181,4 @@ pub(super) fn handler_file(section: &Section<'_, '_>) -> Option<Vec<RouteConfig>
         section.problem(format!("`{}`: only the configuration may claim a host", route.route));
     }
     routes
-}
-
-fn folders(section: &Section<'_, '_>, folder: &Path) -> Vec<FolderConfig> {
-    let mut folders = Vec::new();
-    for (key, writable) in [("folders", false), ("writable_folders", true)] {
-        for (path, dir) in section.section(key).strings_by_key() {
-            let dir = folder.join(dir);
-            if !path.starts_with('/') {
-                let wrong = format!("`{path}` is the guest's path and begins with `/`");
-                section.problem_at(key, wrong);
-            }
-            if !dir.is_dir() {
-                let dir = (dir.display(), absent(&dir));
-                section.problem_at(
-                    key,
-                    format!("the folder {} {}; create it, or correct the path", dir.0, dir.1),
-                );
-            }
-            folders.push(FolderConfig { path, dir, writable });
-        }
-    }
-    folders
-}
-
-/// How a folder is not there.
-pub(super) fn absent(dir: &Path) -> &'static str {
-    match dir.exists() {
-        true => "is a file",
-        false => "does not exist",
-    }
 }

@@ -16,31 +16,31 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(24 * 24 * 3600);
 
 /// A table of the configuration, which is read into a `T`.
-pub(super) struct Table<T: 'static> {
+pub(crate) struct Table<T: 'static> {
     /// How it is written in the file, such as `[server]`.
-    pub(super) header: &'static str,
+    pub(crate) header: &'static str,
     /// What messages call one, where some keys are required.
-    pub(super) noun: &'static str,
+    pub(crate) noun: &'static str,
     /// What it is for, in one line or a few.
-    pub(super) intro: &'static str,
+    pub(crate) intro: &'static str,
     /// Lines of a configuration that show it.
-    pub(super) example: &'static str,
-    pub(super) keys: &'static [Key<T>],
+    pub(crate) example: &'static str,
+    pub(crate) keys: &'static [Key<T>],
 }
 
 /// A key of a table that is read into a `T`.
-pub(super) struct Key<T: 'static> {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind<T>,
-    pub(super) default: Unset<T>,
+pub(crate) struct Key<T: 'static> {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind<T>,
+    pub(crate) default: Unset<T>,
     /// What it means, in one line or two.
-    pub(super) text: &'static str,
+    pub(crate) text: &'static str,
     /// Whether a running server keeps the value that it was started with.
-    pub(super) restart: bool,
+    pub(crate) restart: bool,
 }
 
 /// What is written, and the field that it is read into.
-pub(super) enum Kind<T> {
+pub(crate) enum Kind<T> {
     Time {
         field: fn(&mut T) -> &mut Duration,
         least: Duration,
@@ -76,7 +76,7 @@ pub(super) enum Kind<T> {
 }
 
 /// What holds where a key is not written.
-pub(super) enum Unset<T> {
+pub(crate) enum Unset<T> {
     /// What the field of its kind has.
     Field,
     /// What this shows, as it would be written.
@@ -88,7 +88,7 @@ pub(super) enum Unset<T> {
 }
 
 /// A field that holds a number.
-pub(super) trait Number {
+pub(crate) trait Number {
     fn get(&self) -> u64;
     fn set(&mut self, value: u64);
 }
@@ -112,14 +112,20 @@ number!(u32 u64 usize);
 impl<T> Table<T> {
     /// Reads the keys that have a field `into` it, and reports those that are missing or
     /// not declared.
-    pub(super) fn read(&self, section: &Section<'_, '_>, into: &mut T) {
+    pub(crate) fn read(&self, section: &Section<'_, '_>, into: &mut T) {
+        self.read_beside(section, into, &[]);
+    }
+
+    /// Likewise, where others read the keys `others` of the same table.
+    pub(crate) fn read_beside(&self, section: &Section<'_, '_>, into: &mut T, others: &[&'static str]) {
         self.keys.iter().for_each(|key| key.read(section, into));
         let required = || self.keys.iter().filter(|key| key.is_required());
         if !required().all(|key| section.has(key.name)) {
             let names: Vec<_> = required().map(|key| format!("`{}`", key.name)).collect();
             section.problem(format!("{} needs {}", self.noun, names.join(" and ")));
         }
-        section.report_unknown(&self.keys.iter().map(|key| key.name).collect::<Vec<_>>());
+        let known = self.keys.iter().map(|key| key.name).chain(others.iter().copied());
+        section.report_unknown(&known.collect::<Vec<_>>());
     }
 }
 
@@ -129,7 +135,7 @@ impl<T> Key<T> {
     }
 
     /// A time-out, which is longer than nothing.
-    pub(super) const fn timeout(
+    pub(crate) const fn timeout(
         name: &'static str,
         field: fn(&mut T) -> &mut Duration,
         text: &'static str,
@@ -138,7 +144,7 @@ impl<T> Key<T> {
     }
 
     /// A time that may be none at all.
-    pub(super) const fn delay(
+    pub(crate) const fn delay(
         name: &'static str,
         field: fn(&mut T) -> &mut Duration,
         text: &'static str,
@@ -147,7 +153,7 @@ impl<T> Key<T> {
     }
 
     /// A size of at least `least` bytes.
-    pub(super) const fn bytes(
+    pub(crate) const fn bytes(
         name: &'static str,
         least: u64,
         field: fn(&mut T) -> &mut u64,
@@ -157,7 +163,7 @@ impl<T> Key<T> {
     }
 
     /// A number of at least `least`.
-    pub(super) const fn count(
+    pub(crate) const fn count(
         name: &'static str,
         least: u64,
         field: fn(&mut T) -> &mut dyn Number,
@@ -166,7 +172,7 @@ impl<T> Key<T> {
         Self::new(name, Kind::Count { field, least, most: u32::MAX as u64 }, Unset::Field, text)
     }
 
-    pub(super) const fn boolean(
+    pub(crate) const fn boolean(
         name: &'static str,
         field: fn(&mut T) -> &mut bool,
         text: &'static str,
@@ -174,7 +180,7 @@ impl<T> Key<T> {
         Self::new(name, Kind::Boolean(field), Unset::Field, text)
     }
 
-    pub(super) const fn word(
+    pub(crate) const fn word(
         name: &'static str,
         words: &'static [&'static str],
         set: fn(&mut T, &str),
@@ -184,7 +190,7 @@ impl<T> Key<T> {
         Self::new(name, Kind::Word { words, set }, default, text)
     }
 
-    pub(super) const fn text(
+    pub(crate) const fn text(
         name: &'static str,
         expected: &'static str,
         set: fn(&mut T, &str) -> Result<(), String>,
@@ -194,7 +200,7 @@ impl<T> Key<T> {
         Self::new(name, Kind::Text { expected, set }, default, text)
     }
 
-    pub(super) const fn list(
+    pub(crate) const fn list(
         name: &'static str,
         item: &'static str,
         (clear, push): (fn(&mut T), fn(&mut T, &str) -> Result<(), String>),
@@ -204,7 +210,7 @@ impl<T> Key<T> {
         Self::new(name, Kind::List { item, clear, push }, default, text)
     }
 
-    pub(super) const fn other(
+    pub(crate) const fn other(
         name: &'static str,
         expected: &'static str,
         default: Unset<T>,
@@ -214,7 +220,7 @@ impl<T> Key<T> {
     }
 
     /// With `most` as the largest number.
-    pub(super) const fn at_most(mut self, limit: u64) -> Self {
+    pub(crate) const fn at_most(mut self, limit: u64) -> Self {
         if let Kind::Count { most, .. } = &mut self.kind {
             *most = limit;
         }
@@ -222,22 +228,22 @@ impl<T> Key<T> {
     }
 
     /// With a default that is not the field's, but depends on something else.
-    pub(super) const fn by_default(mut self, default: &'static str) -> Self {
+    pub(crate) const fn by_default(mut self, default: &'static str) -> Self {
         self.default = Unset::Said(default);
         self
     }
 
-    pub(super) const fn needs_restart(mut self) -> Self {
+    pub(crate) const fn needs_restart(mut self) -> Self {
         self.restart = true;
         self
     }
 
-    pub(super) fn is_required(&self) -> bool {
+    pub(crate) fn is_required(&self) -> bool {
         matches!(self.default, Unset::Required)
     }
 
     /// Reads the key into its field, where it is written; says what is wrong otherwise.
-    pub(super) fn read(&self, section: &Section<'_, '_>, into: &mut T) {
+    pub(crate) fn read(&self, section: &Section<'_, '_>, into: &mut T) {
         let (name, expected) = (self.name, self.expected());
         match &self.kind {
             Kind::Time { field, least } => {
@@ -268,7 +274,7 @@ impl<T> Key<T> {
     }
 
     /// The default, as it would be written, or as a text that says it.
-    pub(super) fn default(&self, of: &mut T) -> String {
+    pub(crate) fn default(&self, of: &mut T) -> String {
         match (&self.default, &self.kind) {
             (Unset::Required, _) => String::new(),
             (Unset::Said(text), _) => (*text).to_owned(),
@@ -282,7 +288,7 @@ impl<T> Key<T> {
     }
 
     /// What is to be written, with its bounds.
-    pub(super) fn bounds(&self) -> String {
+    pub(crate) fn bounds(&self) -> String {
         match &self.kind {
             Kind::Time { least, .. } => {
                 format!("a time from {} to {}", show_duration(*least), show_duration(LONGEST))

@@ -7,20 +7,18 @@
 mod address;
 mod answer;
 mod compress;
-mod database;
 mod file;
+pub(crate) mod folder;
 mod handler;
-mod key;
-mod key_value;
+pub(crate) mod key;
 mod mount;
-mod origin;
-mod reader;
+pub(crate) mod reader;
 mod reference;
 mod route;
 mod server;
 mod types;
-mod unit;
-mod value;
+pub(crate) mod unit;
+pub(crate) mod value;
 
 #[cfg(test)]
 mod tests;
@@ -29,11 +27,9 @@ pub use crate::compression::CompressionConfig;
 pub use crate::static_files::{MemoryConfig, MountConfig};
 pub use address::parse_address;
 pub use file::read_handler_file;
-pub use origin::{OriginPattern, SELF_HOST};
 pub use reference::reference;
 pub use server::{AccessLogFormat, CurrentServer, DEFAULT_LISTEN, ServerConfig};
 pub use types::{
-    AnswerConfig, Config, ConfigError, FolderConfig, HandlerConfig, Isolation, Limits, Reading, RouteConfig,
-    Source,
+    AnswerConfig, Config, ConfigError, HandlerConfig, Isolation, Limits, Reading, RouteConfig, Source,
 };
 pub use value::Value;

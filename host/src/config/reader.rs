@@ -15,7 +15,7 @@ use super::unit::either;
 use crate::problem::Problem;
 
 /// The problems found so far, and the text that lines are counted in.
-pub(super) struct Problems<'i> {
+pub(crate) struct Problems<'i> {
     file: String,
     text: &'i str,
     found: RefCell<Vec<Problem>>,
@@ -24,10 +24,10 @@ pub(super) struct Problems<'i> {
 }
 
 /// Looks an environment variable up.
-pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
+pub(crate) type Lookup = dyn Fn(&str) -> Option<String>;
 
 /// A table that is being read.
-pub(super) struct Section<'a, 'i> {
+pub(crate) struct Section<'a, 'i> {
     problems: &'a Problems<'i>,
     path: String,
     table: Option<&'a DeTable<'i>>,
@@ -37,12 +37,12 @@ pub(super) struct Section<'a, 'i> {
 }
 
 impl<'i> Problems<'i> {
-    pub(super) fn new(file: String, text: &'i str) -> Self {
+    pub(crate) fn new(file: String, text: &'i str) -> Self {
         Self { file, text, found: RefCell::default(), doubtful: RefCell::default() }
     }
 
     /// With the line of `at`, where it is known.
-    pub(super) fn push(&self, at: Option<usize>, wrong: impl Display, remedy: &str) {
+    pub(crate) fn push(&self, at: Option<usize>, wrong: impl Display, remedy: &str) {
         let line = at.map(|offset| {
             let before = self.text.get(..offset).unwrap_or_default();
             format!(":{}", before.matches('\n').count() + 1)
@@ -52,13 +52,13 @@ impl<'i> Problems<'i> {
     }
 
     /// With a place that is not in the file.
-    pub(super) fn push_elsewhere(&self, place: impl Into<String>, wrong: impl Display, remedy: &str) {
+    pub(crate) fn push_elsewhere(&self, place: impl Into<String>, wrong: impl Display, remedy: &str) {
         let problem = Problem::new(place, one_line(&wrong.to_string())).remedy(remedy);
         self.found.borrow_mut().push(problem);
     }
 
     /// Parses the text of the file.
-    pub(super) fn parse(&self) -> Option<Spanned<DeTable<'i>>> {
+    pub(crate) fn parse(&self) -> Option<Spanned<DeTable<'i>>> {
         let error = match DeTable::parse(self.text) {
             Ok(parsed) => return Some(parsed),
             Err(error) => error,
@@ -76,7 +76,7 @@ impl<'i> Problems<'i> {
     }
 
     /// Them, and the sections of which something is not as it was meant.
-    pub(super) fn into_inner(self) -> (Vec<Problem>, BTreeSet<String>) {
+    pub(crate) fn into_inner(self) -> (Vec<Problem>, BTreeSet<String>) {
         (self.found.into_inner(), self.doubtful.into_inner())
     }
 }
@@ -91,7 +91,7 @@ fn one_line(text: &str) -> String {
 
 impl<'a, 'i> Section<'a, 'i> {
     /// The whole of a file.
-    pub(super) fn root(problems: &'a Problems<'i>, table: &'a DeTable<'i>) -> Self {
+    pub(crate) fn root(problems: &'a Problems<'i>, table: &'a DeTable<'i>) -> Self {
         Self { problems, path: String::new(), table: Some(table), at: None, environment: None }
     }
 
@@ -102,12 +102,12 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Lets `PATCHBOARD_KEY` stand for `key` of this section.
-    pub(super) fn with_environment(self, lookup: &'a Lookup) -> Self {
+    pub(crate) fn with_environment(self, lookup: &'a Lookup) -> Self {
         Self { environment: Some(lookup), ..self }
     }
 
     /// Reports every key that is not `known`.
-    pub(super) fn report_unknown(&self, known: &[&str]) {
+    pub(crate) fn report_unknown(&self, known: &[&str]) {
         for (key, _) in self.table.into_iter().flatten() {
             let name = key.get_ref();
             if known.iter().any(|known| known == name) {
@@ -125,7 +125,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// The table `key`, or an empty one.
-    pub(super) fn section(&self, key: &str) -> Section<'a, 'i> {
+    pub(crate) fn section(&self, key: &str) -> Section<'a, 'i> {
         let value = self.take(key).filter(|value| {
             let is_table = value.get_ref().is_table();
             if !is_table {
@@ -137,7 +137,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// The tables of the array `key`.
-    pub(super) fn sections(&self, key: &str) -> Vec<Section<'a, 'i>> {
+    pub(crate) fn sections(&self, key: &str) -> Vec<Section<'a, 'i>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
             self.mismatch(key, value, "an array of tables");
@@ -154,7 +154,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Each key of this section with its table, all keys being the user's own.
-    pub(super) fn entries(&self) -> Vec<(String, Section<'a, 'i>)> {
+    pub(crate) fn entries(&self) -> Vec<(String, Section<'a, 'i>)> {
         let mut entries = Vec::new();
         for (key, value) in self.table.into_iter().flatten() {
             let name = key.get_ref().to_string();
@@ -170,7 +170,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Each key of this section with its string, all keys being the user's own.
-    pub(super) fn strings_by_key(&self) -> Vec<(String, String)> {
+    pub(crate) fn strings_by_key(&self) -> Vec<(String, String)> {
         let mut entries = Vec::new();
         for (key, value) in self.table.into_iter().flatten() {
             match value.get_ref().as_str() {
@@ -183,7 +183,7 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// Each key of this section with what its string, or its table, comes to, all keys
     /// being the user's own.
-    pub(super) fn strings_or_tables_by_key<T>(
+    pub(crate) fn strings_or_tables_by_key<T>(
         &self,
         of_string: impl Fn(String) -> T,
         of_table: impl Fn(Section<'a, 'i>) -> Option<T>,
@@ -198,7 +198,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// What the string, or the table, `key` comes to.
-    pub(super) fn string_or_table<T>(
+    pub(crate) fn string_or_table<T>(
         &self,
         key: &str,
         of_string: impl Fn(String) -> T,
@@ -225,30 +225,30 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Whether `key` was written as a table.
-    pub(super) fn is_table(&self, key: &str) -> bool {
+    pub(crate) fn is_table(&self, key: &str) -> bool {
         self.take(key).is_some_and(|value| value.get_ref().is_table())
     }
 
     /// Whether `key` was written, well or badly.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.take(key).is_some()
     }
 
     /// Whether `key` was written as an array of nothing.
-    pub(super) fn is_empty(&self, key: &str) -> bool {
+    pub(crate) fn is_empty(&self, key: &str) -> bool {
         self.take(key).and_then(|value| value.get_ref().as_array()).is_some_and(|items| items.is_empty())
     }
 
     /// Whether `key` was written, or given by a variable.
-    pub(super) fn is_given(&self, key: &str) -> bool {
+    pub(crate) fn is_given(&self, key: &str) -> bool {
         self.has(key) || self.overriding(key).is_some()
     }
 
-    pub(super) fn string(&self, key: &str) -> Option<String> {
+    pub(crate) fn string(&self, key: &str) -> Option<String> {
         self.parse(key, "a string", |text| Ok::<_, String>(text.to_owned()))
     }
 
-    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &str) -> Option<bool> {
         self.scalar(key, "true or false", |value| match value {
             DeValue::Boolean(value) => Some(*value),
             DeValue::String(text) => text.parse().ok().filter(|_| self.overriding(key).is_some()),
@@ -257,7 +257,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// A number as `read` understands its digits, also where they are written as a string.
-    pub(super) fn number(
+    pub(crate) fn number(
         &self,
         key: &str,
         expected: &str,
@@ -271,7 +271,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// One of `words`.
-    pub(super) fn word(&self, key: &str, words: &[&'static str]) -> Option<&'static str> {
+    pub(crate) fn word(&self, key: &str, words: &[&'static str]) -> Option<&'static str> {
         self.parse(key, &either(words), |text| {
             let known = words.iter().find(|word| **word == text).copied();
             known.ok_or_else(|| format!("expected {}, found \"{}\"", either(words), text.escape_debug()))
@@ -279,7 +279,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// A string that `parse` understands.
-    pub(super) fn parse<T, E: Display>(
+    pub(crate) fn parse<T, E: Display>(
         &self,
         key: &str,
         expected: &str,
@@ -299,7 +299,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Each string of an array, or the only one, that `parse` understands.
-    pub(super) fn list<T, E: Display>(
+    pub(crate) fn list<T, E: Display>(
         &self,
         key: &str,
         expected: &str,
@@ -312,7 +312,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Likewise; an item that is a table is for `read`, which reports what is wrong.
-    pub(super) fn list_or_tables<T, E: Display>(
+    pub(crate) fn list_or_tables<T, E: Display>(
         &self,
         key: &str,
         expected: &str,
@@ -344,12 +344,12 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Reports a problem of this section's own.
-    pub(super) fn problem(&self, wrong: impl Display) {
+    pub(crate) fn problem(&self, wrong: impl Display) {
         self.problem_with(wrong, "");
     }
 
     /// Reports a problem of this section's own, and what to do about it.
-    pub(super) fn problem_with(&self, wrong: impl Display, remedy: &str) {
+    pub(crate) fn problem_with(&self, wrong: impl Display, remedy: &str) {
         let first = self.table.into_iter().flatten().map(|(key, _)| key.span().start).min();
         self.problems.push(first.or(self.at), format!("{}: {wrong}", self.path), remedy);
         self.doubt();
@@ -360,7 +360,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Reports a problem with the value of `key`, wherever it was given.
-    pub(super) fn problem_at(&self, key: &str, wrong: impl Display) {
+    pub(crate) fn problem_at(&self, key: &str, wrong: impl Display) {
         match self.take(key) {
             _ if self.overriding(key).is_some() => self.refuse_variable(key, wrong),
             Some(value) => self.refuse(key, value, wrong),
@@ -368,7 +368,7 @@ impl<'a, 'i> Section<'a, 'i> {
         }
     }
 
-    pub(super) fn scalar<T>(
+    pub(crate) fn scalar<T>(
         &self,
         key: &str,
         expected: &str,
@@ -423,17 +423,17 @@ impl<'a, 'i> Section<'a, 'i> {
 }
 
 /// The environment variable that may stand for `key`.
-pub(super) fn variable(key: &str) -> String {
+pub(crate) fn variable(key: &str) -> String {
     format!("PATCHBOARD_{}", key.to_ascii_uppercase())
 }
 
 /// The known word that `word` is most likely a slip of.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     nearest_within(word.len().max(3) / 2, word, known)
 }
 
 /// The known word that is nearest, and no further than `most` slips.
-pub(super) fn nearest_within<'k>(most: usize, word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest_within<'k>(most: usize, word: &str, known: &[&'k str]) -> Option<&'k str> {
     let scored = known.iter().map(|known| (strsim::damerau_levenshtein(word, known), *known));
     scored.min().filter(|(distance, _)| *distance <= most).map(|(_, known)| known)
 }

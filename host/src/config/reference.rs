@@ -4,10 +4,8 @@ use std::fmt::Write as _;
 
 use super::answer::{REDIRECT, RESPONSE, Written};
 use super::compress::COMPRESS;
-use super::database::DATABASE;
 use super::handler::{FILE, HANDLER, LIMITS};
-use super::key::Table;
-use super::key_value::BUCKET;
+use super::key::{Key, Table};
 use super::mount::{CACHE, STATIC};
 use super::reader::variable;
 use super::route::ROUTE;
@@ -15,6 +13,7 @@ use super::server::{SERVER, ServerConfig};
 use super::types::{HandlerConfig, Limits};
 use super::value::SECRETS;
 use crate::compression::CompressionConfig;
+use crate::handlers::grants::grants_config::{GrantsConfig, Visit};
 use crate::static_files::MountConfig;
 
 const HEAD: &str = r#"# Configuration
@@ -45,12 +44,13 @@ pub fn reference() -> String {
     let nothing = |_: &str| None;
     section(&mut page, &SERVER, &mut ServerConfig::new(&nothing), variable_of);
     section(&mut page, &HANDLER, &mut HandlerConfig::default(), none);
+    GrantsConfig::visit_keys(&mut Page(&mut page));
     section(&mut page, &LIMITS, &mut Limits::default(), none);
+    GrantsConfig::visit_limits(&mut Page(&mut page));
     section(&mut page, &ROUTE, &mut (), none);
     section(&mut page, &FILE, &mut (), none);
     section(&mut page, &SECRETS, &mut (), none);
-    section(&mut page, &BUCKET, &mut super::key_value::Written::default(), none);
-    section(&mut page, &DATABASE, &mut patchboard_sql::Limits::default(), none);
+    GrantsConfig::visit_tables(&mut Page(&mut page));
     section(&mut page, &STATIC, &mut MountConfig::new("", ""), none);
     section(&mut page, &CACHE, &mut (), none);
     section(&mut page, &COMPRESS, &mut CompressionConfig::default(), none);
@@ -67,13 +67,31 @@ fn none(_: &str) -> Option<String> {
     None
 }
 
+/// Writes what the grants declare.
+struct Page<'p>(&'p mut String);
+
+impl Visit for Page<'_> {
+    fn keys<T: Default>(&mut self, keys: &'static [Key<T>]) {
+        keys_of(self.0, keys, &mut T::default(), none);
+    }
+
+    fn table<T: Default>(&mut self, table: &'static Table<T>) {
+        section(self.0, table, &mut T::default(), none);
+    }
+}
+
 /// A table: its intro, an example, and a paragraph for each key.
 fn section<T>(page: &mut String, table: &Table<T>, defaults: &mut T, variable: fn(&str) -> Option<String>) {
     let Table { header, intro, example, keys, .. } = table;
     // The fence says what the example is.
     let fence = if *header == "NAME.toml" { "toml NAME.toml" } else { "toml" };
     let _ = write!(page, "\n## `{header}`\n\n{intro}\n\n```{fence}{example}```\n\n");
-    for key in *keys {
+    keys_of(page, keys, defaults, variable);
+}
+
+/// A paragraph for each key.
+fn keys_of<T>(page: &mut String, keys: &[Key<T>], defaults: &mut T, variable: fn(&str) -> Option<String>) {
+    for key in keys {
         let default = match key.is_required() {
             true => "required".to_owned(),
             false => format!("default: {}", code(&key.default(defaults))),

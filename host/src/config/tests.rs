@@ -7,9 +7,11 @@ use std::{fmt, fs};
 
 use tempfile::TempDir;
 
-use super::key::{Kind, Table};
+use super::key::{Key, Kind, Table};
 use super::reader::{Problems, Section};
 use super::*;
+use crate::handlers::grants::grants_config::{GrantsConfig, Visit};
+use crate::handlers::grants::{key_value, sql};
 use crate::problem::Problem;
 
 /// Of the configuration in `patchboard.toml`, read in the folder `folder`.
@@ -89,7 +91,7 @@ fn every_example_of_the_page_is_read() {
 /// A table whatever it is read into, and where one of its keys would be written.
 struct Declared {
     header: &'static str,
-    template: &'static str,
+    template: String,
     keys: Vec<DeclaredKey>,
 }
 
@@ -99,33 +101,61 @@ struct DeclaredKey {
     restart: bool,
 }
 
-fn declared<T>(table: &Table<T>, template: &'static str) -> Declared {
+fn declared<T>(table: &Table<T>, template: &str) -> Declared {
+    Declared { header: table.header, template: template.to_owned(), keys: declared_keys(table.keys) }
+}
+
+fn declared_keys<T>(keys: &[Key<T>]) -> Vec<DeclaredKey> {
     let shortest = |kind: &Kind<T>| match kind {
         Kind::Time { least, .. } => Some(*least),
         _ => None,
     };
-    let keys = table.keys.iter();
-    let keys =
-        keys.map(|key| DeclaredKey { name: key.name, shortest: shortest(&key.kind), restart: key.restart });
-    Declared { header: table.header, template, keys: keys.collect() }
+    let declared =
+        |key: &Key<T>| DeclaredKey { name: key.name, shortest: shortest(&key.kind), restart: key.restart };
+    keys.iter().map(declared).collect()
 }
 
 fn tables() -> Vec<Declared> {
-    vec![
+    let mut tables = vec![
         declared(&file::ROOT, "KEY = VALUE"),
         declared(&server::SERVER, "[server]\nKEY = VALUE"),
         declared(&handler::HANDLER, "[handlers.a]\nKEY = VALUE"),
         declared(&handler::LIMITS, "[handlers.a.limits]\nKEY = VALUE"),
         declared(&route::ROUTE, "[handlers.a]\nroutes = [{ KEY = VALUE }]"),
         declared(&value::SECRETS, "[handlers.a]\nconfig = { x = { KEY = VALUE } }"),
-        declared(&key_value::BUCKET, "[key_value.a]\nKEY = VALUE"),
-        declared(&database::DATABASE, "[sql.a]\nKEY = VALUE"),
         declared(&mount::STATIC, "[[static]]\nKEY = VALUE"),
         declared(&mount::CACHE, "[[static]]\ncache = [{ KEY = VALUE }]"),
         declared(&compress::COMPRESS, "[handlers.a]\ncompress = { KEY = VALUE }"),
         declared(&answer::REDIRECT, "[[redirect]]\nKEY = VALUE"),
         declared(&answer::RESPONSE, "[[response]]\nKEY = VALUE"),
-    ]
+    ];
+    for (header, visit) in [
+        ("[handlers.a]", GrantsConfig::visit_keys as fn(&mut Collector)),
+        ("[handlers.a.limits]", GrantsConfig::visit_limits),
+        ("", GrantsConfig::visit_tables),
+    ] {
+        let mut collector = Collector { header, tables: Vec::new() };
+        visit(&mut collector);
+        tables.extend(collector.tables);
+    }
+    tables
+}
+
+/// Collects what the grants declare.
+struct Collector {
+    header: &'static str,
+    tables: Vec<Declared>,
+}
+
+impl Visit for Collector {
+    fn keys<T: Default>(&mut self, keys: &'static [Key<T>]) {
+        let template = format!("{}\nKEY = VALUE", self.header);
+        self.tables.push(Declared { header: self.header, template, keys: declared_keys(keys) });
+    }
+
+    fn table<T: Default>(&mut self, table: &'static Table<T>) {
+        self.tables.push(declared(table, &format!("{}\nKEY = VALUE", table.header.replace("NAME", "a"))));
+    }
 }
 
 impl Declared {
@@ -226,10 +256,10 @@ fn defaults_are_as_shown<T: PartialEq + fmt::Debug>(table: &Table<T>, default: i
 fn defaults_are_read_back() {
     defaults_are_as_shown(&server::SERVER, || ServerConfig::new(&|_| None));
     defaults_are_as_shown(&handler::LIMITS, Limits::default);
-    defaults_are_as_shown(&database::DATABASE, patchboard_sql::Limits::default);
+    defaults_are_as_shown(&sql::keys::DATABASE, patchboard_sql::Limits::default);
     defaults_are_as_shown(&mount::STATIC, || MountConfig::new("", ""));
     defaults_are_as_shown(&compress::COMPRESS, CompressionConfig::default);
-    defaults_are_as_shown(&key_value::BUCKET, key_value::Written::default);
+    defaults_are_as_shown(&key_value::keys::BUCKET, key_value::keys::Written::default);
 }
 
 /// What is refused, and all that is said of it.

@@ -6,14 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use patchboard_key_value::{BackendConfig, BucketConfig};
-use patchboard_sql::DatabaseConfig;
-
-use super::origin::OriginPattern;
 use super::server::ServerConfig;
-use super::value::Value;
 use crate::answers::Answer;
 use crate::compression::CompressionConfig;
+use crate::handlers::grants::grants_config::{GrantsConfig, Tables};
 use crate::problem::Problem;
 use crate::router::{MethodFilter, PatternError, RoutePattern};
 use crate::static_files::MountConfig;
@@ -29,8 +25,8 @@ pub struct Config {
     pub answers: Vec<AnswerConfig>,
     /// Handlers by name. Dropped-in handlers need no entry.
     pub handlers: BTreeMap<String, HandlerConfig>,
-    /// Databases by name.
-    pub databases: BTreeMap<String, DatabaseConfig>,
+    /// How what is granted is kept.
+    pub(crate) tables: Tables,
 }
 
 /// A route that the host answers itself.
@@ -51,33 +47,12 @@ pub struct HandlerConfig {
     pub routes: Option<Vec<RouteConfig>>,
     /// How its calls share instances; the default depends on the component's kind.
     pub isolation: Option<Isolation>,
-    /// Granted origins for outbound HTTP.
-    pub outbound: Vec<OriginPattern>,
-    /// Granted environment variables.
-    pub environment: Vec<(String, Value)>,
-    /// Granted values of `wasi:config`.
-    pub config: Vec<(String, Value)>,
-    /// Granted folders.
-    pub folders: Vec<FolderConfig>,
-    /// Granted databases.
-    pub sql: Vec<String>,
-    /// Granted key-value buckets.
-    pub key_value: Vec<BucketConfig>,
+    /// What it is granted.
+    pub(crate) grants: GrantsConfig,
     /// Whether and how its responses are compressed.
     pub compression: Option<CompressionConfig>,
     /// Limits.
     pub limits: Limits,
-}
-
-/// A folder that a handler was granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderConfig {
-    /// Its path in the guest, which begins with `/`.
-    pub path: String,
-    /// The folder itself.
-    pub dir: PathBuf,
-    /// Whether the guest may change it.
-    pub writable: bool,
 }
 
 /// A configured route.
@@ -131,16 +106,10 @@ pub struct Limits {
     pub request_body_bytes: u64,
     /// A response body, in bytes.
     pub response_body_bytes: u64,
-    /// Outbound requests at once, on all cores together.
-    pub outbound_calls: u32,
-    /// Key-value operations at once, on all cores together.
-    pub key_value_calls: u32,
     /// Resources of the host that an instance may hold at once.
     pub handles: u32,
     /// Calls an instance serves before it is retired; 1 under `isolation = "request"`.
     pub calls_per_instance: u32,
-    /// Log output, in bytes a second.
-    pub log_bytes: u64,
 }
 
 impl Default for Limits {
@@ -155,11 +124,8 @@ impl Default for Limits {
             queue_timeout: Duration::from_secs(5),
             request_body_bytes: 16 << 20,
             response_body_bytes: 1 << 30,
-            outbound_calls: 256,
-            key_value_calls: 256,
             handles: 16 << 10,
             calls_per_instance: 1_000_000,
-            log_bytes: 64 << 10,
         }
     }
 }
@@ -243,11 +209,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-impl Config {
-    /// Whether a handler is granted a key-value bucket that is kept in the file.
-    pub fn keeps_in_file(&self) -> bool {
-        let mut granted = self.handlers.values().flat_map(|handler| &handler.key_value);
-        granted.any(|bucket| bucket.backend == BackendConfig::File)
-    }
-}

@@ -7,21 +7,21 @@ const TIMES: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 const SIZES: [(&str, u64); 5] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1), ("", 1)];
 
 /// `"500ms"`, `"30s"`, `"5m"`, `"1h"` or `"2d"`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     scaled(text, &TIMES).map(Duration::from_millis)
 }
 
 /// `"65536"`, `"64KiB"`, `"16 MiB"` or `"2GiB"`.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     scaled(&text.replace('_', ""), &SIZES)
 }
 
-pub(super) fn show_duration(time: Duration) -> String {
+pub(crate) fn show_duration(time: Duration) -> String {
     show(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), &TIMES, "0s")
 }
 
 /// As it is written: a number where there is no unit for it.
-pub(super) fn show_bytes(size: u64) -> String {
+pub(crate) fn show_bytes(size: u64) -> String {
     let text = show(size, &SIZES[..3], "0");
     if text.ends_with('B') { format!("\"{text}\"") } else { text }
 }
@@ -43,19 +43,19 @@ fn show(value: u64, units: &[(&str, u64)], zero: &str) -> String {
 }
 
 /// `"a", "b" or "c"`.
-pub(super) fn either(words: &[&str]) -> String {
+pub(crate) fn either(words: &[&str]) -> String {
     let (last, others) = words.split_last().unwrap_or((&"", &[]));
     let others: Vec<_> = others.iter().map(|word| quoted(word)).collect();
     if others.is_empty() { quoted(last) } else { format!("{} or {}", others.join(", "), quoted(last)) }
 }
 
 /// As a string of a configuration.
-pub(super) fn quoted(text: impl Display) -> String {
+pub(crate) fn quoted(text: impl Display) -> String {
     format!("\"{text}\"")
 }
 
 /// As an array of strings of a configuration.
-pub(super) fn quoted_list(items: impl IntoIterator<Item = impl Display>) -> String {
+pub(crate) fn quoted_list(items: impl IntoIterator<Item = impl Display>) -> String {
     format!("[{}]", items.into_iter().map(quoted).collect::<Vec<_>>().join(", "))
 }
 

@@ -35,14 +35,14 @@ impl fmt::Debug for Value {
 
 /// Where values come from that are not written out.
 #[derive(Clone, Copy)]
-pub(super) struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// The folder of the secrets.
-    pub(super) secrets: &'a Path,
-    pub(super) lookup: &'a Lookup,
+    pub(crate) secrets: &'a Path,
+    pub(crate) lookup: &'a Lookup,
 }
 
 /// A value that is not written out.
-pub(super) static SECRETS: Table<()> = Table {
+pub(crate) static SECRETS: Table<()> = Table {
     header: "{ secret = \"NAME\" }",
     noun: "",
     intro: "What may be written in place of a string in `environment` and `config` of a handler, and as the `url` \
@@ -73,12 +73,12 @@ region = { variable = "REGION" }
 };
 
 /// All keys of `section` with their values.
-pub(super) fn values(section: &Section<'_, '_>, sources: Sources<'_>) -> Vec<(String, Value)> {
+pub(crate) fn values(section: &Section<'_, '_>, sources: Sources<'_>) -> Vec<(String, Value)> {
     section.strings_or_tables_by_key(Value, |table| find(table, sources))
 }
 
 /// The value of `key`, where it is given.
-pub(super) fn value(section: &Section<'_, '_>, key: &str, sources: Sources<'_>) -> Option<Value> {
+pub(crate) fn value(section: &Section<'_, '_>, key: &str, sources: Sources<'_>) -> Option<Value> {
     section.string_or_table(key, Value, |table| find(table, sources))
 }
 

@@ -22,14 +22,14 @@ pub(super) fn destination(next: &Next) -> Result<Destination, Refused> {
 /// Opens what `next` keeps values in, with `patience` for what has to be waited for.
 pub(super) fn open(next: &Next, patience: Duration) -> Result<Opened, Refused> {
     let (engine, config) = (next.folder.engine(), &next.folder.config);
-    if config.keeps_in_file() {
+    if config.handlers.values().any(|handler| handler.grants.key_value.keeps_in_file()) {
         // Later, what is wrong with it would be told to guests only.
         engine
             .stores()
             .open_file()
             .map_err(|error| Refused::Problems(vec![Problem::new("", error.to_string())]))?;
     }
-    engine.databases().open(&config.databases, patience).map_err(|wrong| {
+    engine.databases().open(&config.tables.sql, patience).map_err(|wrong| {
         let problem = |(name, wrong): (String, String)| Problem::new(format!("database {name}"), wrong);
         Refused::Problems(wrong.into_iter().map(problem).collect())
     })
@@ -51,7 +51,7 @@ pub(super) fn put(next: &Next, opened: Opened) -> Vec<String> {
     });
     let news = news.collect();
     engine.databases().replace(opened);
-    let buckets = config.handlers.values().flat_map(|handler| &handler.key_value);
+    let buckets = config.handlers.values().flat_map(|handler| &handler.grants.key_value.buckets);
     buckets.for_each(|bucket| engine.stores().set_room(bucket));
     news
 }

@@ -155,7 +155,7 @@ impl Judge {
     /// somebody has open whether that is a server of this configuration.
     fn stores(&mut self, engine: &Engine, is_ours: impl Fn(&Path) -> bool) -> BTreeMap<String, Trial> {
         let mut trials = BTreeMap::new();
-        for (name, config) in &self.config.databases {
+        for (name, config) in &self.config.tables.sql {
             if !self.reading.is_certain(&format!("sql.{name}")) {
                 continue;
             }
@@ -172,7 +172,7 @@ impl Judge {
             }
             trials.insert(name.clone(), trial);
         }
-        if self.config.keeps_in_file() {
+        if self.config.handlers.values().any(|handler| handler.grants.key_value.keeps_in_file()) {
             let path = engine.stores().path();
             match engine.stores().try_file() {
                 Err(Unusable::Held(_)) if is_ours(path) => {}

@@ -82,7 +82,7 @@ impl Loader {
         }
         let component = component::compile(engine, bytes).map_err(fail)?;
         let imports = component::imports(engine, &component);
-        let wanted = Wanted { handler: name, config, imports: &imports };
+        let wanted = Wanted { handler: name, config: &config.grants, imports: &imports };
         Grants::check(&wanted).map_err(fail)?;
         let kind = component::kind(engine, &component).map_err(fail)?;
         let isolation = component::isolation(kind, config.isolation, Grants::hold(&wanted)).map_err(fail)?;
@@ -97,7 +97,7 @@ impl Loader {
         if isolation == Isolation::Request {
             limits.calls_per_instance = 1;
         }
-        let grantee = Grantee { handler: name, config, limits: &limits, shared: engine.shared() };
+        let grantee = Grantee { handler: name, config: &config.grants, shared: engine.shared() };
         let handler = Arc::new(Handler {
             id: next_id(),
             name: name.into(),

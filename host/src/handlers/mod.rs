@@ -19,7 +19,7 @@ mod cpu_clock;
 mod deadlines;
 mod engine;
 mod error;
-mod grants;
+pub(crate) mod grants;
 mod handler;
 mod health;
 mod held_body;

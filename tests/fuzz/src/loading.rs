@@ -30,6 +30,7 @@ fn loader() -> anyhow::Result<Loader> {
 pub(crate) fn load(bytes: &[u8]) -> Result<Arc<Handler>, LoadError> {
     let limits =
         Limits { memory_bytes: 32 << 20, cpu_timeout: Duration::from_millis(200), ..Limits::default() };
-    let config = HandlerConfig { limits, ..HandlerConfig::default() };
+    let mut config = HandlerConfig::default();
+    config.limits = limits;
     LOADER.with(|loader| loader.load("fuzz", bytes, &config))
 }

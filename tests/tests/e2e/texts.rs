@@ -135,16 +135,18 @@ fn in_vain() -> Vec<(&'static str, ServerBuilder)> {
         ("no-toml", configured("[handlers\nx = 1")),
         ("unknown-key", start().server("drain_timout = \"1s\"")),
         ("wrong-values", start().server("cores = 0\nhead_timeout = 5\naccess_log = \"xml\"\nslashes = 1")),
-        ("no-such-folders", configured("[[static]]\nprefix = \"/x\"\ndir = \"no-files\"").server("data = \"\"")),
-        ("no-such-handler", configured("[handlers.missing]")),
         (
-            "broken-handler",
-            configured("[handlers.broken]").component("broken", "(component)"),
+            "no-such-folders",
+            configured("[[static]]\nprefix = \"/x\"\ndir = \"no-files\"").server("data = \"\""),
         ),
+        ("no-such-handler", configured("[handlers.missing]")),
+        ("broken-handler", configured("[handlers.broken]").component("broken", "(component)")),
         (
             "patterns",
-            configured("[handlers.hello]\nroutes = [\"get /\", \"GET {x}\", \"GET /{a}/{a}\", \"GET /{x:(}\"]")
-                .demo("hello"),
+            configured(
+                "[handlers.hello]\nroutes = [\"get /\", \"GET {x}\", \"GET /{a}/{a}\", \"GET /{x:(}\"]",
+            )
+            .demo("hello"),
         ),
         (
             "routes-twice",
@@ -157,26 +159,23 @@ fn in_vain() -> Vec<(&'static str, ServerBuilder)> {
         ),
         (
             "grants",
-            configured("[handlers.hello]\noutbound = \"example.com\"\nkey_value = \"no bucket!\"\nsql = \"no!\"")
-                .demo("hello"),
+            configured(
+                "[handlers.hello]\noutbound = \"example.com\"\nkey_value = \"no bucket!\"\nsql = \"no!\"",
+            )
+            .demo("hello"),
         ),
         ("not-granted", configured("[handlers.guestbook]").demo("guestbook")),
-        (
-            "isolation",
-            configured("[handlers.p2-hello]\nisolation = \"shared\"").guest("p2-hello"),
-        ),
+        ("isolation", configured("[handlers.p2-hello]\nisolation = \"shared\"").guest("p2-hello")),
         (
             "limits",
-            configured("[handlers.hello.limits]\nmemory_bytes = \"many\"\ncalls = 0\nmemory = 1").demo("hello"),
+            configured("[handlers.hello.limits]\nmemory_bytes = \"many\"\ncalls = 0\nmemory = 1")
+                .demo("hello"),
         ),
         (
             "redirects",
             configured("[[redirect]]\nroute = \"/a/{x}\"\nto = \"/b/{y}\"\n[[response]]\nstatus = 99"),
         ),
-        (
-            "buckets",
-            configured("[key_value.a]\nbackend = \"disk\"\n[key_value.b]\nbackend = \"redis\""),
-        ),
+        ("buckets", configured("[key_value.a]\nbackend = \"disk\"\n[key_value.b]\nbackend = \"redis\"")),
         (
             "migrations",
             configured("[handlers.sql]\nsql = \"notes\"\n[sql.notes]\nmigrations = \"migrations\"")
@@ -185,8 +184,10 @@ fn in_vain() -> Vec<(&'static str, ServerBuilder)> {
         ),
         (
             "secrets",
-            configured("[handlers.hello]\nconfig = { a = { secret = \"none\" }, b = { variable = \"NONE\" } }")
-                .demo("hello"),
+            configured(
+                "[handlers.hello]\nconfig = { a = { secret = \"none\" }, b = { variable = \"NONE\" } }",
+            )
+            .demo("hello"),
         ),
         ("access-log", start().server("access_log_file = \"nowhere/a.log\"")),
         ("log-filter", start().argument("--log").argument("patchboard=loud=er")),
@@ -267,7 +268,8 @@ fn reports_of_a_load() {
     let load = |arguments: &[&str]| {
         let exited = Server::builder().load(&[&[&*url], arguments].concat());
         let text = left(&exited).replace(&url, "[url]");
-        let figure = |found: &regex::Captures<'_>| found.name("same").map_or(" N", |same| same.as_str()).to_owned();
+        let figure =
+            |found: &regex::Captures<'_>| found.name("same").map_or(" N", |same| same.as_str()).to_owned();
         FIGURES.replace_all(&text, figure).into_owned()
     };
     hold("load-rounds", &load(&["--rounds", "2", "-c", "2", "--pause", "1ms"]));

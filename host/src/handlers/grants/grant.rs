@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use patchboard_key_value::Stores;
 use patchboard_sql::Databases;
 
+use super::grants_config::GrantsConfig;
 use super::routing::Urls;
-use crate::config::{HandlerConfig, Limits};
 
 /// A capability that the operator grants.
 pub(in crate::handlers) trait Grant: Sized {
@@ -44,15 +44,14 @@ pub(in crate::handlers) trait Grant: Sized {
 /// What a component imports, and what its handler is configured to have.
 pub(in crate::handlers) struct Wanted<'a> {
     pub(in crate::handlers) handler: &'a str,
-    pub(in crate::handlers) config: &'a HandlerConfig,
+    pub(in crate::handlers) config: &'a GrantsConfig,
     pub(in crate::handlers) imports: &'a [String],
 }
 
 /// Who is granted something.
 pub(in crate::handlers) struct Grantee<'a> {
     pub(in crate::handlers) handler: &'a str,
-    pub(in crate::handlers) config: &'a HandlerConfig,
-    pub(in crate::handlers) limits: &'a Limits,
+    pub(in crate::handlers) config: &'a GrantsConfig,
     pub(in crate::handlers) shared: &'a Shared,
 }
 

@@ -2,7 +2,8 @@
 
 use wasmtime::component::Linker;
 
-use super::{config, environment, for_each_grant, key_value, logging, outbound, routing, sql};
+use super::list::for_each_grant;
+use super::{config, environment, key_value, logging, outbound, routing, sql};
 use crate::config::Isolation;
 use crate::handlers::state::State;
 

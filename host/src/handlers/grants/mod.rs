@@ -1,37 +1,23 @@
 //! What a handler can be granted: a folder a capability, and the list of them.
 //!
-//! A folder's `mod.rs` says which imports need the grant, what is missing of it in a
-//! configuration, and what a handler is given; its `host` has what a guest can call.
+//! A folder's `keys` are what the configuration says of it; its `mod.rs` says which imports
+//! need the grant, and what a handler is given; its `host` has what a guest can call.
 //! Another one is a folder and a line of the list.
 
 pub(super) mod config;
 pub(super) mod environment;
 mod grant;
+pub(crate) mod grants_config;
 pub(super) mod host;
-pub(super) mod key_value;
+pub(crate) mod key_value;
+mod list;
 pub(super) mod logging;
 pub(super) mod outbound;
 pub(super) mod routing;
-pub(super) mod sql;
+pub(crate) mod sql;
 
 use self::grant::{Grant, begins_with_any, is_or_are};
 pub(super) use self::grant::{Grantee, Shared, Wanted};
-
-/// The list: a line a grant, its folder and the type of what a handler is given.
-macro_rules! for_each_grant {
-    ($use:ident) => {
-        $use! {
-            environment: Environment,
-            outbound: Origins,
-            config: Values,
-            logging: Log,
-            routing: Routing,
-            key_value: Buckets,
-            sql: Granted,
-        }
-    };
-}
-use for_each_grant;
 
 macro_rules! grants {
     ($($name:ident: $grant:ident,)*) => {

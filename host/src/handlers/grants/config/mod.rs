@@ -4,9 +4,10 @@
 //! reads secrets and variables anew, makes another version where one has changed.
 
 pub(super) mod host;
+pub(crate) mod keys;
 
 use super::grant::{Grant, Grantee};
-use crate::config::Value;
+use crate::config::value::Value;
 
 /// The values, by key.
 pub(in crate::handlers) struct Values(Vec<(String, Value)>);
@@ -15,6 +16,6 @@ impl Grant for Values {
     const IMPORTS: &'static [&'static str] = &["wasi:config/"];
 
     fn grant(to: &Grantee<'_>) -> Self {
-        Self(to.config.config.clone())
+        Self(to.config.config.values.clone())
     }
 }

@@ -1,24 +1,22 @@
 //! The process that a guest seems to run in: variables, and folders as its file system.
 
 pub(super) mod host;
+pub(crate) mod keys;
 
 use wasmtime::error::Context as _;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
+use self::keys::{Config, FolderConfig};
 use super::grant::{Grant, Grantee, Wanted};
-use crate::config::{FolderConfig, Value};
 
 /// Variables and folders.
-pub(in crate::handlers) struct Environment {
-    variables: Vec<(String, Value)>,
-    folders: Vec<FolderConfig>,
-}
+pub(in crate::handlers) struct Environment(Config);
 
 impl Grant for Environment {
     const IMPORTS: &'static [&'static str] = &["wasi:cli/environment@", "wasi:filesystem/"];
 
     fn check_shared(wanted: &Wanted<'_>) -> Result<(), String> {
-        if wanted.config.folders.is_empty() {
+        if wanted.config.environment.folders.is_empty() {
             return Ok(());
         }
         Err(format!(
@@ -29,7 +27,7 @@ impl Grant for Environment {
     }
 
     fn grant(to: &Grantee<'_>) -> Self {
-        Self { variables: to.config.environment.clone(), folders: to.config.folders.clone() }
+        Self(to.config.environment.clone())
     }
 }
 
@@ -42,10 +40,10 @@ impl Environment {
     pub(in crate::handlers) fn give(&self, wasi: &mut WasiCtxBuilder) -> wasmtime::Result<()> {
         // Sockets are linked, but nothing may be done with them.
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-        for (name, value) in &self.variables {
+        for (name, value) in &self.0.variables {
             wasi.env(name, value.reveal());
         }
-        for FolderConfig { path, dir, writable } in &self.folders {
+        for FolderConfig { path, dir, writable } in &self.0.folders {
             let power = if *writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(dir, path, power).with_context(|| format!("folder {}", dir.display()))?;
         }

@@ -1,6 +1,7 @@
 //! Key-value buckets: what a handler was granted of them.
 
 pub(super) mod host;
+pub(crate) mod keys;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl Grant for Buckets {
     }
 
     fn check(wanted: &Wanted<'_>) -> Result<(), String> {
-        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.key_value.is_empty()) {
+        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.key_value.buckets.is_empty()) {
             Some(list) => Err(wanted.not_granted(&list, "key_value = \"default\"")),
             None => Ok(()),
         }
@@ -38,8 +39,8 @@ impl Grant for Buckets {
     }
 
     fn grant(to: &Grantee<'_>) -> Self {
-        let permits = Arc::new(Semaphore::new(to.limits.key_value_calls as usize));
+        let permits = Arc::new(Semaphore::new(to.config.key_value.calls as usize));
         let bucket = |config| Arc::new(to.shared.stores.bucket(to.handler, config, &permits));
-        Self(to.config.key_value.iter().map(|config| (config.name.clone(), bucket(config))).collect())
+        Self(to.config.key_value.buckets.iter().map(|config| (config.name.clone(), bucket(config))).collect())
     }
 }

@@ -5,6 +5,7 @@
 //! [`LINE_BYTES`] and never interleave.
 
 pub(super) mod host;
+pub(crate) mod keys;
 
 use std::io;
 use std::pin::Pin;
@@ -26,7 +27,7 @@ impl Grant for Log {
     const IMPORTS: &'static [&'static str] = &["wasi:logging/"];
 
     fn grant(to: &Grantee<'_>) -> Self {
-        Arc::new(LogLimit::new(to.limits.log_bytes))
+        Arc::new(LogLimit::new(to.config.logging.bytes))
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod connect;
 pub(super) mod host;
+pub(crate) mod keys;
+mod origin;
 mod resolver;
 mod this_server;
 
@@ -30,10 +32,10 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::connect::{CONNECT_TIMEOUT, Connector, LONGEST_WAIT};
+use self::origin::{OriginPattern, SELF_HOST};
 pub use self::this_server::SelfConnections;
 use self::this_server::SelfConnector;
 use super::grant::{Grant, Grantee, Wanted};
-use crate::config::{OriginPattern, SELF_HOST};
 
 const IDLE_CONNECTIONS: usize = 32;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -87,8 +89,8 @@ impl Grant for Origins {
     fn grant(to: &Grantee<'_>) -> Self {
         Arc::new(Granted {
             handler: to.handler.into(),
-            origins: to.config.outbound.clone(),
-            permits: Arc::new(Semaphore::new(to.limits.outbound_calls as usize)),
+            origins: to.config.outbound.origins.clone(),
+            permits: Arc::new(Semaphore::new(to.config.outbound.calls as usize)),
         })
     }
 }

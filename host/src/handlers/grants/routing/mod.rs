@@ -1,6 +1,7 @@
 //! `patchboard:handler/routing`: the matched route, and URLs by name. Everybody is given it.
 
 pub(super) mod host;
+pub(crate) mod keys;
 mod urls;
 
 use std::sync::{Arc, Weak};

@@ -4,6 +4,7 @@
 
 mod held;
 pub(super) mod host;
+pub(crate) mod keys;
 
 use std::sync::Arc;
 
@@ -25,13 +26,13 @@ impl Grant for Granted {
     const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@"];
 
     fn check(wanted: &Wanted<'_>) -> Result<(), String> {
-        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.sql.is_empty()) {
+        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.sql.names.is_empty()) {
             Some(list) => Err(wanted.not_granted(&list, &format!("sql = \"{}\"", wanted.handler))),
             None => Ok(()),
         }
     }
 
     fn grant(to: &Grantee<'_>) -> Self {
-        Self { names: to.config.sql.clone(), open: to.shared.databases.clone() }
+        Self { names: to.config.sql.names.clone(), open: to.shared.databases.clone() }
     }
 }

@@ -1,18 +1,68 @@
-//! `[sql.NAME]`: the databases that handlers may be granted.
+//! `sql` of a handler, and `[sql.NAME]`: the databases that handlers may be granted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use patchboard_sql::{Backend, DatabaseConfig, Limits, read_migrations};
 
-use super::key::{Key, Table, Unset};
-use super::reader::Section;
-use super::types::HandlerConfig;
-use super::value::{Sources, value};
+use crate::config::key::{Key, Table, Unset};
+use crate::config::reader::Section;
+use crate::config::value::{Sources, value};
+use crate::handlers::grants::grants_config::{Configured, Context, Visit};
 use crate::name::check_name;
 
+/// The names of databases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(super) names: Vec<String>,
+}
+
+impl Configured for Config {
+    const KEYS: &'static [Key<Self>] = &[Key::list(
+        "sql",
+        "the name of a database such as \"orders\"",
+        (
+            |h| h.names.clear(),
+            |h, text| check_name("a database", text).map(|()| h.names.push(text.to_owned())),
+        ),
+        Unset::Said("none"),
+        "The databases that it may use; without a table `[sql.NAME]` one is a SQLite file with the defaults.",
+    )];
+    const TABLES: Option<&'static str> = Some("sql");
+    type Tables = BTreeMap<String, DatabaseConfig>;
+
+    fn tables(section: &Section<'_, '_>, context: &Context<'_>) -> Self::Tables {
+        let mut databases = BTreeMap::new();
+        for (name, entry) in section.entries() {
+            check_name("a database", &name).unwrap_or_else(|problem| entry.problem(problem));
+            let database = database(&entry, file(&name, context), context.folder, context.sources);
+            databases.insert(name, database);
+        }
+        databases
+    }
+
+    /// SQLite with the defaults.
+    fn complete<'a>(
+        tables: &mut Self::Tables,
+        granted: impl Iterator<Item = &'a Self>,
+        context: &Context<'_>,
+    ) {
+        for name in granted.flat_map(|granted| &granted.names) {
+            tables.entry(name.clone()).or_insert_with(|| DatabaseConfig {
+                backend: file(name, context),
+                migrations: Vec::new(),
+                limits: Limits::default(),
+            });
+        }
+    }
+
+    fn visit_tables(visit: &mut impl Visit) {
+        visit.table(&DATABASE);
+    }
+}
+
 /// `[sql.NAME]`.
-pub(super) static DATABASE: Table<Limits> = Table {
+pub(crate) static DATABASE: Table<Limits> = Table {
     header: "[sql.NAME]",
     noun: "",
     intro: "The database `NAME`, which all handlers share that are granted it by `sql`. Without a table, or \
@@ -77,29 +127,9 @@ connections = 16
     ],
 };
 
-/// The configured databases, and those that were only granted: SQLite with the defaults.
-pub(super) fn databases(
-    section: &Section<'_, '_>,
-    handlers: &BTreeMap<String, HandlerConfig>,
-    folder: &Path,
-    data_dir: &Path,
-    sources: Sources<'_>,
-) -> BTreeMap<String, DatabaseConfig> {
-    let file = |name: &str| Backend::Sqlite(data_dir.join("sql").join(format!("{name}.sqlite")));
-    let mut databases = BTreeMap::new();
-    for (name, entry) in section.entries() {
-        check_name("a database", &name).unwrap_or_else(|problem| entry.problem(problem));
-        let database = database(&entry, file(&name), folder, sources);
-        databases.insert(name, database);
-    }
-    for name in handlers.values().flat_map(|handler| &handler.sql) {
-        databases.entry(name.clone()).or_insert_with(|| DatabaseConfig {
-            backend: file(name),
-            migrations: Vec::new(),
-            limits: Limits::default(),
-        });
-    }
-    databases
+/// Where it is unless it is said.
+fn file(name: &str, context: &Context<'_>) -> Backend {
+    Backend::Sqlite(context.data_dir.join("sql").join(format!("{name}.sqlite")))
 }
 
 fn database(

@@ -6,21 +6,72 @@ use std::time::Duration;
 
 use patchboard_key_value::{BackendConfig, BucketConfig, Limits, RedisConfig};
 
-use super::key::{Key, Table, Unset};
-use super::reader::Section;
-use super::unit::quoted;
-use super::value::{Sources, value};
+use crate::config::key::{Key, Table, Unset};
+use crate::config::reader::Section;
+use crate::config::unit::quoted;
+use crate::config::value::{Sources, value};
+use crate::handlers::grants::grants_config::{Configured, Context, Visit};
 use crate::name::check_name;
 
+/// The buckets of a handler, and how many operations it may have under way at once, on all
+/// cores together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) buckets: Vec<BucketConfig>,
+    pub(super) calls: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { buckets: Vec::new(), calls: 256 }
+    }
+}
+
+impl Config {
+    /// Whether one of the buckets is kept in the file.
+    pub(crate) fn keeps_in_file(&self) -> bool {
+        self.buckets.iter().any(|bucket| bucket.backend == BackendConfig::File)
+    }
+}
+
+impl Configured for Config {
+    const KEYS: &'static [Key<Self>] = &[Key::other(
+        "key_value",
+        "the name of a bucket such as \"default\", or a list of them",
+        Unset::Said("none"),
+        "The buckets that it may use; none needs a table `[key_value.NAME]`.",
+    )];
+    const LIMITS: &'static [Key<Self>] = &[Key::count(
+        "key_value_calls",
+        1,
+        |c| &mut c.calls,
+        "Key-value operations at once; further ones wait.",
+    )];
+    const TABLES: Option<&'static str> = Some("key_value");
+    type Tables = Buckets;
+
+    fn tables(section: &Section<'_, '_>, context: &Context<'_>) -> Buckets {
+        buckets(section, context.sources)
+    }
+
+    fn read(&mut self, section: &Section<'_, '_>, _: &Context<'_>, tables: &Buckets) {
+        self.buckets = granted(section, tables);
+    }
+
+    fn visit_tables(visit: &mut impl Visit) {
+        visit.table(&BUCKET);
+    }
+}
+
 /// Buckets that are configured, by name.
-pub(super) type Buckets = BTreeMap<String, BucketConfig>;
+pub(crate) type Buckets = BTreeMap<String, BucketConfig>;
 
 /// The back end where none is named.
 const FILE: &str = "file";
 
 /// What is written of a bucket.
 #[derive(Debug, PartialEq)]
-pub(super) struct Written {
+pub(crate) struct Written {
     backend: Option<&'static str>,
     memory_bytes: u64,
     connect_timeout: Duration,
@@ -43,7 +94,7 @@ impl Default for Written {
 }
 
 /// `[key_value.NAME]`.
-pub(super) static BUCKET: Table<Written> = Table {
+pub(crate) static BUCKET: Table<Written> = Table {
     header: "[key_value.NAME]",
     noun: "",
     intro: "The bucket `NAME`, for the handlers that are granted it by `key_value`. Without a table it has the \
@@ -110,7 +161,7 @@ timeout = "500ms"
 };
 
 /// The tables of `[key_value]`.
-pub(super) fn buckets(section: &Section<'_, '_>, sources: Sources<'_>) -> Buckets {
+fn buckets(section: &Section<'_, '_>, sources: Sources<'_>) -> Buckets {
     let mut buckets = Buckets::new();
     for (name, table) in section.entries() {
         check_name("a bucket", &name).unwrap_or_else(|problem| table.problem(problem));
@@ -120,7 +171,7 @@ pub(super) fn buckets(section: &Section<'_, '_>, sources: Sources<'_>) -> Bucket
 }
 
 /// The buckets that `key_value` of a handler names; those without a table have defaults.
-pub(super) fn granted(section: &Section<'_, '_>, buckets: &Buckets) -> Vec<BucketConfig> {
+fn granted(section: &Section<'_, '_>, buckets: &Buckets) -> Vec<BucketConfig> {
     let mut granted = Vec::<BucketConfig>::new();
     let names = section.list("key_value", "the name of a bucket, such as \"default\"", |name| {
         check_name("a bucket", name).map(|()| name.to_owned())

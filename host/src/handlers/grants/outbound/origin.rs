@@ -7,18 +7,18 @@ use http::uri::{Authority, Scheme};
 /// An origin that outbound requests may go to: `https://api.example.com`,
 /// `http://127.0.0.1:9000`, `https://*.example.com`, or `http://self`, this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OriginPattern {
+pub(super) struct OriginPattern {
     scheme: Scheme,
     host: String,
     port: u16,
 }
 
 /// The host name that stands for this server in outbound requests.
-pub const SELF_HOST: &str = "self";
+pub(super) const SELF_HOST: &str = "self";
 
 impl OriginPattern {
     /// Whether a request to this scheme and authority is covered.
-    pub fn covers(&self, scheme: &Scheme, authority: &Authority) -> bool {
+    pub(super) fn covers(&self, scheme: &Scheme, authority: &Authority) -> bool {
         let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
         let same_host = match self.host.strip_prefix("*.") {
             Some(domain) => host.strip_suffix(domain).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.')),

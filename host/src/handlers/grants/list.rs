@@ -1,0 +1,17 @@
+//! The list of the grants.
+
+/// The list: a line a grant, its folder and the type of what a handler is given.
+macro_rules! for_each_grant {
+    ($use:ident) => {
+        $use! {
+            environment: Environment,
+            outbound: Origins,
+            config: Values,
+            logging: Log,
+            routing: Routing,
+            key_value: Buckets,
+            sql: Granted,
+        }
+    };
+}
+pub(super) use for_each_grant;
