@@ -90,7 +90,7 @@ fn what_lies_beside_a_component_is_taken() {
         assert_eq!(exited.code, Some(0), "{}: {}", block.place, exited.log);
         let table: Table = block.text.parse().unwrap();
         for route in table["routes"].as_array().unwrap() {
-            let route = route.as_str().unwrap();
+            let route = route.as_str().or_else(|| route.get("route")?.as_str()).expect("a route");
             assert!(exited.output.contains(route), "{}: no {route} in {}", block.place, exited.output);
         }
     }
