@@ -23,10 +23,21 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 });
 
 /// Figures, which a report is made of, with their units and the spaces that fit them in;
-/// but first what is the same in each: statuses and shares.
+/// but first those that are the same in each: statuses, exit codes and shares.
 static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?<same>status \d+|\d[\d.]* %)| *\b\d[\d,.]*( ?(µs|ms|s|B|kB|MB|GB)\b(/s)?)?").unwrap()
+    let same = r"status \d+|exit code \d+|\d[\d.]* %";
+    let figure = r"\b\d[\d,.]*( ?(µs|ms|s|B|kB|MB|GB)\b(/s)?)?";
+    Regex::new(&format!("(?<space> *)((?<same>{same})|{figure})")).unwrap()
 });
+
+/// Without its figures, and the spaces that go with them.
+fn without_figures(report: &str) -> String {
+    let instead = |found: &regex::Captures<'_>| {
+        let space = if found["space"].is_empty() { "" } else { " " };
+        format!("{space}{}", found.name("same").map_or("N", |same| same.as_str()))
+    };
+    FIGURES.replace_all(report, instead).into_owned()
+}
 
 /// Holds `text` against the snapshot `name`.
 #[track_caller]
@@ -266,11 +277,8 @@ fn reports_of_a_load() {
     let server = Server::builder().demo("hello").start();
     let url = server.url("/");
     let load = |arguments: &[&str]| {
-        let exited = Server::builder().load(&[&[&*url], arguments].concat());
-        let text = left(&exited).replace(&url, "[url]");
-        let figure =
-            |found: &regex::Captures<'_>| found.name("same").map_or(" N", |same| same.as_str()).to_owned();
-        FIGURES.replace_all(&text, figure).into_owned()
+        let exited = Server::builder().load(&[&[&*url, "--threads", "1"], arguments].concat());
+        without_figures(&left(&exited).replace(&url, "[url]"))
     };
     hold("load-rounds", &load(&["--rounds", "2", "-c", "2", "--pause", "1ms"]));
     hold("load-closed", &load(&["-n", "20", "-c", "2"]));
