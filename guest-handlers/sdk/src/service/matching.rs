@@ -93,7 +93,7 @@ pub(super) fn split(parts: &[Part], text: &str, parameters: &mut Vec<Parameter>)
         }
         Part::Parameter(name, Kind::Plain) => ends().rev().any(|end| take(name, end)),
         Part::Parameter(name, Kind::Type(kind)) => {
-            ends().rev().any(|end| kind.accepts(text[..end].as_bytes()) && take(name, end))
+            ends().rev().any(|end| kind.accepts(&text.as_bytes()[..end]) && take(name, end))
         }
         Part::Parameter(name, Kind::Regex(_)) => ends().any(|end| take(name, end)),
     }
