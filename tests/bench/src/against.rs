@@ -12,16 +12,18 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::aim::Verdict;
 use crate::calm::{Disturbance, MachineTime};
+use crate::case::{Case, Outcome};
 use crate::compare::{AgainstPeer, Comparison};
+use crate::measured::Series;
 use crate::process;
 use crate::rounds::{self, Contestant};
 use crate::row::{Measure, Row};
 use crate::scenarios::{Kind, Served};
-use crate::series::{self, Series};
+use crate::series;
 use crate::statistics::Spread;
 use crate::subjects::Setting;
 use crate::tool::Tools;
-use crate::{Case, Outcome, markdown, plot};
+use crate::{markdown, plot};
 
 /// Fewer calm pairs than this decide nothing.
 const PAIRS: usize = 9;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::answer::Answer;
-use crate::load::Report;
+use crate::report::Report;
 use crate::request::Request;
 use crate::statistics::quantile;
 

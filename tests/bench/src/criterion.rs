@@ -12,12 +12,12 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::calm::{Disturbance, MachineTime};
+use crate::case::{Case, Outcome};
 use crate::options::Options;
 use crate::process;
 use crate::row::Row;
 use crate::scenarios::{Bench, Scenario};
 use crate::tool::Tools;
-use crate::{Case, Outcome};
 
 /// How often a disturbed benchmark, which takes minutes, is run at most.
 const TRIES: u32 = 3;

@@ -48,10 +48,3 @@ fn version(command: &mut Command) -> Option<String> {
     let line = String::from_utf8_lossy(&text).lines().next()?.to_owned();
     Some(line.split(" Copyright").next()?.trim().to_owned())
 }
-
-/// The memory that programs can have without others losing theirs.
-pub(crate) fn available_bytes() -> Option<u64> {
-    let info = fs::read_to_string("/proc/meminfo").ok()?;
-    let kibibytes = info.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.strip_suffix("kB"))?;
-    Some(kibibytes.trim().parse::<u64>().ok()? << 10)
-}

@@ -11,19 +11,24 @@
 //! This measures and writes; what has to be installed or built before is xtask's part,
 //! which asks for it by `--needs` (`tool`).
 
+mod access_log;
 mod against;
 mod aim;
 mod answer;
 mod burst;
 mod calm;
+mod case;
 mod compare;
 mod criterion;
 mod load;
 mod machine;
 mod markdown;
+mod measured;
+mod needs;
 mod options;
 mod plot;
 mod process;
+mod report;
 mod request;
 mod rounds;
 mod row;
@@ -43,42 +48,16 @@ use clap::Parser as _;
 
 use self::against::Before;
 use self::aim::Verdict;
+use self::case::Case;
 use self::markdown::Block;
 use self::options::{Arguments, Options};
-use self::row::Row;
-use self::scenarios::{Kind, Scenario};
+use self::scenarios::Kind;
 use self::tool::Tools;
-
-/// A scenario that is to be run, with what for and how long.
-struct Case<'a> {
-    scenario: &'static Scenario,
-    options: &'a Options,
-    tools: &'a Tools,
-    /// When to stop, whatever came of it.
-    until: Option<Instant>,
-}
-
-/// What a scenario came to.
-struct Outcome {
-    rows: Vec<Row>,
-    /// The same for readers.
-    text: String,
-    /// Its ratios as SVG, if it has any.
-    plot: Option<String>,
-    verdict: Verdict,
-}
-
-impl Case<'_> {
-    /// Whether the time is over.
-    fn is_over(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() >= until)
-    }
-}
 
 fn main() -> ExitCode {
     let Arguments { options, needs } = Arguments::parse();
     if needs {
-        tool::needs(&options).iter().for_each(|need| println!("{need}"));
+        needs::needs(&options).iter().for_each(|need| println!("{need}"));
         return ExitCode::SUCCESS;
     }
     match run(&options) {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 
+use crate::access_log::AccessLog;
 use crate::scenarios::{self, Scenario};
 
 /// What `--against` and `--quick` run where no scenario is chosen: a call, a call in a
@@ -68,13 +69,6 @@ pub(crate) struct Options {
     pub(crate) access_log: AccessLog,
 }
 
-/// Whether the subjects write access logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AccessLog {
-    On,
-    Off,
-}
-
 impl Options {
     /// The scenarios that are to be run.
     pub(crate) fn chosen(&self) -> Vec<&'static Scenario> {
@@ -91,16 +85,6 @@ impl Options {
     pub(crate) fn until(&self, started: Instant, scenarios: usize) -> Option<Instant> {
         let left = QUICK.saturating_sub(started.elapsed());
         self.quick.then(|| Instant::now() + left / u32::try_from(scenarios).unwrap_or(1).max(1))
-    }
-}
-
-impl AccessLog {
-    /// One of two words, as configurations have it.
-    pub(crate) fn choose<T>(self, on: T, off: T) -> T {
-        match self {
-            Self::On => on,
-            Self::Off => off,
-        }
     }
 }
 

@@ -88,6 +88,13 @@ fn parse(stat: &str) -> Option<Stat> {
     })
 }
 
+/// The memory that programs can have without others losing theirs.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let info = fs::read_to_string("/proc/meminfo").ok()?;
+    let kibibytes = info.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.strip_suffix("kB"))?;
+    Some(kibibytes.trim().parse::<u64>().ok()? << 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,14 +12,15 @@ use anyhow::{Context, Result, bail};
 use crate::aim::FEWEST_PAIRS;
 use crate::answer::Answer;
 use crate::calm::{Disturbance, MachineTime};
+use crate::case::{Case, Outcome};
 use crate::compare::Comparison;
-use crate::load::Report;
 use crate::process::{self, Usage};
+use crate::report::Report;
 use crate::row::Row;
 use crate::scenarios::Served;
 use crate::subjects::{Running, Setting, Subject};
 use crate::tool::Tools;
-use crate::{Case, Outcome, markdown, plot};
+use crate::{markdown, plot};
 
 /// What brings caches, buffers and connections to their usual state.
 const WARM_UP_SECONDS: u32 = 1;

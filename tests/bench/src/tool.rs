@@ -1,16 +1,12 @@
 //! Programs that the benchmark uses: those of Debian packages, found where Debian puts
 //! them, and those that xtask has built or installed where it likes.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-
-use crate::options::Options;
-use crate::scenarios::Scenario;
 
 /// Something that is to be installed or built before. Its `Display` is a line for xtask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,17 +49,6 @@ pub(crate) struct Tools {
     root: PathBuf,
     /// Where cargo puts what it builds.
     target: PathBuf,
-}
-
-/// What the chosen scenarios need, and the other revision, a line each.
-pub(crate) fn needs(options: &Options) -> Vec<String> {
-    let of = |scenario: &Scenario| match options.against {
-        Some(_) => scenario.needs_of_ours(),
-        None => scenario.needs(),
-    };
-    let all: BTreeSet<Need> = options.chosen().into_iter().flat_map(of).collect();
-    let against = options.against.iter().map(|revision| format!("against {revision}"));
-    all.iter().map(Need::to_string).chain(against).collect()
 }
 
 impl Tools {
@@ -136,10 +121,7 @@ impl fmt::Display for Need {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::options::Arguments;
 
     #[test]
     fn programs_are_found_where_they_are() {
@@ -147,19 +129,5 @@ mod tests {
         assert!(shell.path().unwrap().is_absolute());
         let none = Package { name: "none", program: "no-such-program" };
         assert!(none.path().unwrap_err().to_string().contains("package none"));
-    }
-
-    #[test]
-    fn scenarios_need_what_their_subjects_do() {
-        for (arguments, expected) in [
-            (&["--scenario", "static-1k"][..], &["package nginx nginx", "package wrk wrk"][..]),
-            (&["--scenario", "hello"], &["package wrk wrk", "wasmtime", "native"]),
-            (&["--scenario", "route-match"], &[]),
-            (&["--against", "HEAD~1"], &["package wrk wrk", "against HEAD~1"]),
-            (&["--against", "v1", "--scenario", "demo2"], &["package wrk wrk", "native", "against v1"]),
-        ] {
-            let options = Arguments::parse_from(["bench"].iter().chain(arguments)).options;
-            assert_eq!(needs(&options), expected, "{arguments:?}");
-        }
     }
 }

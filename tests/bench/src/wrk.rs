@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::load::Report;
+use crate::report::Report;
 use crate::request::Request;
 use crate::tool::Package;
 

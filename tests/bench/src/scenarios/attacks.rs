@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{Kind, Scenario};
+use super::scenario::{Kind, Scenario};
 use crate::aim::Bound;
 use crate::burst::allow_files;
-use crate::load::Report;
+use crate::measured::{Sample, Series};
 use crate::process::Usage;
+use crate::report::Report;
 use crate::request::Request;
-use crate::series::{Sample, Series};
 use crate::subjects::{Running, Setting, patchboard};
 use crate::wrk::Wrk;
 

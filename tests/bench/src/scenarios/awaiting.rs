@@ -1,6 +1,6 @@
 //! A thousand calls at once that wait: they are to wait together, not for each other.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::aim::{Aim, Bound, Of};
 use crate::load::Load;
 use crate::request::Request;

@@ -1,6 +1,6 @@
 //! The tutorial's handler, which awaits a posted form, beside the same in Python.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::aim::{Aim, Bound, Of};
 use crate::load::Load;
 use crate::request::Request;

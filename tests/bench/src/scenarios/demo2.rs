@@ -1,7 +1,7 @@
 //! A handler that asks another server, beside the same by hyper alone; both over
 //! connections that they keep, of the same server.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::load::Load;
 use crate::request::Request;
 use crate::subjects::{native, patchboard};

@@ -1,6 +1,6 @@
 //! JSON that is read and written again: what a body costs on its way through a guest.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::load::Load;
 use crate::request::Request;
 use crate::subjects::{aiohttp, patchboard};

@@ -1,7 +1,7 @@
 //! Many handlers on one server: what they cost those that are asked, and what they
 //! cost while nobody asks them.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::load::Load;
 use crate::request::Request;
 use crate::subjects::patchboard;

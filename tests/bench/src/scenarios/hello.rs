@@ -1,7 +1,7 @@
 //! `Hello, world` by a handler: what a call costs, in each world and isolation, beside
 //! an answer by hyper alone and one by `wasmtime serve`, with every limit on.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::aim::{Aim, Bound, Of};
 use crate::load::Load;
 use crate::request::Request;

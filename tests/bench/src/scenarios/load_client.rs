@@ -8,10 +8,10 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::{Kind, Scenario};
+use super::scenario::{Kind, Scenario};
 use crate::aim::Bound;
+use crate::measured::{Sample, Series};
 use crate::request::Request;
-use crate::series::{Sample, Series};
 use crate::subjects::{Setting, command, native};
 use crate::tool::Need;
 use crate::wrk::Wrk;

@@ -1,6 +1,6 @@
 //! The router by itself, without a server: `host/benches/router.rs`.
 
-use super::{Bench, Kind, Scenario};
+use super::scenario::{Bench, Kind, Scenario};
 use crate::aim::Bound;
 
 pub(crate) static ROUTE_MATCH: Scenario = Scenario {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Kind, Scenario};
+use super::scenario::{Kind, Scenario};
 use crate::aim::Bound;
+use crate::measured::{Sample, Series};
 use crate::request::Request;
-use crate::series::{Sample, Series};
 use crate::subjects::{Running, Setting, patchboard};
 use crate::wrk::Wrk;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Kind, Scenario, Served};
+use super::scenario::{Kind, Scenario, Served};
 use crate::aim::{Aim, Bound, Of};
 use crate::load::Load;
 use crate::request::Request;

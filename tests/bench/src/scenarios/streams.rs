@@ -1,7 +1,7 @@
 //! Bodies of 10 MiB: how fast they go through a guest that neither keeps nor makes
 //! them as a whole.
 
-use super::{Kind, Scenario, Served, no_files};
+use super::scenario::{Kind, Scenario, Served, no_files};
 use crate::load::Load;
 use crate::request::Request;
 use crate::subjects::{aiohttp, patchboard};

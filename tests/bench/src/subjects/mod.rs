@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::access_log::AccessLog;
 use crate::answer::Answer;
-use crate::options::AccessLog;
 use crate::request::Request;
 use crate::tool::{Need, Package, Tools};
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use super::{Running, Setting, Subject, WORKERS, command, free_address, native};
 use crate::burst::allow_files;
-use crate::machine;
+use crate::process;
 use crate::tool::Need;
 
 const NAME: &str = "patchboard";
@@ -71,7 +71,7 @@ pub(crate) const HELLO_ONE: Subject =
 pub(crate) fn idle_handlers() -> usize {
     // Once, as there is less when they have been started.
     static COUNT: LazyLock<usize> = LazyLock::new(|| {
-        let fitting = machine::available_bytes().map_or(0, |bytes| bytes / IDLE_BYTES_EACH);
+        let fitting = process::available_bytes().map_or(0, |bytes| bytes / IDLE_BYTES_EACH);
         usize::try_from(fitting).unwrap_or_default().clamp(2, MOST_IDLE)
     });
     *COUNT
