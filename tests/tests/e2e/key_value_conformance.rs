@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use patchboard_key_value::{
-    BackendConfig, Bucket, BucketConfig, Error, Limits, RedisConfig, RedisUrl, Stores, Swap,
+    BackendConfig, Bucket, BucketConfig, Error, Limits, RedisConfig, RedisUrl, Stores, Swap, Unusable,
 };
 use patchboard_tests::{PATIENCE, Redis};
 use tempfile::TempDir;
@@ -416,6 +416,44 @@ async fn kill_9_loses_no_acknowledged_write() {
         check(dir.path(), &acknowledged[before..]).await;
     }
     check(dir.path(), &acknowledged).await;
+}
+
+#[tokio::test]
+async fn a_bucket_in_memory_has_the_room_of_the_configuration_that_is_in_force() {
+    let backend = Backend::new(BackendConfig::Memory(1000));
+    let bucket = backend.bucket("a");
+    let set = || bucket.set(key("k"), vec![0u8; 2000].into());
+    let mut config = None;
+    // A handler of another configuration was loaded, which may be refused.
+    backend.bucket_with("a", |other| {
+        other.backend = BackendConfig::Memory(100_000);
+        config = Some(other.clone());
+    });
+    assert!(set().await.is_err());
+    backend.stores.set_room(&config.unwrap());
+    set().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_tried_without_making_or_changing_it() {
+    let backend = Backend::new(BackendConfig::File);
+    let path = backend.stores.path().to_owned();
+    assert_eq!(backend.stores.try_file(), Ok(()));
+    assert!(!path.exists());
+    backend.bucket("a").set(key("k"), b"v".to_vec().into()).await.unwrap();
+    // It is open here already, and held by this process for any other.
+    assert_eq!(backend.stores.try_file(), Ok(()));
+    let other = Stores::new(path.parent().unwrap());
+    assert!(matches!(other.try_file(), Err(Unusable::Held(_))));
+    backend.stores.close();
+    let before = std::fs::read(&path).unwrap();
+    assert_eq!(other.try_file(), Ok(()));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    for content in [Vec::new(), vec![b'x'; 8192]] {
+        std::fs::write(&path, &content).unwrap();
+        assert!(matches!(other.try_file(), Err(Unusable::Wrong(_))), "{} bytes", content.len());
+        assert_eq!(std::fs::read(&path).unwrap(), content);
+    }
 }
 
 fn write_and_kill(folder: &Path, prefix: &str, acknowledged: &mut Vec<String>) {
