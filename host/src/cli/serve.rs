@@ -6,7 +6,7 @@ use clap::Args;
 use listenfd::ListenFd;
 
 use super::source::ServerArgs;
-use crate::deploy::{self, Beginning, FileStamp, Started, log_loaded};
+use crate::deploy::{self, Beginning, FileStamp, News, Started, log_loaded};
 use crate::dispatch::Dispatch;
 use crate::follow::{Events, Follower};
 use crate::server::{self, Signal};
@@ -67,7 +67,7 @@ impl Serve {
                 tracing::info!("the sockets are those of LISTEN_FDS; `listen` is not used");
             }
             engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
-            news.iter().for_each(|news| tracing::info!("{news}"));
+            news.iter().for_each(News::log);
             // By value: what is replaced later is not to be kept.
             handlers.into_iter().for_each(|handler| log_loaded(&handler));
             for problem in &tolerated {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use patchboard_sql::{Opened, PATIENCE, Start as DatabaseStart};
+use patchboard_sql::{Opened, PATIENCE, Start};
 
 use super::prepare::Next;
 use super::refused::Refused;
@@ -35,21 +35,42 @@ pub(super) fn open(next: &Next, patience: Duration) -> Result<Opened, Refused> {
     })
 }
 
+/// Something of a database that the operator should know.
+#[derive(Debug)]
+pub enum News {
+    /// It was changed.
+    Changed(String),
+    /// It is not there yet.
+    Missing(String),
+}
+
+impl News {
+    fn of(name: &str, start: &Start) -> Self {
+        let missing = |reason: &str| Self::Missing(format!("database {name} is not ready yet: {reason}"));
+        match start {
+            Start::Ready(applied) => {
+                Self::Changed(format!("database {name}: applied the migrations {}", applied.join(", ")))
+            }
+            Start::Pending(Some(problem)) | Start::Failed(problem) => {
+                missing(&format!("{problem}; it is tried again"))
+            }
+            Start::Pending(None) => missing(&format!("it takes longer than {PATIENCE:?}; it is waited for")),
+        }
+    }
+
+    /// Says so in the log.
+    pub fn log(&self) {
+        match self {
+            Self::Changed(text) => tracing::info!("{text}"),
+            Self::Missing(text) => tracing::warn!("{text}"),
+        }
+    }
+}
+
 /// Lets handlers have what was opened; gives what is to be said of it.
-pub(super) fn put(next: &Next, opened: Opened) -> Vec<String> {
+pub(super) fn put(next: &Next, opened: Opened) -> Vec<News> {
     let (engine, config) = (next.folder.engine(), &next.folder.config);
-    let news = opened.news.iter().map(|(name, start)| match start {
-        DatabaseStart::Ready(applied) => {
-            format!("database {name}: applied the migrations {}", applied.join(", "))
-        }
-        DatabaseStart::Pending(Some(problem)) | DatabaseStart::Failed(problem) => {
-            format!("database {name} is not ready yet: {problem}; it is tried again")
-        }
-        DatabaseStart::Pending(None) => {
-            format!("database {name} is not ready yet: it takes longer than {PATIENCE:?}; it is waited for")
-        }
-    });
-    let news = news.collect();
+    let news = opened.news.iter().map(|(name, start)| News::of(name, start)).collect();
     engine.databases().replace(opened);
     let buckets = config.handlers.values().flat_map(|handler| &handler.grants.key_value.buckets);
     buckets.for_each(|bucket| engine.stores().set_room(bucket));

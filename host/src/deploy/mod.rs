@@ -18,6 +18,7 @@ mod start;
 mod update;
 
 pub use self::check::{Checked, check, routes};
+pub use self::commit::News;
 pub use self::files::{FileStamp, SETTLE};
 pub use self::refused::Refused;
 pub use self::running::{Prepared, Running};

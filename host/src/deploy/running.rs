@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::commit;
+use super::commit::{self, News};
 use super::folder::Folder;
 use super::prepare::{Judge, Next};
 use super::refused::Refused;
@@ -116,7 +116,7 @@ impl Prepared {
         let moves = path != running.folder.config.server.access_log_path();
         let destination = moves.then(|| commit::destination(&next)).transpose()?;
         let opened = commit::open(&next, PATIENCE)?;
-        commit::put(&next, opened).iter().for_each(|news| tracing::info!("{news}"));
+        commit::put(&next, opened).iter().for_each(News::log);
         let Next { folder, site, memory, tolerated, .. } = next;
         running.site.store(Arc::new(site));
         running.settings.store(Arc::new(folder.config.server.clone()));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use patchboard_sql::PATIENCE;
 
-use super::commit;
+use super::commit::{self, News};
 use super::prepare::{Judge, Next};
 use super::refused::Refused;
 use super::running::Running;
@@ -44,7 +44,7 @@ pub struct Started {
     /// What is wrong with files that were dropped in.
     pub tolerated: Vec<Problem>,
     /// What was done to databases, or has yet to be.
-    pub news: Vec<String>,
+    pub news: Vec<News>,
 }
 
 /// Prepares the start of what `source` names.
