@@ -18,6 +18,7 @@ pub(crate) mod sql;
 
 use self::grant::{Grant, begins_with_any, is_or_are};
 pub(super) use self::grant::{Grantee, Shared, Wanted};
+use self::list::for_each_grant;
 
 macro_rules! grants {
     ($($name:ident: $grant:ident,)*) => {
