@@ -87,7 +87,8 @@ impl Shell {
             }
         }
         let child = shell
-            .args(["-c", line])
+            // So that who waits for the shell waits for the program.
+            .args(["-c", &format!("exec {line}")])
             .env("PATH", format!("{folder}:{path}"))
             .env("PATCHBOARD_CONFIG", built::demo_config())
             .env("PATCHBOARD_CODE_CACHE", built::code_cache())

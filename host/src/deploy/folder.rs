@@ -273,7 +273,7 @@ impl Folder {
         let mut config = self.handler_config(name);
         if config.routes.is_none() {
             config.routes = config::read_handler_file(&path.with_extension("toml"))
-                .map_err(|error| fail(error.to_string()))?;
+                .map_err(|error| fail(one_line(&error)))?;
         }
         self.loader
             .load(name, &bytes, &config)
@@ -308,4 +308,9 @@ impl Failure {
     fn panicked() -> Self {
         Self { reason: "the compiler failed on it; please report this".to_owned(), claims: Routes::new() }
     }
+}
+
+/// All that is wrong with a handler's file, as one problem of the handler.
+fn one_line(error: &config::ConfigError) -> String {
+    error.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -112,7 +112,7 @@ cases! {
     a_mount_that_is_there_twice: case(
         "",
         "[[static]]\nprefix = \"/a\"\ndir = \"site\"\n[[static]]\nprefix = \"/a/\"\ndir = \"site\"",
-        &["static mount `/a/`", "claims the route"],
+        &["static[1].prefix", "is the prefix of", "keep one of them"],
     ).with(|builder| builder.file("site/x", ""));
     an_access_log_that_cannot_be_written: case(
         "access_log_file = \"nowhere/access.log\"",
@@ -123,7 +123,7 @@ cases! {
         case("access_log_file = \"handlers\"", "", &["cannot write the access log handlers"]);
     more_connections_than_files:
         case("connections = 4000000000", "", &["server.connections", "LimitNOFILE="]);
-    no_address: case("listen = []", "", &["server.listen", "add one"]);
+    no_address: case("listen = []", "", &["server.listen", "name one"]);
     a_wrong_migration: case(
         "",
         "[sql.notes]\nmigrations = \"migrations\"",

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use patchboard_sql::Databases;
 
-use super::grant::{Grant, Grantee, Wanted};
+use super::grant::{Grant, Grantee, Wanted, begins_with_any};
 
 pub(in crate::handlers) use self::held::End;
 pub use self::held::{Cursor, Held, Transaction};
@@ -26,7 +26,7 @@ impl Grant for Granted {
     const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@"];
 
     fn check(wanted: &Wanted<'_>) -> Result<(), String> {
-        match wanted.list_of(Self::IMPORTS).filter(|_| wanted.config.sql.names.is_empty()) {
+        match wanted.list(|name| begins_with_any(name, Self::IMPORTS)).filter(|_| wanted.config.sql.names.is_empty()) {
             Some(list) => Err(wanted.not_granted(&list, &format!("sql = \"{}\"", wanted.handler))),
             None => Ok(()),
         }
