@@ -39,6 +39,9 @@ pub(crate) struct Key<T: 'static> {
     pub(crate) restart: bool,
 }
 
+/// Adds what is written to a list.
+type Push<T> = fn(&mut T, &str) -> Result<(), String>;
+
 /// What is written, and the field that it is read into.
 pub(crate) enum Kind<T> {
     Time {
@@ -69,7 +72,7 @@ pub(crate) enum Kind<T> {
     List {
         item: &'static str,
         clear: fn(&mut T),
-        push: fn(&mut T, &str) -> Result<(), String>,
+        push: Push<T>,
     },
     /// What is read by the function that reads the rest of the table.
     Other(&'static str),
@@ -203,7 +206,7 @@ impl<T> Key<T> {
     pub(crate) const fn list(
         name: &'static str,
         item: &'static str,
-        (clear, push): (fn(&mut T), fn(&mut T, &str) -> Result<(), String>),
+        (clear, push): (fn(&mut T), Push<T>),
         default: Unset<T>,
         text: &'static str,
     ) -> Self {
@@ -279,7 +282,7 @@ impl<T> Key<T> {
             (Unset::Required, _) => String::new(),
             (Unset::Said(text), _) => (*text).to_owned(),
             (Unset::Shown(show), _) => show(of),
-            (Unset::Field, Kind::Time { field, .. }) => quoted(&show_duration(*field(of))),
+            (Unset::Field, Kind::Time { field, .. }) => quoted(show_duration(*field(of))),
             (Unset::Field, Kind::Bytes { field, .. }) => show_bytes(*field(of)),
             (Unset::Field, Kind::Count { field, .. }) => field(of).get().to_string(),
             (Unset::Field, Kind::Boolean(field)) => field(of).to_string(),

@@ -35,7 +35,7 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 /// With the largest unit of which it is a whole number.
 fn show(value: u64, units: &[(&str, u64)], zero: &str) -> String {
-    match units.iter().find(|(_, factor)| value % factor == 0) {
+    match units.iter().find(|(_, factor)| value.is_multiple_of(*factor)) {
         _ if value == 0 => zero.to_owned(),
         Some((unit, factor)) => format!("{}{unit}", value / factor),
         None => value.to_string(),
@@ -45,7 +45,7 @@ fn show(value: u64, units: &[(&str, u64)], zero: &str) -> String {
 /// `"a", "b" or "c"`.
 pub(crate) fn either(words: &[&str]) -> String {
     let (last, others) = words.split_last().unwrap_or((&"", &[]));
-    let others: Vec<_> = others.iter().map(|word| quoted(word)).collect();
+    let others: Vec<_> = others.iter().map(quoted).collect();
     if others.is_empty() { quoted(last) } else { format!("{} or {}", others.join(", "), quoted(last)) }
 }
 
