@@ -13,8 +13,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::call_stack::outermost_task;
 use super::grants::Grants;
+use super::grants::held::{End, Held};
 use super::grants::outbound::Outbound;
-use super::grants::sql::{End, Held};
 use super::job::{CallHead, Outcome};
 use super::memory::MemoryLimit;
 use super::status::Status;
@@ -35,7 +35,7 @@ pub(super) struct State {
     /// Whose instance it is.
     pub(super) handler: Arc<str>,
     pub(super) grants: Arc<Grants>,
-    /// Operations of key-value stores and databases so far.
+    /// Operations of key-value stores, databases and blob folders so far.
     pub(super) operations: u64,
 }
 
@@ -105,7 +105,7 @@ impl CallRecord {
 
 impl State {
     /// To be told of each operation that others may notice, or that may give another
-    /// answer the next time: of a key-value store, of a database.
+    /// answer the next time: of a key-value store, of a database, of a blob folder.
     pub(super) fn note_operation(&mut self) {
         self.operations += 1;
     }

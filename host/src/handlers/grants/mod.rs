@@ -8,6 +8,7 @@ pub(super) mod config;
 pub(super) mod environment;
 mod grant;
 pub(crate) mod grants_config;
+pub(super) mod held;
 pub(super) mod host;
 pub(crate) mod key_value;
 mod list;

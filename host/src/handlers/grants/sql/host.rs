@@ -12,13 +12,14 @@ use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, Accessor, HasSelf, Linker, Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
-use super::{Cursor, Granted, Held, Transaction};
+use super::{Cursor, Granted, Transaction};
 use crate::config::Isolation;
 use crate::handlers::bindings;
 use crate::handlers::bindings::sql::{
     ConstraintError, ConstraintKind, Error, Host, HostCursor, HostCursorWithStore, HostDatabase,
     HostDatabaseWithStore, HostTransaction, HostTransactionWithStore, QueryResult, Value,
 };
+use crate::handlers::grants::held::Held;
 use crate::handlers::state::{CallRecord, State, current_record};
 
 type GuestResult<T> = wasmtime::Result<Result<T, Error>>;

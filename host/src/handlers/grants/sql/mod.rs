@@ -2,18 +2,20 @@
 
 #![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
 
-mod held;
 pub(super) mod host;
 pub(crate) mod keys;
 
 use std::sync::Arc;
 
-use patchboard_sql::Databases;
+use patchboard_sql::{self as db, Databases};
 
 use super::grant::{Grant, Grantee, Wanted, begins_with_any};
+use super::held::Held;
 
-pub(in crate::handlers) use self::held::End;
-pub use self::held::{Cursor, Held, Transaction};
+/// A transaction, until it or its call has ended.
+pub type Transaction = Held<db::Transaction>;
+/// The unread rows of a query, until they or their call have ended.
+pub type Cursor = Held<db::Cursor>;
 
 /// The databases that a handler was granted.
 pub(in crate::handlers) struct Granted {
