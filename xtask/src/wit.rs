@@ -19,10 +19,16 @@ const SOURCE: &str = "wasmtime-wasi-http";
 const FOLDERS: [&str; 2] = ["wit/deps", "src/p3/wit/deps"];
 
 /// The interfaces of <https://github.com/WebAssembly/wasi-logging>,
-/// <https://github.com/WebAssembly/wasi-config> and
-/// <https://github.com/WebAssembly/wasi-keyvalue>, which are in no crate that is used.
-const PROPOSALS: [&str; 3] =
-    [include_str!("wasi-logging.wit"), include_str!("wasi-config.wit"), include_str!("wasi-keyvalue.wit")];
+/// <https://github.com/WebAssembly/wasi-config>,
+/// <https://github.com/WebAssembly/wasi-keyvalue> and
+/// <https://github.com/WebAssembly/wasi-blobstore>, which are in no crate that is used. Of
+/// other packages they name the versions that are here.
+const PROPOSALS: [&str; 4] = [
+    include_str!("wasi-logging.wit"),
+    include_str!("wasi-config.wit"),
+    include_str!("wasi-keyvalue.wit"),
+    include_str!("wasi-blobstore.wit"),
+];
 
 pub(crate) const TASK: Task = Task {
     name: "wit",
