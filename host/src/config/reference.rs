@@ -31,7 +31,7 @@ restart" keeps its value until then, and the log says so.
 - **A time** is a number with `ms`, `s`, `m`, `h` or `d`: `"500ms"`, `"30s"`. What is a time-out is longer than
   nothing.
 - **A size** is a number of bytes, or has a unit: `65536`, `"64KiB"`, `"16MiB"`, `"2GiB"`.
-- **A name**, of a handler, a bucket, a database, a secret, a static mount or a route, has ASCII letters, digits,
+- **A name**, of a handler, a bucket, a blob folder, a database, a secret, a static mount or a route, has ASCII letters, digits,
   `-`, `_` and `.`, 128 at most, and does not begin with `.`.
 - **A list** with one item may be that item.
 

@@ -11,7 +11,7 @@ use super::key::{Key, Kind, Table};
 use super::reader::{Problems, Section};
 use super::*;
 use crate::handlers::grants::grants_config::{GrantsConfig, Visit};
-use crate::handlers::grants::{key_value, sql};
+use crate::handlers::grants::{blob, key_value, sql};
 use crate::problem::Problem;
 
 /// Of the configuration in `patchboard.toml`, read in the folder `folder`.
@@ -259,6 +259,7 @@ fn defaults_are_read_back() {
     defaults_are_as_shown(&sql::keys::DATABASE, patchboard_sql::Limits::default);
     defaults_are_as_shown(&mount::STATIC, || MountConfig::new("", ""));
     defaults_are_as_shown(&compress::COMPRESS, CompressionConfig::default);
+    defaults_are_as_shown(&blob::keys::FOLDER, blob::keys::Written::default);
     defaults_are_as_shown(&key_value::keys::BUCKET, key_value::keys::Written::default);
 }
 

@@ -29,6 +29,13 @@ pub(super) fn open(next: &Next, patience: Duration) -> Result<Opened, Refused> {
             .open_file()
             .map_err(|error| Refused::Problems(vec![Problem::new("", error.to_string())]))?;
     }
+    for folder in config.handlers.values().flat_map(|handler| &handler.grants.blob.folders) {
+        let place = || format!("blob folder {}", folder.name);
+        engine
+            .blobs()
+            .open(folder)
+            .map_err(|error| Refused::Problems(vec![Problem::new(place(), error.to_string())]))?;
+    }
     engine.databases().open(&config.tables.sql, patience).map_err(|wrong| {
         let problem = |(name, wrong): (String, String)| Problem::new(format!("database {name}"), wrong);
         Refused::Problems(wrong.into_iter().map(problem).collect())

@@ -80,7 +80,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn may_make_in(folder: &Path) -> io::Result<()> {
+/// Whether files may be made in `folder`, or it may be made itself.
+pub(super) fn may_make_in(folder: &Path) -> io::Result<()> {
     match fs::metadata(folder) {
         Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
         Ok(_) => Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use patchboard_key_value::Unusable;
 use patchboard_sql::{Backend, Trial};
 
-use super::files::{folder_of, may_write};
+use super::files::{folder_of, may_make_in, may_write};
 use super::folder::{Folder, Made, Unsettled};
 use super::refused::Refused;
 use crate::config::{Config, DEFAULT_LISTEN, Reading, Source};
@@ -171,6 +171,14 @@ impl Judge {
                     .push(Problem::new(place, wrong).remedy("correct `path`, or `data` in [server]"));
             }
             trials.insert(name.clone(), trial);
+        }
+        let folders = self.config.handlers.values().flat_map(|handler| &handler.grants.blob.folders);
+        for folder in folders.filter(|folder| folder.writable || !folder.dir.is_dir()) {
+            if let Err(error) = may_make_in(&folder.dir) {
+                let wrong = format!("cannot keep objects in {}: {error}", folder.dir.display());
+                let problem = Problem::new(format!("blob folder {}", folder.name), wrong);
+                self.problems.push(problem.remedy("correct `dir`, or `data` in [server]"));
+            }
         }
         if self.config.handlers.values().any(|handler| handler.grants.key_value.keeps_in_file()) {
             let path = engine.stores().path();

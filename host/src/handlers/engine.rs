@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
+use patchboard_blob::Folders;
 use patchboard_key_value::Stores;
 use patchboard_sql::Databases;
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
@@ -91,7 +92,12 @@ impl Engine {
             ticks: Arc::default(),
             alarm,
             counts: AllCounts::default(),
-            shared: Shared { stores: Stores::new(&config.server.data_dir), databases: Arc::default(), urls },
+            shared: Shared {
+                blobs: Folders::default(),
+                stores: Stores::new(&config.server.data_dir),
+                databases: Arc::default(),
+                urls,
+            },
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -144,6 +150,11 @@ impl Engine {
     /// What became of the calls of all handlers.
     pub(super) fn counts(&self) -> &AllCounts {
         &self.counts
+    }
+
+    /// The blob folders.
+    pub fn blobs(&self) -> &Folders {
+        &self.shared.blobs
     }
 
     /// The key-value stores.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use patchboard_blob::Folders;
 use patchboard_key_value::Stores;
 use patchboard_sql::Databases;
 
@@ -58,6 +59,7 @@ pub(in crate::handlers) struct Grantee<'a> {
 /// What the server has of the capabilities, for all handlers together.
 #[derive(Debug)]
 pub(in crate::handlers) struct Shared {
+    pub(in crate::handlers) blobs: Folders,
     pub(in crate::handlers) stores: Stores,
     pub(in crate::handlers) databases: Arc<Databases>,
     /// Of the site, if there is one; gone at the end of the process.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use super::list::for_each_grant;
-use super::{config, environment, key_value, logging, outbound, routing, sql};
+use super::{blob, config, environment, key_value, logging, outbound, routing, sql};
 use crate::config::key::{Key, Table};
 use crate::config::reader::Section;
 use crate::config::value::Sources;

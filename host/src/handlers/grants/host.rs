@@ -3,7 +3,7 @@
 use wasmtime::component::Linker;
 
 use super::list::for_each_grant;
-use super::{config, environment, key_value, logging, outbound, routing, sql};
+use super::{blob, config, environment, key_value, logging, outbound, routing, sql};
 use crate::config::Isolation;
 use crate::handlers::state::State;
 

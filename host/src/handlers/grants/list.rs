@@ -9,6 +9,7 @@ macro_rules! for_each_grant {
             config: Values,
             logging: Log,
             routing: Routing,
+            blob: Blobs,
             key_value: Buckets,
             sql: Granted,
         }

@@ -4,6 +4,7 @@
 //! need the grant, and what a handler is given; its `host` has what a guest can call.
 //! Another one is a folder and a line of the list.
 
+pub(crate) mod blob;
 pub(super) mod config;
 pub(super) mod environment;
 mod grant;
