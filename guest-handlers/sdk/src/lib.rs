@@ -38,7 +38,7 @@
 //! - It starts when the head of the request has arrived. What needs the body is
 //!   extracted last, or by hand: `request.extract::<Form<Note>, _>().await`, with
 //!   [`RequestExt`], lets code run before.
-//! - It may await [`time`], the [`client`], [`key_value`], and bodies. Calls of one instance run
+//! - It may await [`time`], the [`client`], [`key_value`], [`blob`], and bodies. Calls of one instance run
 //!   as coroutines on one thread: while one waits, the others go on. So **never
 //!   call `std::thread::sleep`**, nor anything else that blocks: it stops every
 //!   call of the instance. Use [`time::sleep`].
@@ -69,6 +69,7 @@
 // The macros name this crate `patchboard`, also where it uses them itself.
 extern crate self as patchboard;
 
+pub mod blob;
 mod call;
 pub mod client;
 pub mod config;
