@@ -7,6 +7,7 @@ mod access_log;
 mod aiohttp;
 mod benchmark_guest;
 mod blast_radius;
+mod blob;
 mod connections;
 mod demo;
 mod docs;
