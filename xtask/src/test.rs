@@ -23,6 +23,7 @@ const GROUPS: [&[&str]; 2] = [
         "patchboard-pattern",
         "patchboard-server",
         "patchboard-load",
+        "patchboard-blob",
         "patchboard-key-value",
         "patchboard-sql",
         "patchboard-fuzz",
