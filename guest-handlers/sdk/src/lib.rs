@@ -105,6 +105,8 @@ mod documentation {
     struct Readme;
     #[doc = include_str!("../../../docs/handlers.md")]
     struct Handlers;
+    #[doc = include_str!("../../../docs/blob.md")]
+    struct Blob;
 }
 
 /// What the attributes expand to. Not for use by hand, and not stable.
