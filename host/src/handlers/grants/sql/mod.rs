@@ -28,7 +28,10 @@ impl Grant for Granted {
     const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@"];
 
     fn check(wanted: &Wanted<'_>) -> Result<(), String> {
-        match wanted.list(|name| begins_with_any(name, Self::IMPORTS)).filter(|_| wanted.config.sql.names.is_empty()) {
+        match wanted
+            .list(|name| begins_with_any(name, Self::IMPORTS))
+            .filter(|_| wanted.config.sql.names.is_empty())
+        {
             Some(list) => Err(wanted.not_granted(&list, &format!("sql = \"{}\"", wanted.handler))),
             None => Ok(()),
         }
