@@ -5,7 +5,7 @@
 //! the bytes are no longer those that the tag was made for.
 //!
 //! A body that pauses is flushed, so events reach the client as they are sent.
-//! Each step takes in at most [`SLICE_BYTES`], which bounds both the memory and
+//! Each step takes in at most `SLICE_BYTES`, which bounds both the memory and
 //! the time that a core's other work has to wait.
 
 use std::io::{self, Write};

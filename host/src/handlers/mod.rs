@@ -1,8 +1,8 @@
 //! Handlers: components, their instances and the calls in them.
 //!
 //! In: components' bytes ([`Loader::load`]) and requests with their route
-//! ([`Core::call`]). Here: compile, check and link ([`loading`]); keep instances per
-//! core ([`pool`]); run calls in them ([`instance`], [`call`]) within the limits.
+//! ([`Core::call`]). Here: compile, check and link (`loading`); keep instances per
+//! core (`pool`); run calls in them (`instance`, `call`) within the limits.
 //! Out: a response, or a [`CallError`]. The only module that names wasmtime.
 
 mod admission;
