@@ -4,7 +4,7 @@
 //! syntax is Jinja's. What they are given is escaped for HTML, but in those whose names
 //! end in `.txt`; a variable that is not there is an error.
 //!
-//! - `url_for("article", id=7)` is the URL of a route, as [`url_for`](crate::url_for)
+//! - `url_for("article", id=7)` is the URL of a route, as [`url_for`]
 //!   gives it; what is no parameter of the route goes into the query, as in Flask.
 //! - `static_url("css", "site.css")` is the URL of a static file.
 //!

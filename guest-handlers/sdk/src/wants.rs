@@ -37,7 +37,7 @@ impl<T> Argument<T> {
     }
 }
 
-/// An argument of a type that is known to do [`WithoutPath`].
+/// An argument of a type that is known to do `WithoutPath`.
 pub trait Known {
     /// What the argument wants.
     fn wants(&self) -> Wants {

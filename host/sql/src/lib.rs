@@ -2,7 +2,7 @@
 //!
 //! In: statements with their parameters, from any thread. Out: rows, a batch at a
 //! time. [`Databases`] has all that are open. A [`Database`] brings its schema up to date and keeps connections; what is
-//! asked of one goes to it through a [`session`], which ends when its other side is
+//! asked of one goes to it through a `session`, which ends when its other side is
 //! dropped: a transaction that nobody holds any more is rolled back.
 //!
 //! Nothing here knows of WebAssembly, so that the databases are tested by themselves.

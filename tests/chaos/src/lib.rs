@@ -1,9 +1,9 @@
 //! Chaos: ill-behaved handlers and ill-behaved clients at once, beside healthy ones.
 //!
-//! A server with every kind of handler ([`subject`]) is asked by clients that leave,
-//! dawdle, or send nonsense ([`clients`]), by a schedule that a seed decides ([`load`]).
-//! Every answer is judged ([`cases`]) and accounted for ([`ledger`]); the healthy handlers
-//! must not fail once ([`health`]). At the end nothing may be lost or kept ([`checks`]):
+//! A server with every kind of handler (`subject`) is asked by clients that leave,
+//! dawdle, or send nonsense (`clients`), by a schedule that a seed decides (`load`).
+//! Every answer is judged (`cases`) and accounted for (`ledger`); the healthy handlers
+//! must not fail once (`health`). At the end nothing may be lost or kept (`checks`):
 //! places of calls, instances, file descriptors, threads, memory.
 //!
 //! `cargo xtask chaos` runs it for as long as wanted; a short one is part of the tests.
