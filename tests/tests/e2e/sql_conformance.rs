@@ -478,6 +478,9 @@ async fn migrations_are_tried_and_undone(subject: Subject) {
         ("INSERT INTO notes (id, text) VALUES (1, 'a'); INSERT INTO nowhere VALUES (1)", "nowhere"),
         ("INSERT INTO notes (id, text) VALUES (1, 'a'); COMMIT", "COMMIT"),
         ("BEGIN; INSERT INTO notes (id, text) VALUES (1, 'a'); COMMIT", "COMMIT"),
+        ("ROLLBACK; INSERT INTO notes (id, text) VALUES (1, 'a')", "ROLLBACK"),
+        ("ROLLBACK; BEGIN; CREATE TABLE more (id INTEGER); COMMIT", "ROLLBACK"),
+        ("ROLLBACK", "ROLLBACK"),
     ] {
         let trial = tried(sql);
         assert!(

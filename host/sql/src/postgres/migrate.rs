@@ -18,6 +18,9 @@ const GUARD: &str = "CREATE TABLE patchboard_trial (
     once INTEGER CONSTRAINT patchboard_trial_end UNIQUE DEFERRABLE INITIALLY DEFERRED
 ); INSERT INTO patchboard_trial VALUES (1), (1)";
 
+/// Makes every other transaction of the session one that changes nothing.
+const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+
 /// Why a schema is not up to date.
 pub(super) enum Failure {
     /// The server went away.
@@ -69,7 +72,9 @@ async fn attempt(connection: &mut Object, all: &[Migration], names: &mut Vec<Str
         return Ok(());
     }
     let fail = |error| failure("cannot try the migrations", &error);
-    let transaction = connection.transaction().await.map_err(fail)?;
+    // What rolls the transaction back goes on outside of it, and may change nothing there.
+    connection.batch_execute(READ_ONLY).await.map_err(fail)?;
+    let transaction = connection.build_transaction().read_only(false).start().await.map_err(fail)?;
     // Who waits for a lock lets others wait behind it.
     let (patience, lock) = (PATIENCE.as_millis(), PATIENCE.as_millis() / 2);
     let settings = format!("SET LOCAL statement_timeout = {patience}; SET LOCAL lock_timeout = {lock}");
@@ -84,10 +89,13 @@ async fn attempt(connection: &mut Object, all: &[Migration], names: &mut Vec<Str
                 // Some changes need those before them to be committed, as they will be.
                 Failure::Lost(format!("migration {} could not be tried: {}", next.name, text(&error)))
             }
-            Some(code) if *code == SqlState::UNIQUE_VIOLATION && is_guard(&error) => Failure::Wrong(format!(
-                "migration {} failed: it ends the transaction that it is applied in; leave COMMIT out of it",
-                next.name
-            )),
+            Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION || is_guard(&error) => {
+                Failure::Wrong(format!(
+                    "migration {} failed: it ends the transaction that it is applied in; leave COMMIT and \
+                     ROLLBACK out of it",
+                    next.name
+                ))
+            }
             _ => failed(next, &error),
         })?;
         names.push(next.name.clone());

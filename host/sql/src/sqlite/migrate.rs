@@ -125,7 +125,7 @@ fn failed(Migration { name, .. }: &Migration, error: &rusqlite::Error) -> String
     match error.sqlite_error_code() {
         Some(ErrorCode::AuthorizationForStatementDenied) => format!(
             "migration {name} failed: it begins or ends a transaction, or reaches for another file; \
-             it is applied in a transaction of its own, so leave BEGIN, COMMIT and ATTACH out of it"
+             it is applied in a transaction of its own, so leave BEGIN, COMMIT, ROLLBACK and ATTACH out of it"
         ),
         _ => format!("migration {name} failed: {error}"),
     }
