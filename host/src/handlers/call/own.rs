@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::oneshot;
 use wasmtime::component::{
@@ -16,8 +16,8 @@ use super::own_request::{self, Request};
 use crate::body::Body;
 use crate::handlers::bindings::types;
 use crate::handlers::error::CallError;
-use crate::handlers::imports::fields;
 use crate::handlers::imports::pipe::{Closed, pipe};
+use crate::handlers::imports::{chunk, fields};
 use crate::handlers::job::{Job, Outcome};
 use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
 use crate::handlers::state::{CallRecord, State};
@@ -112,15 +112,7 @@ impl StreamProducer<State> for Inflow {
                 }
             }
         }
-        let mut destination = destination.as_direct(store, self.chunk.len());
-        let room = destination.remaining();
-        let length = room.len().min(self.chunk.len());
-        if let (Some(room), Some(bytes)) = (room.get_mut(..length), self.chunk.get(..length)) {
-            room.copy_from_slice(bytes);
-        }
-        destination.mark_written(length);
-        self.chunk.advance(length);
-        Poll::Ready(Ok(StreamResult::Completed))
+        Poll::Ready(Ok(chunk::write(&mut self.chunk, store, destination)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is not wasmtime's own of WASI's imports, and how bodies leave a guest.
 
+pub(super) mod chunk;
 pub(super) mod fields;
 pub(super) mod nonblocking;
 pub(super) mod pipe;

@@ -4,13 +4,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use patchboard_blob::{Error, Object};
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Destination, StreamProducer, StreamResult};
 
 use crate::handlers::grants::held::Held;
+use crate::handlers::imports::chunk;
 use crate::handlers::state::State;
 
 /// An object that is being read by a guest.
@@ -65,15 +66,7 @@ impl StreamProducer<State> for Reading {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        let mut destination = destination.as_direct(store, self.chunk.len());
-        let room = destination.remaining();
-        let length = room.len().min(self.chunk.len());
-        if let (Some(room), Some(bytes)) = (room.get_mut(..length), self.chunk.get(..length)) {
-            room.copy_from_slice(bytes);
-        }
-        destination.mark_written(length);
-        self.chunk.advance(length);
-        Poll::Ready(Ok(StreamResult::Completed))
+        Poll::Ready(Ok(chunk::write(&mut self.chunk, store, destination)))
     }
 }
 
