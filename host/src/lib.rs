@@ -42,3 +42,4 @@ pub mod server;
 pub mod site;
 pub mod static_files;
 pub mod telemetry;
+mod writable;

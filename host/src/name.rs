@@ -1,5 +1,5 @@
-//! One rule for the names that operators give: those of handlers, key-value buckets,
-//! blob folders, databases, secrets, static mounts and routes.
+//! One rule for the names that operators give, whatever they are of: a handler, a bucket, a
+//! static mount, a route.
 //!
 //! They become parts of files' names, of URLs' names and of log lines, so that what may be
 //! in one is what needs no escaping in any of them. Parameters of routes are not among

@@ -15,7 +15,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let checked = deploy::check(&self.server.source(false))?;
-        for problem in &checked.unknown {
+        for problem in checked.unknown() {
             eprintln!("warning: {problem}");
         }
         for handler in checked.handlers() {
@@ -27,9 +27,7 @@ impl Check {
         for mount in &checked.config().mounts {
             println!("static mount {}/ from {}", mount.prefix, mount.dir.display());
         }
-        for (name, migrations) in checked.pending() {
-            println!("database {name} is to get {}", migrations.join(", "));
-        }
+        checked.pending().iter().for_each(|change| println!("{change}"));
         Ok(())
     }
 }

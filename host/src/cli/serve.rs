@@ -6,9 +6,10 @@ use clap::Args;
 use listenfd::ListenFd;
 
 use super::source::ServerArgs;
-use crate::deploy::{self, Beginning, FileStamp, News, Started, log_loaded};
+use crate::deploy::{self, Beginning, FileStamp, Started, log_loaded};
 use crate::dispatch::Dispatch;
 use crate::follow::{Events, Follower};
+use crate::handlers::News;
 use crate::server::{self, Signal};
 use crate::telemetry;
 
@@ -77,7 +78,7 @@ impl Serve {
                 tracing::error!(%error, "cannot follow the configuration and the handlers folder; changes need a restart");
             }
         })?;
-        engine.stores().close();
+        engine.grants().close();
         access_log.finish(writer);
         Ok(())
     }

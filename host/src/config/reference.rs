@@ -31,8 +31,8 @@ restart" keeps its value until then, and the log says so.
 - **A time** is a number with `ms`, `s`, `m`, `h` or `d`: `"500ms"`, `"30s"`. What is a time-out is longer than
   nothing.
 - **A size** is a number of bytes, or has a unit: `65536`, `"64KiB"`, `"16MiB"`, `"2GiB"`.
-- **A name**, of a handler, a bucket, a blob folder, a database, a secret, a static mount or a route, has ASCII letters, digits,
-  `-`, `_` and `.`, 128 at most, and does not begin with `.`.
+- **A name**, whatever it is of (a handler, a bucket, a static mount), has ASCII letters, digits, `-`, `_` and `.`, 128
+  at most, and does not begin with `.`.
 - **A list** with one item may be that item.
 
 Of the environment, beside what single keys name, `PATCHBOARD_LOG` is what `--log` is: `info`, `warn` or `debug`.
@@ -75,7 +75,7 @@ impl Visit for Page<'_> {
         keys_of(self.0, keys, &mut T::default(), none);
     }
 
-    fn table<T: Default>(&mut self, table: &'static Table<T>) {
+    fn table<T: Default + PartialEq + std::fmt::Debug>(&mut self, table: &'static Table<T>) {
         section(self.0, table, &mut T::default(), none);
     }
 }

@@ -11,7 +11,6 @@ use super::key::{Key, Kind, Table};
 use super::reader::{Problems, Section};
 use super::*;
 use crate::handlers::grants::grants_config::{GrantsConfig, Visit};
-use crate::handlers::grants::{blob, key_value, sql};
 use crate::problem::Problem;
 
 /// Of the configuration in `patchboard.toml`, read in the folder `folder`.
@@ -153,7 +152,7 @@ impl Visit for Collector {
         self.tables.push(Declared { header: self.header, template, keys: declared_keys(keys) });
     }
 
-    fn table<T: Default>(&mut self, table: &'static Table<T>) {
+    fn table<T: Default + PartialEq + fmt::Debug>(&mut self, table: &'static Table<T>) {
         self.tables.push(declared(table, &format!("{}\nKEY = VALUE", table.header.replace("NAME", "a"))));
     }
 }
@@ -231,6 +230,17 @@ fn the_keys_that_need_a_restart_are_those_that_are_kept() {
     assert_eq!(kept, declared);
 }
 
+/// Holds the tables of the grants against their defaults.
+struct ReadBack;
+
+impl Visit for ReadBack {
+    fn keys<T: Default>(&mut self, _: &'static [Key<T>]) {}
+
+    fn table<T: Default + PartialEq + fmt::Debug>(&mut self, table: &'static Table<T>) {
+        defaults_are_as_shown(table, T::default);
+    }
+}
+
 /// What is shown as the defaults of `table` is what they are.
 #[track_caller]
 fn defaults_are_as_shown<T: PartialEq + fmt::Debug>(table: &Table<T>, default: impl Fn() -> T) {
@@ -256,11 +266,9 @@ fn defaults_are_as_shown<T: PartialEq + fmt::Debug>(table: &Table<T>, default: i
 fn defaults_are_read_back() {
     defaults_are_as_shown(&server::SERVER, || ServerConfig::new(&|_| None));
     defaults_are_as_shown(&handler::LIMITS, Limits::default);
-    defaults_are_as_shown(&sql::keys::DATABASE, patchboard_sql::Limits::default);
     defaults_are_as_shown(&mount::STATIC, || MountConfig::new("", ""));
     defaults_are_as_shown(&compress::COMPRESS, CompressionConfig::default);
-    defaults_are_as_shown(&blob::keys::FOLDER, blob::keys::Written::default);
-    defaults_are_as_shown(&key_value::keys::BUCKET, key_value::keys::Written::default);
+    GrantsConfig::visit_tables(&mut ReadBack);
 }
 
 /// What is refused, and all that is said of it.

@@ -15,8 +15,6 @@ use crate::site::Site;
 /// What a server would serve.
 pub struct Checked {
     next: Next,
-    /// What could not be told now.
-    pub unknown: Vec<Problem>,
 }
 
 /// Finds what a start would, and tolerates nothing. What a server of the same configuration
@@ -36,8 +34,7 @@ pub fn check(source: &Source) -> Result<Checked, Refused> {
     judge.machine();
     let loader = judge.loader(Outside::default())?;
     let next = judge.first(loader, true, |path| beside.holds_file(path))?;
-    let unknown = next.unknown();
-    Ok(Checked { next, unknown })
+    Ok(Checked { next })
 }
 
 /// The routes of what `source` names, and what was tolerated; judged by no more than that.
@@ -62,8 +59,13 @@ impl Checked {
         &self.next.folder.config
     }
 
-    /// The databases that have to be changed first, with the migrations that do it.
-    pub fn pending(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.next.pending()
+    /// What could not be told now.
+    pub fn unknown(&self) -> &[Problem] {
+        &self.next.granted.unknown
+    }
+
+    /// What a start would change first, such as the schemas of databases.
+    pub fn pending(&self) -> &[String] {
+        &self.next.granted.pending
     }
 }

@@ -1,12 +1,9 @@
-//! Files: how they are seen to change, and whether they may be written.
+//! Files: how they are seen to change.
 
 use std::fs::{self, Metadata};
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-
-use rustix::fs::{Access, access};
 
 /// A file that changed less than this ago may still be being written.
 pub const SETTLE: Duration = Duration::from_millis(50);
@@ -61,33 +58,5 @@ impl From<&Metadata> for FileStamp {
     fn from(metadata: &Metadata) -> Self {
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         Self { inode: metadata.ino(), length: metadata.len(), modified }
-    }
-}
-
-/// Whether the file at `path` may be written, or made with the folders it needs; changes
-/// nothing.
-pub(super) fn may_write(path: &Path) -> io::Result<()> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(_) => Ok(access(path, Access::WRITE_OK)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => may_make_in(folder_of(path)),
-        Err(error) => Err(error),
-    }
-}
-
-/// The folder that a file at `path` is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether files may be made in `folder`, or it may be made itself.
-pub(super) fn may_make_in(folder: &Path) -> io::Result<()> {
-    match fs::metadata(folder) {
-        Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
-        Ok(_) => Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && folder.parent().is_some() => {
-            may_make_in(folder_of(folder))
-        }
-        Err(error) => Err(error),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`start`], [`check`] and [`Running::prepare`] find everything that is wrong with what is
 //! to be served and change nothing: the configuration, files and folders, components and
-//! their routes, addresses, databases with their migrations, the key-value file, the limits
-//! of this machine. Out comes all that is wrong, or something whose `commit` opens what has
+//! their routes, addresses, what handlers are granted (databases with their migrations, say),
+//! the limits of this machine. Out comes all that is wrong, or something whose `commit` opens what has
 //! yet to be opened, and then puts everything in its place at once.
 
 mod beside;
@@ -18,7 +18,6 @@ mod start;
 mod update;
 
 pub use self::check::{Checked, check, routes};
-pub use self::commit::News;
 pub use self::files::{FileStamp, SETTLE};
 pub use self::refused::Refused;
 pub use self::running::{Prepared, Running};

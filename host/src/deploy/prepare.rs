@@ -3,24 +3,20 @@
 //! A [`Judge`] reads it and goes on as far as it makes sense: where a section is not as it
 //! was meant, what depends on it is not judged, as its problems would be made up.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use patchboard_key_value::Unusable;
-use patchboard_sql::{Backend, Trial};
-
-use super::files::{folder_of, may_make_in, may_write};
 use super::folder::{Folder, Made, Unsettled};
 use super::refused::Refused;
 use crate::config::{Config, DEFAULT_LISTEN, Reading, Source};
-use crate::handlers::{Engine, Loader, Outside};
+use crate::handlers::{Asked, Engine, Findings, Loader, Outside};
 use crate::problem::Problem;
 use crate::server;
 use crate::site::Site;
 use crate::static_files::{Memory, Mount};
 use crate::telemetry::Destination;
+use crate::writable::{folder_of, may_write};
 
 /// What is wrong so far with a configuration.
 pub(super) struct Judge {
@@ -36,8 +32,8 @@ pub(super) struct Next {
     pub(super) memory: Arc<Memory>,
     /// What is wrong with files that were dropped in.
     pub(super) tolerated: Vec<Problem>,
-    /// What came of trying the databases that are new or have changed.
-    trials: BTreeMap<String, Trial>,
+    /// What came of trying what handlers are granted.
+    pub(super) granted: Findings,
 }
 
 impl Judge {
@@ -102,10 +98,10 @@ impl Judge {
     ) -> Result<Next, Refused> {
         let memory = Arc::new(Memory::new(&self.config.server.static_memory));
         let mounts = self.mounts(&memory);
-        let trials = self.stores(loader.engine(), is_ours);
+        let granted = self.grants(loader.engine(), is_ours);
         let made =
             Folder::first(loader, self.config.clone(), mounts, |section| self.reading.is_certain(section));
-        self.conclude(made, memory, trials, strict)
+        self.conclude(made, memory, granted, strict)
     }
 
     /// Everything that is served in the place of `before`.
@@ -122,9 +118,9 @@ impl Judge {
                 mount.clone_from(running);
             }
         }
-        let trials = self.stores(before.engine(), |_| false);
+        let granted = self.grants(before.engine(), |_| false);
         let made = before.next(self.config.clone(), mounts, |section| self.reading.is_certain(section));
-        self.conclude(made, memory, trials, strict)
+        self.conclude(made, memory, granted, strict)
     }
 
     /// The routes alone, and what was tolerated.
@@ -133,7 +129,7 @@ impl Judge {
         let mounts = self.mounts(&memory);
         let made =
             Folder::first(loader, self.config.clone(), mounts, |section| self.reading.is_certain(section));
-        let next = self.conclude(made, memory, BTreeMap::new(), false)?;
+        let next = self.conclude(made, memory, Findings::default(), false)?;
         Ok((next.site, next.tolerated))
     }
 
@@ -151,57 +147,21 @@ impl Judge {
         mounts
     }
 
-    /// What is kept in databases and in the file of buckets; `is_ours` says of a file that
-    /// somebody has open whether that is a server of this configuration.
-    fn stores(&mut self, engine: &Engine, is_ours: impl Fn(&Path) -> bool) -> BTreeMap<String, Trial> {
-        let mut trials = BTreeMap::new();
-        for (name, config) in &self.config.tables.sql {
-            if !self.reading.is_certain(&format!("sql.{name}")) {
-                continue;
-            }
-            let Some(trial) = engine.databases().try_out(name, config) else { continue };
-            let place = format!("database {name}");
-            if let Trial::Wrong(problem) = &trial {
-                self.problems.push(Problem::new(place, problem.clone()));
-            } else if let Backend::Sqlite(path) = &config.backend
-                && let Err(error) = may_write(path)
-            {
-                let wrong = format!("cannot open {}: {error}", path.display());
-                self.problems
-                    .push(Problem::new(place, wrong).remedy("correct `path`, or `data` in [server]"));
-            }
-            trials.insert(name.clone(), trial);
-        }
-        let folders = self.config.handlers.values().flat_map(|handler| &handler.grants.blob.folders);
-        for folder in folders.filter(|folder| folder.writable || !folder.dir.is_dir()) {
-            if let Err(error) = may_make_in(&folder.dir) {
-                let wrong = format!("cannot keep objects in {}: {error}", folder.dir.display());
-                let problem = Problem::new(format!("blob folder {}", folder.name), wrong);
-                self.problems.push(problem.remedy("correct `dir`, or `data` in [server]"));
-            }
-        }
-        if self.config.handlers.values().any(|handler| handler.grants.key_value.keeps_in_file()) {
-            let path = engine.stores().path();
-            match engine.stores().try_file() {
-                Err(Unusable::Held(_)) if is_ours(path) => {}
-                Err(unusable) => self.problems.push(Problem::new("", unusable.to_string())),
-                Ok(()) => {
-                    let wrong = |error| format!("cannot open the key-value file {}: {error}", path.display());
-                    let writable = may_write(path).map_err(wrong);
-                    let problem = writable
-                        .map_err(|wrong| Problem::new("", wrong).remedy("correct `data` in [server]"));
-                    self.problems.extend(problem.err());
-                }
-            }
-        }
-        trials
+    /// What handlers are granted; `is_ours` says of a file that somebody has open whether
+    /// that is a server of this configuration.
+    fn grants(&mut self, engine: &Engine, is_ours: impl Fn(&Path) -> bool) -> Findings {
+        let is_certain = |section: &str| self.reading.is_certain(section);
+        let asked = Asked { config: &self.config, is_certain: &is_certain, is_ours: &is_ours };
+        let mut findings = engine.grants().try_out(&asked);
+        self.problems.append(&mut findings.problems);
+        findings
     }
 
     fn conclude(
         mut self,
         made: Result<Made, Unsettled>,
         memory: Arc<Memory>,
-        trials: BTreeMap<String, Trial>,
+        granted: Findings,
         strict: bool,
     ) -> Result<Next, Refused> {
         let Made { folder, site, faults } = match made {
@@ -214,27 +174,8 @@ impl Judge {
             if fault.configured || strict { &mut self.problems } else { &mut tolerated }.push(fault.problem);
         }
         match self.problems.is_empty() {
-            true => Ok(Next { folder, site, memory, tolerated, trials }),
+            true => Ok(Next { folder, site, memory, tolerated, granted }),
             false => Err(Refused::Problems(self.problems)),
         }
-    }
-}
-
-impl Next {
-    /// The databases that have to be changed first, with the migrations that do it.
-    pub(super) fn pending(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.trials.iter().filter_map(|(name, trial)| match trial {
-            Trial::Fits(pending) if !pending.is_empty() => Some((name.as_str(), pending.as_slice())),
-            _ => None,
-        })
-    }
-
-    /// What could not be told of databases.
-    pub(super) fn unknown(&self) -> Vec<Problem> {
-        let unknown = |(name, trial): (&String, &Trial)| match trial {
-            Trial::Unknown(reason) => Some(Problem::new(format!("database {name}"), reason.clone())),
-            _ => None,
-        };
-        self.trials.iter().filter_map(unknown).collect()
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::commit::{self, News};
+use super::commit;
 use super::folder::Folder;
 use super::prepare::{Judge, Next};
 use super::refused::Refused;
 use super::update::{Update, log_loaded};
 
 use crate::config::{CurrentServer, Source};
-use crate::handlers::{Engine, Handler};
+use crate::handlers::{Engine, Handler, News};
 use crate::server;
 use crate::site::Current;
 use crate::static_files::Memory;

@@ -1,19 +1,22 @@
 //! The start of a server.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use patchboard_sql::PATIENCE;
-
-use super::commit::{self, News};
+use super::commit;
 use super::prepare::{Judge, Next};
 use super::refused::Refused;
 use super::running::Running;
 use crate::config::{CurrentServer, Source};
-use crate::handlers::{Outside, Urls};
+use crate::handlers::{News, Outside, Urls};
 use crate::problem::Problem;
 use crate::server::{self, Listeners, Passed};
 use crate::site::Current;
 use crate::telemetry::{AccessLog, Writer};
+
+/// How long a start waits for what handlers are granted, such as a database that cannot be
+/// reached; it is tried again beside what is served.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a server begins with, beside its configuration.
 pub struct Beginning {
@@ -43,7 +46,7 @@ pub struct Started {
     pub writer: Writer,
     /// What is wrong with files that were dropped in.
     pub tolerated: Vec<Problem>,
-    /// What was done to databases, or has yet to be.
+    /// What was done to what handlers are granted, or has yet to be.
     pub news: Vec<News>,
 }
 

@@ -3,16 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use patchboard_blob::Folders;
-use patchboard_key_value::Stores;
-use patchboard_sql::Databases;
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::code_cache;
 use super::compilers;
 use super::counts::AllCounts;
-use super::grants::Shared;
 use super::grants::routing::Urls;
+use super::grants::shared::Around;
+use super::grants::shared_grants::SharedGrants;
 use super::places::Places;
 use super::ticks::{SHORT_TICK, TICK, Ticks};
 use crate::config;
@@ -38,7 +36,7 @@ pub struct Engine {
     ticks: Arc<Ticks>,
     alarm: Box<dyn Fn() + Send + Sync>,
     counts: AllCounts,
-    shared: Shared,
+    grants: SharedGrants,
 }
 
 /// What there is around an engine.
@@ -92,12 +90,7 @@ impl Engine {
             ticks: Arc::default(),
             alarm,
             counts: AllCounts::default(),
-            shared: Shared {
-                blobs: Folders::default(),
-                stores: Stores::new(&config.server.data_dir),
-                databases: Arc::default(),
-                urls,
-            },
+            grants: SharedGrants::new(&Around { data_dir: &config.server.data_dir, urls }),
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
@@ -121,11 +114,6 @@ impl Engine {
     /// The address that `http://self` leads to.
     pub(super) fn self_address(&self) -> Option<SocketAddr> {
         self.address
-    }
-
-    /// The databases that handlers may be granted.
-    pub fn databases(&self) -> Arc<Databases> {
-        self.shared.databases.clone()
     }
 
     /// The clock of the epoch.
@@ -152,24 +140,14 @@ impl Engine {
         &self.counts
     }
 
-    /// The blob folders.
-    pub fn blobs(&self) -> &Folders {
-        &self.shared.blobs
-    }
-
-    /// The key-value stores.
-    pub fn stores(&self) -> &Stores {
-        &self.shared.stores
-    }
-
     /// The room for instances.
     pub(super) fn places(&self) -> &Places {
         &self.places
     }
 
     /// What the server has of what it grants.
-    pub(super) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) fn grants(&self) -> &SharedGrants {
+        &self.grants
     }
 }
 

@@ -97,7 +97,7 @@ impl Loader {
         if isolation == Isolation::Request {
             limits.calls_per_instance = 1;
         }
-        let grantee = Grantee { handler: name, config: &config.grants, shared: engine.shared() };
+        let grantee = Grantee { handler: name, config: &config.grants };
         let handler = Arc::new(Handler {
             id: next_id(),
             name: name.into(),
@@ -107,7 +107,7 @@ impl Loader {
             routes: claims.clone(),
             program,
             compression: config.compression.clone(),
-            grants: Arc::new(Grants::new(&grantee)),
+            grants: Arc::new(Grants::new(&grantee, engine.grants())),
             admission: Admission::new(&limits),
             superseded: AtomicBool::new(false),
             instances: Arc::default(),

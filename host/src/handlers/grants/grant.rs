@@ -1,18 +1,15 @@
 //! What every grant is made of.
 
-use std::sync::{Arc, Weak};
-
-use patchboard_blob::Folders;
-use patchboard_key_value::Stores;
-use patchboard_sql::Databases;
-
 use super::grants_config::GrantsConfig;
-use super::routing::Urls;
+use super::shared::Shared;
 
 /// A capability that the operator grants.
 pub(in crate::handlers) trait Grant: Sized {
     /// How the names of the interfaces begin that a component imports to use it.
     const IMPORTS: &'static [&'static str];
+
+    /// What the server has of it for all handlers together.
+    type Shared: Shared;
 
     /// Whether what is imported of it holds its instance while it waits, so that a handler
     /// takes one call at a time unless it is configured otherwise.
@@ -38,8 +35,8 @@ pub(in crate::handlers) trait Grant: Sized {
         Ok(())
     }
 
-    /// What the handler is given.
-    fn grant(to: &Grantee<'_>) -> Self;
+    /// What the handler is given, of what is shared or for itself.
+    fn grant(to: &Grantee<'_>, shared: &Self::Shared) -> Self;
 }
 
 /// What a component imports, and what its handler is configured to have.
@@ -53,17 +50,6 @@ pub(in crate::handlers) struct Wanted<'a> {
 pub(in crate::handlers) struct Grantee<'a> {
     pub(in crate::handlers) handler: &'a str,
     pub(in crate::handlers) config: &'a GrantsConfig,
-    pub(in crate::handlers) shared: &'a Shared,
-}
-
-/// What the server has of the capabilities, for all handlers together.
-#[derive(Debug)]
-pub(in crate::handlers) struct Shared {
-    pub(in crate::handlers) blobs: Folders,
-    pub(in crate::handlers) stores: Stores,
-    pub(in crate::handlers) databases: Arc<Databases>,
-    /// Of the site, if there is one; gone at the end of the process.
-    pub(in crate::handlers) urls: Option<Weak<dyn Urls>>,
 }
 
 impl Wanted<'_> {

@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use super::list::for_each_grant;
-use super::{blob, config, environment, key_value, logging, outbound, routing, sql};
 use crate::config::key::{Key, Table};
 use crate::config::reader::Section;
 use crate::config::value::Sources;
@@ -47,7 +46,7 @@ pub(crate) struct Context<'a> {
 /// Who wants to see what is declared.
 pub(crate) trait Visit {
     fn keys<T: Default>(&mut self, keys: &'static [Key<T>]);
-    fn table<T: Default>(&mut self, table: &'static Table<T>);
+    fn table<T: Default + PartialEq + Debug>(&mut self, table: &'static Table<T>);
 }
 
 macro_rules! configs {
@@ -55,13 +54,13 @@ macro_rules! configs {
         /// What a handler is granted.
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub(crate) struct GrantsConfig {
-            $(pub(crate) $name: $name::keys::Config,)*
+            $(pub(crate) $name: super::$name::keys::Config,)*
         }
 
         /// How what is granted is kept.
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub(crate) struct Tables {
-            $(pub(crate) $name: <$name::keys::Config as Configured>::Tables,)*
+            $(pub(crate) $name: <super::$name::keys::Config as Configured>::Tables,)*
         }
 
         impl GrantsConfig {
@@ -74,8 +73,8 @@ macro_rules! configs {
                 let mut granted = Self::default();
                 $(
                     let own = &mut granted.$name;
-                    $name::keys::Config::KEYS.iter().for_each(|key| key.read(section, own));
-                    $name::keys::Config::LIMITS.iter().for_each(|key| key.read(limits, own));
+                    super::$name::keys::Config::KEYS.iter().for_each(|key| key.read(section, own));
+                    super::$name::keys::Config::LIMITS.iter().for_each(|key| key.read(limits, own));
                     own.read(section, context, &tables.$name);
                 )*
                 granted
@@ -84,27 +83,27 @@ macro_rules! configs {
             /// The keys of `[handlers.NAME]`.
             pub(crate) fn names() -> Vec<&'static str> {
                 let mut names = Vec::new();
-                $(names.extend($name::keys::Config::KEYS.iter().map(|key| key.name));)*
+                $(names.extend(super::$name::keys::Config::KEYS.iter().map(|key| key.name));)*
                 names
             }
 
             /// The keys of `[handlers.NAME.limits]`.
             pub(crate) fn names_of_limits() -> Vec<&'static str> {
                 let mut names = Vec::new();
-                $(names.extend($name::keys::Config::LIMITS.iter().map(|key| key.name));)*
+                $(names.extend(super::$name::keys::Config::LIMITS.iter().map(|key| key.name));)*
                 names
             }
 
             pub(crate) fn visit_keys(visit: &mut impl Visit) {
-                $(visit.keys($name::keys::Config::KEYS);)*
+                $(visit.keys(super::$name::keys::Config::KEYS);)*
             }
 
             pub(crate) fn visit_limits(visit: &mut impl Visit) {
-                $(visit.keys($name::keys::Config::LIMITS);)*
+                $(visit.keys(super::$name::keys::Config::LIMITS);)*
             }
 
             pub(crate) fn visit_tables(visit: &mut impl Visit) {
-                $($name::keys::Config::visit_tables(visit);)*
+                $(super::$name::keys::Config::visit_tables(visit);)*
             }
         }
 
@@ -112,8 +111,8 @@ macro_rules! configs {
             pub(crate) fn read(root: &Section<'_, '_>, context: &Context<'_>) -> Self {
                 let mut tables = Self::default();
                 $(
-                    if let Some(key) = $name::keys::Config::TABLES {
-                        tables.$name = $name::keys::Config::tables(&root.section(key), context);
+                    if let Some(key) = super::$name::keys::Config::TABLES {
+                        tables.$name = super::$name::keys::Config::tables(&root.section(key), context);
                     }
                 )*
                 tables
@@ -123,13 +122,13 @@ macro_rules! configs {
             pub(crate) fn complete(&mut self, granted: &[&GrantsConfig], context: &Context<'_>) {
                 $(
                     let of_handlers = granted.iter().map(|granted| &granted.$name);
-                    $name::keys::Config::complete(&mut self.$name, of_handlers, context);
+                    super::$name::keys::Config::complete(&mut self.$name, of_handlers, context);
                 )*
             }
 
             /// Their keys in the file.
             pub(crate) fn names() -> Vec<&'static str> {
-                [$($name::keys::Config::TABLES,)*].into_iter().flatten().collect()
+                [$(super::$name::keys::Config::TABLES,)*].into_iter().flatten().collect()
             }
         }
     };

@@ -3,7 +3,6 @@
 use wasmtime::component::Linker;
 
 use super::list::for_each_grant;
-use super::{blob, config, environment, key_value, logging, outbound, routing, sql};
 use crate::config::Isolation;
 use crate::handlers::state::State;
 
@@ -15,7 +14,7 @@ macro_rules! link_all {
             linker: &mut Linker<State>,
             isolation: Isolation,
         ) -> wasmtime::Result<()> {
-            $($name::host::link(linker, isolation)?;)*
+            $(super::$name::host::link(linker, isolation)?;)*
             Ok(())
         }
     };

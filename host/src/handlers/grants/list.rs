@@ -1,6 +1,7 @@
 //! The list of the grants.
 
-/// The list: a line a grant, its folder and the type of what a handler is given.
+/// The list: a line a grant, its folder and the type of what a handler is given. They are
+/// opened in this order; what cannot be undone, as migrations of databases, is last.
 macro_rules! for_each_grant {
     ($use:ident) => {
         $use! {

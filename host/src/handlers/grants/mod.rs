@@ -16,11 +16,14 @@ mod list;
 pub(super) mod logging;
 pub(super) mod outbound;
 pub(super) mod routing;
+pub(crate) mod shared;
+pub(crate) mod shared_grants;
 pub(crate) mod sql;
 
 use self::grant::{Grant, begins_with_any, is_or_are};
-pub(super) use self::grant::{Grantee, Shared, Wanted};
+pub(super) use self::grant::{Grantee, Wanted};
 use self::list::for_each_grant;
+use self::shared_grants::SharedGrants;
 
 macro_rules! grants {
     ($($name:ident: $grant:ident,)*) => {
@@ -31,8 +34,8 @@ macro_rules! grants {
 
         impl Grants {
             /// What the handler is given.
-            pub(super) fn new(to: &Grantee<'_>) -> Self {
-                Self { $($name: $name::$grant::grant(to),)* }
+            pub(super) fn new(to: &Grantee<'_>, shared: &SharedGrants) -> Self {
+                Self { $($name: $name::$grant::grant(to, &shared.$name),)* }
             }
 
             /// Refuses imports that were not granted, and those that nobody can be granted.

@@ -2,10 +2,11 @@
 
 pub(super) mod host;
 pub(crate) mod keys;
+mod shared;
 
 use std::sync::Arc;
 
-use patchboard_blob::Folder;
+use patchboard_blob::{Folder, Folders};
 use tokio::sync::Semaphore;
 
 use super::grant::{Grant, Grantee, Wanted};
@@ -19,6 +20,7 @@ pub(in crate::handlers) struct Blobs(Vec<Arc<Folder>>);
 
 impl Grant for Blobs {
     const IMPORTS: &'static [&'static str] = &[AWAITED, HOLDING];
+    type Shared = Folders;
 
     fn holds(wanted: &Wanted<'_>) -> bool {
         wanted.list_of(&[HOLDING]).is_some()
@@ -38,9 +40,9 @@ impl Grant for Blobs {
         }
     }
 
-    fn grant(to: &Grantee<'_>) -> Self {
+    fn grant(to: &Grantee<'_>, shared: &Folders) -> Self {
         let permits = Arc::new(Semaphore::new(to.config.blob.calls as usize));
-        let folder = |config| Arc::new(to.shared.blobs.folder(config, &permits));
+        let folder = |config| Arc::new(shared.folder(config, &permits));
         Self(to.config.blob.folders.iter().map(folder).collect())
     }
 }

@@ -14,8 +14,9 @@ pub(in crate::handlers) struct Values(Vec<(String, Value)>);
 
 impl Grant for Values {
     const IMPORTS: &'static [&'static str] = &["wasi:config/"];
+    type Shared = ();
 
-    fn grant(to: &Grantee<'_>) -> Self {
+    fn grant(to: &Grantee<'_>, _: &()) -> Self {
         Self(to.config.config.values.clone())
     }
 }

@@ -14,6 +14,7 @@ pub(in crate::handlers) struct Environment(Config);
 
 impl Grant for Environment {
     const IMPORTS: &'static [&'static str] = &["wasi:cli/environment@", "wasi:filesystem/"];
+    type Shared = ();
 
     fn check_shared(wanted: &Wanted<'_>) -> Result<(), String> {
         if wanted.config.environment.folders.is_empty() {
@@ -26,7 +27,7 @@ impl Grant for Environment {
         ))
     }
 
-    fn grant(to: &Grantee<'_>) -> Self {
+    fn grant(to: &Grantee<'_>, _: &()) -> Self {
         Self(to.config.environment.clone())
     }
 }

@@ -27,13 +27,6 @@ impl Default for Config {
     }
 }
 
-impl Config {
-    /// Whether one of the buckets is kept in the file.
-    pub(crate) fn keeps_in_file(&self) -> bool {
-        self.buckets.iter().any(|bucket| bucket.backend == BackendConfig::File)
-    }
-}
-
 impl Configured for Config {
     const KEYS: &'static [Key<Self>] = &[Key::other(
         "key_value",

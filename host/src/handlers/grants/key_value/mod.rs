@@ -2,10 +2,11 @@
 
 pub(super) mod host;
 pub(crate) mod keys;
+mod shared;
 
 use std::sync::Arc;
 
-use patchboard_key_value::Bucket;
+use patchboard_key_value::{Bucket, Stores};
 use tokio::sync::Semaphore;
 
 use super::grant::{Grant, Grantee, Wanted};
@@ -19,6 +20,7 @@ pub(in crate::handlers) struct Buckets(Vec<(String, Arc<Bucket>)>);
 
 impl Grant for Buckets {
     const IMPORTS: &'static [&'static str] = &[AWAITED, HOLDING];
+    type Shared = Stores;
 
     fn holds(wanted: &Wanted<'_>) -> bool {
         wanted.list_of(&[HOLDING]).is_some()
@@ -38,9 +40,9 @@ impl Grant for Buckets {
         }
     }
 
-    fn grant(to: &Grantee<'_>) -> Self {
+    fn grant(to: &Grantee<'_>, shared: &Stores) -> Self {
         let permits = Arc::new(Semaphore::new(to.config.key_value.calls as usize));
-        let bucket = |config| Arc::new(to.shared.stores.bucket(to.handler, config, &permits));
+        let bucket = |config| Arc::new(shared.bucket(to.handler, config, &permits));
         Self(to.config.key_value.buckets.iter().map(|config| (config.name.clone(), bucket(config))).collect())
     }
 }

@@ -25,8 +25,9 @@ pub(in crate::handlers) type Log = Arc<LogLimit>;
 
 impl Grant for Log {
     const IMPORTS: &'static [&'static str] = &["wasi:logging/"];
+    type Shared = ();
 
-    fn grant(to: &Grantee<'_>) -> Self {
+    fn grant(to: &Grantee<'_>, _: &()) -> Self {
         Arc::new(LogLimit::new(to.config.logging.bytes))
     }
 }

@@ -78,6 +78,7 @@ pub(in crate::handlers) struct Granted {
 
 impl Grant for Origins {
     const IMPORTS: &'static [&'static str] = &["wasi:http/client@", "wasi:http/outgoing-handler@"];
+    type Shared = ();
 
     fn check_shared(wanted: &Wanted<'_>) -> std::result::Result<(), String> {
         match wanted.list(|name| name.starts_with("wasi:http/") && name.contains("@0.2.")) {
@@ -86,7 +87,7 @@ impl Grant for Origins {
         }
     }
 
-    fn grant(to: &Grantee<'_>) -> Self {
+    fn grant(to: &Grantee<'_>, _: &()) -> Self {
         Arc::new(Granted {
             handler: to.handler.into(),
             origins: to.config.outbound.origins.clone(),

@@ -4,6 +4,7 @@
 
 pub(super) mod host;
 pub(crate) mod keys;
+mod shared;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub(in crate::handlers) struct Granted {
 
 impl Grant for Granted {
     const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@"];
+    type Shared = Arc<Databases>;
 
     fn check(wanted: &Wanted<'_>) -> Result<(), String> {
         match wanted
@@ -37,7 +39,7 @@ impl Grant for Granted {
         }
     }
 
-    fn grant(to: &Grantee<'_>) -> Self {
-        Self { names: to.config.sql.names.clone(), open: to.shared.databases.clone() }
+    fn grant(to: &Grantee<'_>, shared: &Arc<Databases>) -> Self {
+        Self { names: to.config.sql.names.clone(), open: shared.clone() }
     }
 }

@@ -1,0 +1,35 @@
+//! Whether files may be written, found without writing any.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+/// Whether the file at `path` may be written, or made with the folders it needs; changes
+/// nothing.
+pub(crate) fn may_write(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(access(path, Access::WRITE_OK)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => may_make_in(folder_of(path)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder that a file at `path` is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether files may be made in `folder`, or it may be made itself.
+pub(crate) fn may_make_in(folder: &Path) -> io::Result<()> {
+    match fs::metadata(folder) {
+        Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        Ok(_) => Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && folder.parent().is_some() => {
+            may_make_in(folder_of(folder))
+        }
+        Err(error) => Err(error),
+    }
+}
