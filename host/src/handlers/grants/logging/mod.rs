@@ -94,7 +94,7 @@ impl LogStream {
 
     fn accept(&self, mut bytes: &[u8]) {
         let mut partial = self.0.partial.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (line, rest) = bytes.split_at(end);
             append(&mut partial, line);
             self.0.line(&partial);
