@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use crate::answers::Answer;
 use crate::compression::CompressionConfig;
 use crate::config::AnswerConfig;
-use crate::handlers::{Claim, Handler, MatchedRoute, Routes, Urls};
+use crate::handlers::{Claim, Declared, Handler, MatchedRoute, Routes, Urls};
 use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table, Url, UrlError};
 use crate::static_files::Mount;
 
@@ -30,6 +30,8 @@ pub enum Target {
         handler: Arc<Handler>,
         /// The name the handler knows the route by.
         name: Arc<str>,
+        /// Which of the routes that its component declares it is.
+        declared: Declared,
     },
     /// A static mount.
     Mount(Arc<Mount>),
@@ -78,8 +80,13 @@ impl Target {
     }
 
     /// The route as the handler is told of it.
-    pub fn matched_route(name: &Arc<str>, found: &crate::router::Match<'_, '_, Self>) -> Arc<MatchedRoute> {
+    pub fn matched_route(
+        name: &Arc<str>,
+        id: Option<u64>,
+        found: &crate::router::Match<'_, '_, Self>,
+    ) -> Arc<MatchedRoute> {
         Arc::new(MatchedRoute {
+            id,
             name: name.clone(),
             pattern: found.route.pattern.pattern.shared(),
             parameters: found.parameters(),
@@ -165,7 +172,8 @@ impl Site {
         let name = |claim: &Claim| format!("{}.{}", handler.name(), claim.name);
         handler.routes().iter().try_for_each(|claim| self.free(&claim.route, Some(&name(claim))))?;
         for claim in handler.routes() {
-            let target = Target::Handler { handler: handler.clone(), name: claim.name.clone() };
+            let (name_of_route, declared) = (claim.name.clone(), claim.declared.clone());
+            let target = Target::Handler { handler: handler.clone(), name: name_of_route, declared };
             let route = Route::new(claim.route.clone(), target).named(name(claim)).slashes(self.slashes);
             self.table.insert(route);
         }

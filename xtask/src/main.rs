@@ -17,6 +17,7 @@ mod demo;
 mod fuzz;
 mod guests;
 mod install;
+mod languages;
 mod out_dir;
 mod python;
 mod services;
@@ -36,8 +37,17 @@ use lexopt::Parser;
 
 use crate::task::{Task, asks_for_help};
 
-const TASKS: [Task; 8] =
-    [guests::TASK, demo::TASK, test::TASK, python::TASK, fuzz::TASK, bench::TASK, chaos::TASK, wit::TASK];
+const TASKS: [Task; 9] = [
+    guests::TASK,
+    demo::TASK,
+    test::TASK,
+    python::TASK,
+    languages::TASK,
+    fuzz::TASK,
+    bench::TASK,
+    chaos::TASK,
+    wit::TASK,
+];
 
 /// The exit code for arguments that cannot be understood.
 const USAGE: u8 = 2;

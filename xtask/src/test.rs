@@ -9,7 +9,7 @@ use lexopt::Parser;
 use crate::command::{self, say};
 use crate::task::{self, Task, Work, work};
 use crate::workspace::{Profile, Workspace};
-use crate::{guests, python, services, wit};
+use crate::{guests, languages, python, services, wit};
 
 /// Packages that are tested together; guests are left out: they are components, and
 /// run under the tests of `patchboard-tests`.
@@ -63,13 +63,16 @@ fn run(filters: &[OsString]) -> Result<()> {
         workspace.build_server(Profile::Dev).map(drop)
     })?;
     step(4, "make the Python of the tests (seconds)", python::for_tests)?;
-    step(5, "find Redis, PostgreSQL, nginx and Chromium", services::for_tests)?;
-    step(6, "build and run the tests (minutes)", || cargo_test(&workspace, filters))
+    step(5, "make components of Python and JavaScript (a minute)", || {
+        languages::for_tests(&workspace, &workspace.build_server(Profile::Dev)?)
+    })?;
+    step(6, "find Redis, PostgreSQL, nginx and Chromium", services::for_tests)?;
+    step(7, "build and run the tests (minutes)", || cargo_test(&workspace, filters))
 }
 
 fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    say(format!("step {number} of 6: {name}"));
-    work().with_context(|| format!("step {number} of 6 failed: {name}"))
+    say(format!("step {number} of 7: {name}"));
+    work().with_context(|| format!("step {number} of 7 failed: {name}"))
 }
 
 fn cargo_test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {

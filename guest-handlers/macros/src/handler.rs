@@ -12,7 +12,7 @@
 
 use crate::arguments::RouteArguments;
 use patchboard_pattern::{Record, SECTION};
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Error, FnArg, ItemFn, Result, ReturnType, Type};
@@ -49,11 +49,8 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
         Some(name) => name.clone(),
         None => function_name.to_string().trim_start_matches("r#").to_owned(),
     };
-    let record =
-        Record { v: Record::VERSION, method: method.clone(), pattern: pattern.clone(), name: name.clone() };
-    let record = record.line();
-    let record_len = record.len();
-    let record = Literal::byte_string(record.as_bytes());
+    let (before_id, after_id) = (Record::before_id(method, pattern, &name), Record::AFTER_ID);
+    let function_text = function_name.to_string();
     // A function that is compiled out takes its route with it.
     let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     let body = call_body(function, &arguments);
@@ -61,12 +58,29 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
     Ok(quote_spanned! {Span::mixed_site()=>
         #(#conditions)*
         const _: () = {
+            // Two functions are never at one place with one name, method and pattern.
+            const ID: u64 = ::patchboard::__private::route_id(
+                &[
+                    ::core::module_path!(),
+                    match ::core::option_env!("CARGO_PKG_VERSION") {
+                        ::core::option::Option::Some(version) => version,
+                        ::core::option::Option::None => "",
+                    },
+                    #function_text,
+                    #method,
+                    #pattern,
+                ],
+                ::core::line!(),
+                ::core::column!(),
+            );
+
             // Custom sections exist only in WebAssembly; elsewhere (unit tests)
             // the record is not needed.
             #[cfg(target_family = "wasm")]
             #[used]
             #[unsafe(link_section = #SECTION)]
-            static RECORD: [u8; #record_len] = *#record;
+            static RECORD: [u8; ::patchboard::__private::record_len(#before_id, ID, #after_id)] =
+                ::patchboard::__private::record(#before_id, ID, #after_id);
 
             fn wants() -> ::patchboard::__private::Wants {
                 #[allow(unused_imports, unused_mut)]
@@ -83,6 +97,7 @@ fn registration(route: &RouteArguments, function: &ItemFn) -> Result<TokenStream
 
             ::patchboard::__private::inventory::submit! {
                 ::patchboard::__private::RouteEntry {
+                    id: ID,
                     method: #method,
                     pattern: #pattern,
                     name: #name,

@@ -1,12 +1,14 @@
 //! What a handler can know of its call beside the request: the route that led to
-//! it and the request id, both of them request extensions and extractors. And
+//! it, the request id and the client, all of them request extensions and extractors. And
 //! what this crate can know of its answer: whether an extractor gave it.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
+use std::convert::Infallible;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The route that led to this call.
@@ -69,6 +71,61 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// Who sent the request: the client, or the proxy nearest to it that the operator does not
+/// trust to say more.
+///
+/// A request may have none, where a trusted proxy hides it; such a handler takes an
+/// `Option<ClientAddress>`.
+///
+/// ```
+/// use patchboard::{ClientAddress, get};
+///
+/// #[get("/ip")]
+/// async fn ip(client: Option<ClientAddress>) -> String {
+///     client.map_or_else(|| "somebody".to_owned(), |client| client.ip().to_string())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientAddress {
+    ip: IpAddr,
+    port: u16,
+}
+
+impl ClientAddress {
+    // `wasi:http` has no place for it.
+    #[cfg(not(feature = "wasi-http"))]
+    pub(crate) fn new(ip: IpAddr, port: u16) -> Self {
+        Self { ip, port }
+    }
+
+    /// The address.
+    pub fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// The port; none where a proxy tells the address alone.
+    pub fn port(&self) -> Option<u16> {
+        (self.port != 0).then_some(self.port)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let hidden = (StatusCode::INTERNAL_SERVER_ERROR, "the client's address is not known");
+        parts.extensions.get().copied().ok_or(hidden)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().copied())
     }
 }
 

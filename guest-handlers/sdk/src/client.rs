@@ -10,17 +10,26 @@
 //! }
 //! ```
 //!
-//! An [`Error`] is a response too, a 502 with a short text, and says its cause on
-//! stderr, so `?` is all a handler needs. Bodies stream both ways. The origin has
+//! An [`Error`] is a response too, a 502 with a short text, and says its cause in
+//! the log, so `?` is all a handler needs. Bodies stream both ways. The origin has
 //! to be granted to the handler; connections are the host's.
 
 mod error;
+#[cfg(not(feature = "wasi-http"))]
+mod outbound;
 mod response;
-mod send;
+mod timeouts;
+#[cfg(feature = "wasi-http")]
+mod wasi_http;
 
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use response::Response;
 
+#[cfg(not(feature = "wasi-http"))]
+use self::outbound::send;
+use self::timeouts::Timeouts;
+#[cfg(feature = "wasi-http")]
+use self::wasi_http::send;
 use crate::time;
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Uri, header};
@@ -69,7 +78,7 @@ pub fn request(method: Method, url: impl AsRef<str>) -> Request {
         *request.uri_mut() = uri;
         Ok(request)
     };
-    Request { request: start(), timeout: None }
+    Request { request: start(), timeout: None, timeouts: Timeouts::default() }
 }
 
 /// A request under construction. What is wrong with it is said by [`send`](Self::send).
@@ -78,6 +87,7 @@ pub fn request(method: Method, url: impl AsRef<str>) -> Request {
 pub struct Request {
     request: Result<http::Request<Body>, Error>,
     timeout: Option<Duration>,
+    timeouts: Timeouts,
 }
 
 impl Request {
@@ -127,22 +137,35 @@ impl Request {
         self
     }
 
+    /// Waits for a connection no longer than this, and for a place among the requests that the
+    /// operator allows at once.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.connect = Some(timeout);
+        self
+    }
+
+    /// Waits no longer than this between two pieces of the response's body.
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.read = Some(timeout);
+        self
+    }
+
     /// Sends the request and waits for the head of the response. Any status is a
     /// response; see [`Response::error_for_status`].
     pub async fn send(self) -> Result<Response, Error> {
         let request = self.request?;
         let url = request.uri().to_string();
-        let response = send::send(request);
+        let response = send(request, self.timeouts);
         let outcome = match self.timeout {
             None => response.await,
             Some(timeout) => match time::timeout(timeout, response).await {
                 Ok(outcome) => outcome,
-                Err(elapsed) => Err(elapsed.into()),
+                Err(elapsed) => Err((ErrorKind::TimedOut, elapsed.into())),
             },
         };
         match outcome {
             Ok(response) => Ok(Response::new(response, url)),
-            Err(source) => Err(Error::send(url, source)),
+            Err((kind, source)) => Err(Error::send(url, kind, source)),
         }
     }
 

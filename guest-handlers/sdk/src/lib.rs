@@ -43,7 +43,10 @@
 //!   call `std::thread::sleep`**, nor anything else that blocks: it stops every
 //!   call of the instance. Use [`time::sleep`].
 //! - It need not be [`Send`], and may be a plain `fn`.
-//! - It can ask for [`Route`] and [`RequestId`] like for any other extractor, and
+//! - Where nobody waits for it any more, since its client has left or its time is over, it
+//!   is dropped where it waits, and its destructors run. What has to be done all the same
+//!   is a task, [`spawn`].
+//! - It can ask for [`Route`], [`RequestId`] and [`ClientAddress`] like for any other extractor, and
 //!   links to its pages and files with [`url_for`] and [`static_url`].
 //! - What it has to say it says with [`tracing`]'s macros: each event is a line of the
 //!   host's log, with handler, route and request id. `println!` and `eprintln!` are
@@ -79,6 +82,7 @@ mod registry;
 mod same_origin;
 mod service;
 pub mod sql;
+mod task;
 #[cfg(feature = "templates")]
 pub mod templates;
 pub mod testing;
@@ -86,9 +90,10 @@ pub mod time;
 mod url;
 mod wants;
 
-pub use call::{RequestId, Route};
+pub use call::{ClientAddress, RequestId, Route};
 pub use patchboard_macros::{delete, get, head, options, patch, post, put, route};
 pub use same_origin::SameOrigin;
+pub use task::{Outcome, SpawnError, draining, spawn};
 pub use url::{UrlError, UrlFor, static_url, url_for};
 
 pub use axum::body::{Body, Bytes};
@@ -113,7 +118,7 @@ mod documentation {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::call::reject;
-    pub use crate::registry::{HandlerFuture, RouteEntry};
+    pub use crate::registry::{HandlerFuture, RouteEntry, record, record_len, route_id};
     pub use crate::wants::{Argument, Known, Unknown, Wants};
     pub use inventory;
 }

@@ -5,7 +5,7 @@
 
 mod matching;
 #[cfg(not(feature = "wasi-http"))]
-mod patchboard;
+pub(crate) mod patchboard;
 mod path;
 mod run;
 pub(crate) mod standalone;

@@ -24,9 +24,12 @@ use axum::response::Response;
 /// # }
 /// ```
 ///
-/// Values of [`config`](crate::config) are those of [`set_config`].
+/// It waits for what the handler has [spawned](crate::spawn). Values of [`config`](crate::config) are those of [`set_config`].
 pub async fn call(request: Request) -> Response {
-    crate::service::standalone::answer(request).await
+    let response = crate::service::standalone::answer(request).await;
+    #[cfg(not(target_family = "wasm"))]
+    crate::task::finish().await;
+    response
 }
 
 /// Sets what [`config`](crate::config) gives on this thread, instead of what it gave

@@ -5,7 +5,7 @@
 //! [`WithoutPath`] that is [`Known::wants`], for any other, after one more
 //! reference, [`Unknown::wants`].
 
-use crate::call::{RequestId, Route};
+use crate::call::{ClientAddress, RequestId, Route};
 use axum::extract::{Form, Json, Multipart, OriginalUri, Query, RawForm, RawQuery};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version};
@@ -64,6 +64,7 @@ macro_rules! without_path {
 
 without_path!(
     Bytes,
+    ClientAddress,
     HeaderMap,
     Method,
     Multipart,

@@ -8,6 +8,7 @@ mod load;
 mod routes;
 mod serve;
 mod source;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     /// fixed rate (--rate), or all at once in rounds (--rounds). Only loopback and private addresses
     /// are loaded. The exit code is 1 where a request failed.
     Load(Box<load::Load>),
+    /// Write the contract with handlers, as WIT, for toolchains that make bindings of it.
+    Wit(wit::Wit),
 }
 
 /// Runs the command that the arguments name.
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run().map(done),
         Command::Routes(routes) => routes.run().map(done),
         Command::Load(load) => load.run(),
+        Command::Wit(wit) => wit.run().map(done),
     };
     match result {
         Ok(code) => code,

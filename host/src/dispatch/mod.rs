@@ -272,16 +272,18 @@ impl Dispatch {
                 notes.detail = Some(format!("handler {handler} is not loaded; see the log"));
                 status(StatusCode::SERVICE_UNAVAILABLE)
             }
-            Target::Handler { handler, name } => {
+            Target::Handler { handler, name, declared } => {
                 notes.handler = Some(handler.shared_name());
                 told.write(request.headers_mut());
                 if let Some(scheme) = &told.scheme {
                     request.extensions_mut().insert(scheme.clone());
                 }
+                let id = declared.id(request.method());
                 let call = Call {
                     request,
+                    client: asked.client(),
                     authority: authority.clone(),
-                    route: Target::matched_route(name, &found),
+                    route: Target::matched_route(name, id, &found),
                     request_id: request_id.clone(),
                 };
                 // Boxed, so that requests for files, whose future is small without
@@ -301,6 +303,16 @@ impl Dispatch {
         match compression {
             Some((coding, config)) => compress(response, coding, config),
             None => response,
+        }
+    }
+}
+
+impl Asked {
+    /// Who asks: the peer, or whom a trusted proxy names.
+    fn client(&self) -> Option<SocketAddr> {
+        match self.told.by_proxy {
+            true => self.told.client.map(|client| SocketAddr::new(client, 0)),
+            false => Some(self.peer),
         }
     }
 }

@@ -30,6 +30,8 @@ const LONGEST_ID: usize = 128;
 /// What a request's proxies tell of it; nothing where there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
+    /// Whether it was a trusted proxy that sent the request.
+    pub by_proxy: bool,
     /// The client: the nearest hop that is not a trusted proxy.
     pub client: Option<IpAddr>,
     /// What the client has used.
@@ -49,7 +51,7 @@ impl Told {
             }
             false => of_legacy_fields(headers),
         };
-        let mut told = Self { request_id: request_id(headers), ..Self::default() };
+        let mut told = Self { by_proxy: true, request_id: request_id(headers), ..Self::default() };
         for hop in hops.into_iter().rev() {
             (told.scheme, told.authority) = (hop.scheme, hop.authority);
             // Who hides is the client, as far as can be known.

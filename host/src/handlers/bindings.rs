@@ -1,4 +1,5 @@
-//! The host's side of `wit/`, made at compile time.
+//! The host's side of `wit/`, made at compile time. What is awaited is linked by hand, in
+//! both of its forms (`imports/awaited.rs`), with the types that are made here.
 
 #![allow(missing_docs, reason = "generated; the files in wit/ have the documentation")]
 
@@ -8,20 +9,17 @@ wasmtime::component::bindgen!({
         package patchboard:host;
 
         world host {
-            import patchboard:handler/routing@0.1.0;
-            import patchboard:handler/sql@0.1.0;
-            export patchboard:handler/handler@0.1.0;
+            import patchboard:handler/routing@0.2.0;
+            import patchboard:handler/blob-types@0.2.0;
+            import patchboard:handler/outbound-types@0.2.0;
+            import patchboard:handler/sql-types@0.2.0;
+            export patchboard:handler/handler@0.2.0;
         }
     ",
     world: "patchboard:host/host",
     imports: { "patchboard:handler/routing.static-url": trappable, default: store | trappable },
     exports: { default: async | store },
     require_store_data_send: true,
-    with: {
-        "patchboard:handler/sql.cursor": crate::handlers::grants::sql::Cursor,
-        "patchboard:handler/sql.database": patchboard_sql::Database,
-        "patchboard:handler/sql.transaction": crate::handlers::grants::sql::Transaction,
-    },
 });
 
-pub(super) use patchboard::handler::{routing, sql, types};
+pub(super) use patchboard::handler::{blob_types, outbound_types, routing, sql_types, types};

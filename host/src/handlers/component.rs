@@ -8,7 +8,12 @@ use super::engine::Engine;
 use crate::config::Isolation;
 
 /// The interface whose export makes a component a handler of our world.
-pub(super) const OWN: &str = "patchboard:handler/handler@0.1.0";
+pub(super) const OWN: &str = "patchboard:handler/handler@0.2.0";
+/// How that begins in every version.
+const OWN_OF_ANY_VERSION: &str = "patchboard:handler/handler@";
+/// What to do with a component that was built for a contract before this one.
+pub(super) const REBUILD: &str = "build it anew with version 0.2 of the SDK (`patchboard = \"0.2\"`), or for the contract that \
+     `patchboard wit DIR` writes";
 /// That of a `wasi:http` 0.3 component; later versions of it are found by this name, too.
 pub(super) const SERVICE: &str = "wasi:http/handler@0.3.0";
 /// What a component speaks.
@@ -25,7 +30,7 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Own => "patchboard:handler 0.1",
+            Self::Own => "patchboard:handler 0.2",
             Self::Service => "wasi:http 0.3",
             Self::Proxy => "wasi:http 0.2",
         })
@@ -52,6 +57,10 @@ pub(super) fn kind(engine: &Engine, component: &Component) -> Result<Kind, Strin
         Ok(Kind::Service)
     } else if has("wasi:http/incoming-handler@0.2.") {
         Ok(Kind::Proxy)
+    } else if let Some(other) = exports.iter().find_map(|name| name.strip_prefix(OWN_OF_ANY_VERSION)) {
+        let is_older = other.starts_with("0.1");
+        let remedy = if is_older { REBUILD } else { "update the server" };
+        Err(format!("is made for patchboard:handler {other}, and this server has 0.2; {remedy}"))
     } else {
         Err(format!(
             "exports no handler ({OWN}, wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2); it exports: {}",

@@ -145,6 +145,11 @@ impl Engine {
         &self.places
     }
 
+    /// What calls go on to do when their response is complete, of all handlers.
+    pub fn tasks(&self) -> usize {
+        self.grants.call.count()
+    }
+
     /// What the server has of what it grants.
     pub(crate) fn grants(&self) -> &SharedGrants {
         &self.grants

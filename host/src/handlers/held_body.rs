@@ -106,6 +106,7 @@ impl http_body::Body for HeldBody {
         }
         // Also where there is always more to send.
         if let Poll::Ready(limit) = self.poll_limits(cx) {
+            self.ticket.time_out();
             return Poll::Ready(Some(Err(self.cut(limit))));
         }
         let frame = std::task::ready!(frame);

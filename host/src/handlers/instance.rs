@@ -216,7 +216,7 @@ async fn ended(status: &Status, inbox: &Inbox) {
             if status.take_stuck() {
                 status.retire();
             }
-        } else if status.is_retiring() && status.calls() == 0 {
+        } else if status.is_retiring() && status.calls() == 0 && status.tasks() == 0 {
             inbox.close();
             // Most guests have done with their last response; to set a timer for them
             // would wake the core's driver, at the price of a system call.
@@ -236,10 +236,13 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
     let culprit = outermost_task(&mut store.as_context_mut()).ok().flatten();
     let state = store.data_mut();
     let calls = std::mem::take(&mut state.calls);
-    let culprit = if calls.len() == 1 { calls.keys().next().copied() } else { culprit };
-    let known = culprit.is_some_and(|task| calls.contains_key(&task));
+    // What goes on without a call is nobody's.
+    let known = culprit.is_none_or(|task| calls.contains_key(&task));
+    if !known {
+        explain(handler, error).log(handler.name(), "-");
+    }
     for (task, call) in calls {
-        let answer = if Some(task) == culprit || !known {
+        let answer = if culprit.is_none_or(|culprit| culprit == task) {
             if !call.answer(Outcome::Failed(explain(handler, error))) {
                 // Its response had begun, or nobody waits any more.
                 explain(handler, error).log(handler.name(), &call.head.request_id);

@@ -1,15 +1,17 @@
 //! A call: as it comes to a handler, as it goes to an instance, and what becomes of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use http::Request;
 use http::request::Parts;
 use hyper::body::Incoming;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::component::{ComponentType, Lower};
 
 use super::error::CallError;
+use super::over::Over;
 use super::request_body::Inbound;
 use crate::body::Body;
 
@@ -17,6 +19,8 @@ use crate::body::Body;
 #[derive(Debug, PartialEq, Eq, ComponentType, Lower)]
 #[component(record)]
 pub struct MatchedRoute {
+    /// What the component that declares it knows it by.
+    pub id: Option<u64>,
     /// The name the handler knows it by.
     pub name: Arc<str>,
     /// Its pattern.
@@ -30,6 +34,8 @@ pub struct MatchedRoute {
 pub struct Call {
     /// Head and body as they came.
     pub request: Request<Incoming>,
+    /// Who asks, as far as is known; the port is 0 where a proxy tells the address alone.
+    pub client: Option<SocketAddr>,
     /// The authority the client asked for.
     pub authority: Arc<str>,
     /// The route that matched.
@@ -49,14 +55,15 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct CallHead {
     pub(super) parts: Parts,
+    pub(super) client: Option<SocketAddr>,
     pub(super) authority: Arc<str>,
     pub(super) route: Arc<MatchedRoute>,
     pub(super) request_id: Arc<str>,
     pub(super) has_body: bool,
     /// Set when the guest has done with the call.
     pub(super) done: AtomicBool,
-    /// Told when nobody waits for it any more, and the guest has not done with it.
-    pub(super) given_up: GivenUp,
+    /// Told when nobody waits for it any more, or its response is complete.
+    pub(super) over: Over,
 }
 
 /// What becomes of a call.
@@ -68,26 +75,4 @@ pub(super) enum Outcome {
     /// The instance ended before the call was started, or without the call having
     /// had any effect: it may run in another.
     Again(Inbound),
-}
-
-/// Whether nobody waits for a call any more.
-#[derive(Debug, Default)]
-pub(super) struct GivenUp {
-    is: AtomicBool,
-    waiting: Notify,
-}
-
-impl GivenUp {
-    pub(super) fn tell(&self) {
-        self.is.store(true, Ordering::Relaxed);
-        self.waiting.notify_waiters();
-    }
-
-    /// Waits until it is so.
-    pub(super) async fn told(&self) {
-        let told = self.waiting.notified();
-        if !self.is.load(Ordering::Relaxed) {
-            told.await;
-        }
-    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::admission::Admission;
-use super::claim::{Claim, Routes};
+use super::claim::{Claim, Declaration, Declared, Routes};
 use super::component;
 use super::engine::Engine;
 use super::grants::outbound::OutboundClient;
@@ -154,21 +154,34 @@ fn digest(bytes: &[u8]) -> String {
 
 /// The routes, first found wins: configured, the component's own, `/NAME` and below.
 fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, LoadError> {
-    let of_config = |routes: &[RouteConfig]| {
-        let claim = |route: &RouteConfig| Claim { name: route.name().into(), route: route.route.clone() };
-        routes.iter().map(claim).collect()
-    };
-    if let Some(routes) = &config.routes {
-        return Ok(of_config(routes));
-    }
-    let fail = |reason: String| LoadError { reason, claims: Routes::new() };
     let (root, below) = (format!("/{name}"), format!("/{name}/{{*path}}"));
-    let default =
+    let everything =
         [root, below].iter().map(|pattern| RouteConfig::any(pattern)).collect::<Result<Vec<_>, _>>();
-    let default: Routes = of_config(&default.map_err(|error| fail(error.to_string()))?);
-    match section::read(bytes) {
-        Ok(routes) if routes.is_empty() => Ok(default),
-        Ok(routes) => Ok(routes),
-        Err(reason) => Err(LoadError { reason, claims: default }),
+    let everything =
+        everything.map_err(|error| LoadError { reason: error.to_string(), claims: Routes::new() })?;
+    // What answers 503 where the component does not say what it is.
+    let configured = config.routes.as_deref();
+    let undeclared = || {
+        let routes = configured.unwrap_or(&everything).iter();
+        let claim = |route: &RouteConfig| Claim {
+            name: route.name().into(),
+            route: route.route.clone(),
+            declared: Declared::default(),
+        };
+        routes.map(claim).collect::<Routes>()
+    };
+    let fail = |reason| LoadError { reason, claims: undeclared() };
+    let declared = section::read(bytes).map_err(fail)?;
+    match configured {
+        None if declared.is_empty() => Ok(undeclared()),
+        None => Ok(declared.iter().map(Declaration::claim).collect()),
+        Some(routes) => {
+            let claim = |route: &RouteConfig| {
+                let (name, route) = (route.name(), &route.route);
+                let declared = Declaration::find(&declared, name, route)?;
+                Ok(Claim { name: name.into(), route: route.clone(), declared })
+            };
+            routes.iter().map(claim).collect::<Result<_, _>>().map_err(fail)
+        }
     }
 }

@@ -30,6 +30,7 @@ mod job;
 mod linking;
 mod loading;
 mod memory;
+mod over;
 mod places;
 mod pool;
 mod request_body;
@@ -40,7 +41,7 @@ mod status;
 mod ticks;
 mod turn;
 
-pub use claim::{Claim, Routes};
+pub use claim::{Claim, Declared, Routes};
 pub use compilers::beside_requests;
 pub use component::Kind;
 pub use engine::{Engine, Outside};

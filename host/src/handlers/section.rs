@@ -2,21 +2,31 @@
 //!
 //! Each route attribute of the SDK adds one line of JSON to the section, which lies
 //! in a core module inside the component, so it is read without running anything:
-//! `{"v":1,"method":"POST","pattern":"/demo1/{name}","name":"demo1"}`.
+//! `{"v":2,"method":"POST","pattern":"/demo1/{name}","name":"demo1","id":1}`.
+
+use std::cmp::Ordering;
 
 use patchboard_pattern::{Record, SECTION};
+use serde::Deserialize;
 use wasmparser::{Parser, Payload};
 
-use super::claim::{Claim, Routes};
+use super::claim::Declaration;
+use super::component::REBUILD;
 use crate::router::{MethodFilter, Pattern, RoutePattern};
 
 /// The most a section may hold, in bytes.
 const LONGEST: usize = 1 << 20;
 
+/// What every version of a line has.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
 /// Reads the routes of a component; none where it has no section, and those so far where
 /// the component is malformed, which the compiler reports in its own words.
-pub(super) fn read(component: &[u8]) -> Result<Routes, String> {
-    let mut routes = Routes::new();
+pub(super) fn read(component: &[u8]) -> Result<Vec<Declaration>, String> {
+    let mut routes = Vec::new();
     for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
         if let Payload::CustomSection(section) = payload
             && section.name() == SECTION
@@ -24,10 +34,11 @@ pub(super) fn read(component: &[u8]) -> Result<Routes, String> {
             parse(section.data(), &mut routes)?;
         }
     }
+    Declaration::check(&routes)?;
     Ok(routes)
 }
 
-fn parse(section: &[u8], routes: &mut Routes) -> Result<(), String> {
+fn parse(section: &[u8], routes: &mut Vec<Declaration>) -> Result<(), String> {
     if section.len() > LONGEST {
         return Err(format!("its {SECTION} section is longer than {LONGEST} bytes"));
     }
@@ -35,13 +46,19 @@ fn parse(section: &[u8], routes: &mut Routes) -> Result<(), String> {
         let fail = |reason: String| {
             format!("its {SECTION} section has the line `{}`: {reason}", String::from_utf8_lossy(line))
         };
-        let line: Record = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
-        if line.v != Record::VERSION {
-            return Err(fail(format!("version {} is not known to this host; update it", line.v)));
+        let Version { v } = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
+        match v.cmp(&Record::VERSION) {
+            Ordering::Less => return Err(fail(format!("it is of version {v}; {REBUILD}"))),
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                return Err(fail(format!("version {v} is not known to this server; update the server")));
+            }
         }
+        let line: Record = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
         let method = MethodFilter::parse(&line.method).map_err(|error| fail(error.to_string()))?;
         let pattern = Pattern::parse(&line.pattern).map_err(|error| fail(error.to_string()))?;
-        routes.push(Claim { name: line.name.into(), route: RoutePattern::new(method, pattern) });
+        let route = RoutePattern::new(method, pattern);
+        routes.push(Declaration { name: line.name.into(), route, id: line.id });
     }
     Ok(())
 }
@@ -52,7 +69,7 @@ mod tests {
 
     #[track_caller]
     fn check(section: &str, expected: Result<&[&str], &str>) {
-        let mut routes = Routes::new();
+        let mut routes = Vec::new();
         let found = parse(section.as_bytes(), &mut routes);
         match expected {
             Ok(expected) => {
@@ -71,8 +88,8 @@ mod tests {
     fn lines_are_routes() {
         check("", Ok(&[]));
         check(
-            "{\"v\":1,\"method\":\"POST\",\"pattern\":\"/demo1/{name}\",\"name\":\"demo1\"}\n\
-             {\"v\":1,\"method\":\"*\",\"pattern\":\"/\",\"name\":\"all\"}\n",
+            "{\"v\":2,\"method\":\"POST\",\"pattern\":\"/demo1/{name}\",\"name\":\"demo1\",\"id\":1}\n\
+             {\"v\":2,\"method\":\"*\",\"pattern\":\"/\",\"name\":\"all\",\"id\":2}\n",
             Ok(&["demo1 POST /demo1/{name}", "all /"]),
         );
     }
@@ -80,15 +97,19 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let [method, pattern, name] = ["PURGE", "/a\"b\\{x:[\\w\"]+}", "é.x"].map(str::to_owned);
-        let record = Record { v: Record::VERSION, method, pattern, name };
+        let record = Record { v: Record::VERSION, method, pattern, name, id: u64::MAX };
         assert_eq!(serde_json::from_str::<Record>(&record.line()).unwrap(), record);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         check("{", Err("the line `{`"));
-        check("{\"v\":2,\"method\":\"GET\",\"pattern\":\"/\",\"name\":\"a\"}", Err("version 2"));
-        check("{\"v\":1,\"method\":\"get\",\"pattern\":\"/\",\"name\":\"a\"}", Err("`get` is not a method"));
-        check("{\"v\":1,\"method\":\"GET\",\"pattern\":\"x\",\"name\":\"a\"}", Err("starts with `/`"));
+        check("{\"v\":3}", Err("version 3 is not known to this server; update the server"));
+        check("{\"v\":1,\"method\":\"GET\",\"pattern\":\"/\",\"name\":\"a\"}", Err("build it anew"));
+        let line = |method: &str, pattern: &str| {
+            format!("{{\"v\":2,\"method\":\"{method}\",\"pattern\":\"{pattern}\",\"name\":\"a\",\"id\":1}}")
+        };
+        check(&line("get", "/"), Err("`get` is not a method"));
+        check(&line("GET", "x"), Err("starts with `/`"));
     }
 }

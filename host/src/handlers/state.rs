@@ -1,6 +1,6 @@
 //! What a store holds: the guest's WASI context, its limits, and its calls.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -47,6 +47,10 @@ pub(super) struct CallRecord {
     effects_before: u64,
     /// What ends with the call.
     held: Mutex<Vec<Weak<dyn End>>>,
+    /// What it goes on to do.
+    tasks: AtomicU32,
+    /// Set when that is all that is left of it.
+    is_answered: AtomicBool,
 }
 
 impl CallRecord {
@@ -58,6 +62,8 @@ impl CallRecord {
             cpu_nanoseconds: AtomicU64::new(0),
             effects_before: state.effects(),
             held: Mutex::default(),
+            tasks: AtomicU32::new(0),
+            is_answered: AtomicBool::new(false),
         })
     }
 
@@ -68,10 +74,25 @@ impl CallRecord {
         all.push(held.downgrade());
     }
 
-    /// Forgets the call, and so the task id, when it is over.
-    pub(super) fn forget(accessor: &Accessor<State>, task: GuestTaskId) {
-        let call = accessor.with(|mut access| access.get().calls.remove(&task));
-        call.iter().for_each(|call| call.end());
+    /// Forgets the call when it is over and has nothing more to do.
+    pub(super) fn forget(self: &Arc<Self>, accessor: &Accessor<State>, task: GuestTaskId) {
+        self.is_answered.store(true, Ordering::Relaxed);
+        if self.tasks.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        accessor.with(|mut access| {
+            let calls = &mut access.get().calls;
+            // The guest's task may have ended before, and another call's have its id by now.
+            if calls.get(&task).is_some_and(|call| Arc::ptr_eq(call, self)) {
+                calls.remove(&task);
+            }
+        });
+        self.end();
+    }
+
+    /// It goes on to do something, for which it is known until that ends.
+    pub(super) fn begin_task(&self) {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends what the call holds; to be told when it is over.
@@ -108,6 +129,15 @@ impl State {
     /// answer the next time: of a key-value store, of a database, of a blob folder.
     pub(super) fn note_operation(&mut self) {
         self.operations += 1;
+    }
+
+    /// A task of `call`'s has ended.
+    pub(super) fn end_task(&mut self, call: &Arc<CallRecord>) {
+        let was_last = call.tasks.fetch_sub(1, Ordering::Relaxed) == 1;
+        if was_last && call.is_answered.load(Ordering::Relaxed) {
+            self.calls.retain(|_, other| !Arc::ptr_eq(other, call));
+            call.end();
+        }
     }
 
     /// How often the instance has reached outside itself.

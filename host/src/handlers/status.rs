@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::cpu_clock::thread_cpu_time;
 use super::job::CallHead;
+use super::over::{Over, Reason};
 use super::slices::Slices;
 
 /// The state of one instance.
@@ -19,12 +20,17 @@ pub(super) struct Status {
     calls: AtomicU32,
     /// Calls that the guest has not done with, whether or not anybody waits.
     running: AtomicU32,
+    /// What calls go on to do, within its time.
+    tasks: AtomicU32,
     retiring: AtomicBool,
     busy: AtomicBool,
     /// A call was interrupted, and has not gone on yet.
     interrupted: AtomicBool,
     abandoned: Mutex<Vec<Arc<CallHead>>>,
     changed: Notify,
+    /// Told when it is to take no more calls, and when its server ends.
+    draining: Over,
+    stopped: Over,
     /// Told whenever an instance of the core may take a call again.
     freed: Arc<Notify>,
     /// Counts the turns of the instance's task.
@@ -43,11 +49,14 @@ impl Status {
         Self {
             calls: AtomicU32::new(0),
             running: AtomicU32::new(0),
+            tasks: AtomicU32::new(0),
             retiring: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
             abandoned: Mutex::default(),
             changed: Notify::new(),
+            draining: Over::default(),
+            stopped: Over::default(),
             freed,
             turns: AtomicU64::new(0),
             turn_began: AtomicU64::new(slices.ticks()),
@@ -137,7 +146,45 @@ impl Status {
     /// No new calls from now on; the instance ends when its calls have.
     pub(super) fn retire(&self) {
         self.retiring.store(true, Ordering::Relaxed);
+        self.drain();
         self.changed.notify_one();
+    }
+
+    /// Lets calls know that what has no end of its own should come to one.
+    pub(super) fn drain(&self) {
+        self.draining.tell(Reason::ShuttingDown);
+    }
+
+    /// Waits until then.
+    pub(super) async fn draining(&self) {
+        self.draining.told().await;
+    }
+
+    /// Lets calls know that the server ends.
+    pub(super) fn stop(&self) {
+        self.drain();
+        self.stopped.tell(Reason::ShuttingDown);
+    }
+
+    /// Waits until then.
+    pub(super) async fn stopped(&self) {
+        self.stopped.told().await;
+    }
+
+    /// A call goes on to do something.
+    pub(super) fn begin_task(&self) {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is done, or its time is over.
+    pub(super) fn end_task(&self) {
+        self.tasks.fetch_sub(1, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    /// What calls go on to do.
+    pub(super) fn tasks(&self) -> u32 {
+        self.tasks.load(Ordering::Relaxed)
     }
 }
 
@@ -173,25 +220,38 @@ pub(super) struct Ticket {
     status: Arc<Status>,
     head: Arc<CallHead>,
     ended: bool,
+    moves: bool,
 }
 
 impl Ticket {
     pub(super) fn new(status: &Arc<Status>, head: Arc<CallHead>) -> Self {
         status.calls.fetch_add(1, Ordering::Relaxed);
-        Self { status: status.clone(), head, ended: false }
+        Self { status: status.clone(), head, ended: false, moves: false }
     }
 
     /// Notes that the call came to its end, so that the instance may go on.
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
+
+    /// Notes that the call goes to another instance, so that it is not over.
+    pub(super) fn move_on(mut self) {
+        (self.ended, self.moves) = (true, true);
+    }
+
+    /// Notes that it took longer than it may.
+    pub(super) fn time_out(&self) {
+        self.head.over.tell(Reason::TimedOut);
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let abandoned = !self.ended && !self.head.done.load(Ordering::Relaxed);
+        if !self.moves {
+            self.head.over.tell(if abandoned { Reason::ClientLeft } else { Reason::Done });
+        }
         if abandoned {
-            self.head.given_up.tell();
             lock(&self.status.abandoned).push(self.head.clone());
         }
         let last = self.status.calls.fetch_sub(1, Ordering::Relaxed) == 1;

@@ -41,7 +41,7 @@ impl MethodFilter {
     }
 
     /// Whether a request with `method` is answered.
-    pub(super) fn answers(&self, method: &Method) -> bool {
+    pub(crate) fn answers(&self, method: &Method) -> bool {
         match self {
             Self::Any => true,
             Self::One(one) => one == method || (*method == Method::HEAD && *one == Method::GET),
@@ -49,7 +49,7 @@ impl MethodFilter {
     }
 
     /// Whether some method is answered by both.
-    pub(super) fn meets(&self, other: &Self) -> bool {
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::One(one), Self::One(two)) => {
                 one == two || [(one, two), (two, one)].contains(&(&Method::GET, &Method::HEAD))

@@ -115,14 +115,21 @@ async fn serve(
     let core = Rc::new(handlers::Core::new(engine, own));
     let watched = core.clone();
     tokio::task::spawn_local(async move { watched.watch().await });
-    let of_connections = phases.clone();
+    let (of_connections, mut draining) = (phases.clone(), phases.clone());
     let open = Rc::new(OpenConnections::default());
+    let mut is_draining = false;
     loop {
         tokio::select! {
             biased;
             stopped = phases.wait_for(|phase| *phase == Phase::Stopped) => {
                 drop(stopped);
+                core.stop().await;
                 return;
+            }
+            draining = draining.wait_for(|phase| *phase != Phase::Serving), if !is_draining => {
+                drop(draining);
+                is_draining = true;
+                core.drain();
             }
             Some(stream) = own_connections.recv() => {
                 // Neither counted nor closed for another: it belongs to a call of this server.
@@ -161,14 +168,15 @@ async fn serve(
     }
 }
 
-/// Lets connections finish what is under way; gives the number that did not.
-pub(super) async fn drain(cores: &[Core], limit: Duration) -> usize {
+/// Lets connections finish what is under way, and calls what they go on to do; gives how
+/// many connections and tasks did not.
+pub(super) async fn drain(cores: &[Core], engine: &Engine, limit: Duration) -> (usize, usize) {
     for core in cores {
         core.phase.send_replace(Phase::Draining);
     }
-    let left = || cores.iter().map(Core::connections).sum();
+    let left = || (cores.iter().map(Core::connections).sum(), engine.tasks());
     let all_done = async {
-        while left() > 0 {
+        while left() != (0, 0) {
             tokio::time::sleep(DRAIN_POLL).await;
         }
     };

@@ -83,12 +83,13 @@ pub fn run(
         };
         tracing::info!(signal, "draining");
         acceptor.finish(&cores);
-        let drained = core::drain(&cores, settings.load().drain_timeout);
+        let drained = core::drain(&cores, engine, settings.load().drain_timeout);
         tokio::select! {
             unfinished = drained => match unfinished {
-                0 => tracing::info!("drained"),
-                connections => tracing::warn!(
+                (0, 0) => tracing::info!("drained"),
+                (connections, tasks) => tracing::warn!(
                     connections,
+                    tasks,
                     "drain_timeout is over; calls under way are cancelled"
                 ),
             },

@@ -21,6 +21,8 @@ mod ill_guests;
 mod inherited_sockets;
 mod key_value;
 mod key_value_conformance;
+mod languages;
+mod leaving;
 mod limits;
 mod load;
 mod outbound;

@@ -62,7 +62,7 @@ fn a_component_without_its_grant_is_told_so() {
     let exited = Server::builder().guest("sql").config("[handlers.sql]").check();
     assert_ne!(exited.code, Some(0));
     assert!(
-        exited.log.contains("patchboard:handler/sql@0.1.0, which is not granted; add sql = \"sql\""),
+        exited.log.contains("patchboard:handler/sql@0.2.0, which is not granted; add sql = \"sql\""),
         "{}",
         exited.log
     );

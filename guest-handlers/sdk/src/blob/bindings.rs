@@ -8,7 +8,7 @@ wit_bindgen::generate!({
         package patchboard:sdk-blob;
 
         world blob {
-            import patchboard:handler/blob@0.1.0;
+            import patchboard:handler/blob@0.2.0;
         }
     ",
     generate_all,

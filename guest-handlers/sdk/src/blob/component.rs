@@ -1,6 +1,6 @@
 //! Folders of the host: `patchboard:handler/blob`, in this crate's types.
 
-use super::bindings::patchboard::handler::blob as host;
+use super::bindings::patchboard::handler::{blob as host, blob_types as types};
 use super::bindings::{wit_future, wit_stream};
 use super::error::{BoxError, Error, Result};
 use super::object::{Entry, Metadata, Object, Range};
@@ -83,7 +83,7 @@ impl Folder {
         cursor: Option<String>,
     ) -> Result<(Vec<Entry>, Option<String>)> {
         let host::Page { entries, cursor } = self.0.list(prefix, cursor).await?;
-        let entry = |host::Entry { name, metadata }| Entry { name, metadata: metadata.into() };
+        let entry = |types::Entry { name, metadata }| Entry { name, metadata: metadata.into() };
         Ok((entries.into_iter().map(entry).collect(), cursor))
     }
 

@@ -1,6 +1,6 @@
 //! The response to an outbound request, its body still arriving.
 
-use super::Error;
+use super::{Error, ErrorKind};
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode};
@@ -46,7 +46,7 @@ impl Response {
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.response.into_body().collect().await {
             Ok(body) => Ok(body.to_bytes()),
-            Err(error) => Err(Error::response(&self.url, error)),
+            Err(error) => Err(Error::response(&self.url, ErrorKind::Disconnected, error)),
         }
     }
 
@@ -60,7 +60,7 @@ impl Response {
     pub async fn json<T: DeserializeOwned>(mut self) -> Result<T, Error> {
         let url = std::mem::take(&mut self.url);
         let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::response(&url, error))
+        serde_json::from_slice(&bytes).map_err(|error| Error::response(&url, ErrorKind::Malformed, error))
     }
 
     /// The body, to be read as it arrives.

@@ -106,6 +106,7 @@ mod tests {
 
     fn candidates(patterns: &[&'static str]) -> Vec<Candidate> {
         let entry = |pattern| RouteEntry {
+            id: 0,
             method: "GET",
             pattern,
             name: "",

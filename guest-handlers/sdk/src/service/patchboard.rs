@@ -4,10 +4,10 @@
 //! Comes in: the request of the WIT. Goes out: its response. Between them the
 //! route is chosen, an axum request is made, and the handler called.
 
-mod bindings;
-mod body;
-mod choose;
-mod fields;
+pub(crate) mod bindings;
+pub(crate) mod body;
+pub(crate) mod fields;
+mod leave;
 #[cfg(target_family = "wasm")]
 pub(crate) mod urls;
 
@@ -15,9 +15,9 @@ pub(crate) mod urls;
 pub(crate) use self::bindings::wasi::logging::logging;
 
 use self::bindings::exports::patchboard::handler::handler::Guest;
-use self::bindings::patchboard::handler::types::{self as wit, Scheme};
+use self::bindings::patchboard::handler::types::{self as wit, Protocol, Scheme};
 use self::body::{incoming, outgoing};
-use crate::call::{RequestId, Route};
+use crate::call::{ClientAddress, RequestId, Route};
 use crate::log;
 use crate::registry;
 use crate::service::run::run;
@@ -26,7 +26,8 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::uri::{self, Authority, PathAndQuery};
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode, Uri, Version};
+use std::net::IpAddr;
 
 struct Component;
 
@@ -36,31 +37,40 @@ mod export;
 impl Guest for Component {
     async fn handle(request: wit::Request) -> wit::Response {
         log::start();
-        into_wit(answer(request).await)
+        match leave::unless_over(answer(request)).await {
+            Some(response) => into_wit(response),
+            // Nobody will see it.
+            None => into_wit(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        }
     }
 }
 
 async fn answer(request: wit::Request) -> Response {
-    let wit::Request { method, scheme, authority, path_with_query, headers, route, request_id, body } =
-        request;
+    let wit::Request { method, authority, path_with_query, headers, route, request_id, body, .. } = request;
     let Some(method) = parse_method(method) else {
         return StatusCode::NOT_IMPLEMENTED.into_response();
     };
-    let Some(entry) = choose::choose(registry::routes(), &route.name, &route.pattern, &method) else {
-        tracing::error!("no route {:?} for {method} {:?} in this component", route.name, route.pattern);
+    let Some(entry) = registry::routes().find(|entry| Some(entry.id) == route.id) else {
+        tracing::error!("the route {:?} of {:?} is none of this component", route.name, route.pattern);
         return StatusCode::NOT_FOUND.into_response();
     };
     if (entry.wants)() == Wants::Nothing {
         return (entry.call)(Request::default()).await;
     }
 
-    let Some(uri) = parse_uri(scheme, authority, path_with_query) else {
+    let version = version(request.protocol);
+    let client = request.client.map(client_address);
+    let Some(uri) = parse_uri(request.scheme, authority, path_with_query) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let mut request = Request::new(incoming::into_axum(body));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = fields::unpack(headers);
+    *request.version_mut() = version;
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     let route = Route::new(route.name, route.pattern, route.parameters);
     run(entry, request, route, RequestId::new(request_id)).await
 }
@@ -87,6 +97,39 @@ fn parse_method(method: wit::Method) -> Option<Method> {
         wit::Method::Patch => Method::PATCH,
         wit::Method::Other(token) => Method::from_bytes(token.as_bytes()).ok()?,
     })
+}
+
+/// The other way round, for a request that the handler sends.
+pub(crate) fn lower_method(method: &Method) -> wit::Method {
+    match *method {
+        Method::GET => wit::Method::Get,
+        Method::HEAD => wit::Method::Head,
+        Method::POST => wit::Method::Post,
+        Method::PUT => wit::Method::Put,
+        Method::DELETE => wit::Method::Delete,
+        Method::CONNECT => wit::Method::Connect,
+        Method::OPTIONS => wit::Method::Options,
+        Method::TRACE => wit::Method::Trace,
+        Method::PATCH => wit::Method::Patch,
+        ref other => wit::Method::Other(other.as_str().to_owned()),
+    }
+}
+
+fn version(protocol: Protocol) -> Version {
+    match protocol {
+        Protocol::Http10 => Version::HTTP_10,
+        Protocol::Http11 => Version::HTTP_11,
+        Protocol::Http2 => Version::HTTP_2,
+        Protocol::Http3 => Version::HTTP_3,
+    }
+}
+
+fn client_address(client: wit::Client) -> ClientAddress {
+    let address = match client.address {
+        wit::IpAddress::Ipv4(octets) => IpAddr::from(<[u8; 4]>::from(octets)),
+        wit::IpAddress::Ipv6(segments) => IpAddr::from(<[u16; 8]>::from(segments)),
+    };
+    ClientAddress::new(address, client.port)
 }
 
 /// The URI the client asked for, with scheme and authority, so that a handler can

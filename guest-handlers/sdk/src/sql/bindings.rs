@@ -8,7 +8,7 @@ wit_bindgen::generate!({
         package patchboard:sdk-sql;
 
         world sql {
-            import patchboard:handler/sql@0.1.0;
+            import patchboard:handler/sql@0.2.0;
         }
     ",
     generate_all,

@@ -1,6 +1,6 @@
 //! The databases of the host.
 
-use super::bindings::patchboard::handler::sql as host;
+use super::bindings::patchboard::handler::{sql as host, sql_types as types};
 use super::{ConstraintKind, Error, Result, Value};
 
 type Batch = (Vec<String>, Vec<Vec<Value>>, Option<Cursor>);
@@ -89,13 +89,13 @@ impl From<host::Error> for Error {
             host::Error::Unavailable(text) => Self::Unavailable(text),
             host::Error::TimedOut(text) => Self::TimedOut(text),
             host::Error::TooLarge(text) => Self::TooLarge(text),
-            host::Error::Constraint(host::ConstraintError { kind, message }) => {
+            host::Error::Constraint(types::ConstraintError { kind, message }) => {
                 let kind = match kind {
-                    host::ConstraintKind::Unique => ConstraintKind::Unique,
-                    host::ConstraintKind::ForeignKey => ConstraintKind::ForeignKey,
-                    host::ConstraintKind::NotNull => ConstraintKind::NotNull,
-                    host::ConstraintKind::Check => ConstraintKind::Check,
-                    host::ConstraintKind::Other => ConstraintKind::Other,
+                    types::ConstraintKind::Unique => ConstraintKind::Unique,
+                    types::ConstraintKind::ForeignKey => ConstraintKind::ForeignKey,
+                    types::ConstraintKind::NotNull => ConstraintKind::NotNull,
+                    types::ConstraintKind::Check => ConstraintKind::Check,
+                    types::ConstraintKind::Other => ConstraintKind::Other,
                 };
                 Self::Constraint(kind, message)
             }

@@ -1,23 +1,21 @@
 //! Calls through `patchboard:handler`, our own world: head and small bodies cross in
 //! one call, anything else as a stream.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::sync::oneshot;
-use wasmtime::component::{
-    Access, Accessor, Destination, FutureReader, StreamProducer, StreamReader, StreamResult, TypedFunc,
-};
-use wasmtime::{AsContextMut as _, StoreContextMut};
+use http_body::Frame;
+use wasmtime::AsContextMut as _;
+use wasmtime::component::{Access, Accessor, TypedFunc};
 
 use super::own_request::{self, Request};
 use crate::body::Body;
 use crate::handlers::bindings::types;
 use crate::handlers::error::CallError;
+use crate::handlers::imports::fields;
+use crate::handlers::imports::inflow::{self, BodySource};
 use crate::handlers::imports::pipe::{Closed, pipe};
-use crate::handlers::imports::{chunk, fields};
 use crate::handlers::job::{Job, Outcome};
 use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
 use crate::handlers::state::{CallRecord, State};
@@ -25,14 +23,14 @@ use crate::handlers::state::{CallRecord, State};
 /// `handle` of our world.
 pub(in crate::handlers) type Handle = TypedFunc<(Request,), (types::Response,)>;
 
-type End = Result<Option<types::Fields>, types::BodyError>;
-
 pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
     let (call, task, record) = accessor.with(|mut access| {
         let body = match job.body {
             Inbound::Empty => own_request::Body::Empty,
             Inbound::Full(bytes) => own_request::Body::Full(bytes),
-            Inbound::Streaming(body) => own_request::Body::Streaming(streaming(&mut access, body)?),
+            Inbound::Streaming(body) => {
+                own_request::Body::Streaming(inflow::stream(access.as_context_mut(), body)?)
+            }
         };
         let request = Request::new(&job.head, body);
         let record = CallRecord::share(job.head, job.answer, access.get());
@@ -47,72 +45,17 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
     if let Some(closed) = closed {
         closed.await;
     }
-    CallRecord::forget(accessor, task);
+    record.forget(accessor, task);
     Ok(())
 }
 
-fn streaming(access: &mut Access<'_, State>, body: RequestBody) -> wasmtime::Result<types::BodyStream> {
-    let length = body.length();
-    let (end, ended) = oneshot::channel();
-    let content = Inflow { body, chunk: Bytes::new(), end: Some(end) };
-    let content = StreamReader::new(access.as_context_mut(), content)?;
-    let trailers = FutureReader::new(access.as_context_mut(), async {
-        // The stream was closed before its end: nobody wants to know.
-        wasmtime::error::Ok(ended.await.unwrap_or(Ok(None)))
-    })?;
-    Ok(types::BodyStream { content, trailers, length })
-}
-
-/// A request body as a guest's stream.
-struct Inflow {
-    body: RequestBody,
-    chunk: Bytes,
-    end: Option<oneshot::Sender<End>>,
-}
-
-impl Inflow {
-    fn finish(&mut self, end: End) -> StreamResult {
-        if let Some(sender) = self.end.take() {
-            sender.send(end).ok();
-        }
-        StreamResult::Dropped
+impl BodySource for RequestBody {
+    fn length(&self) -> Option<u64> {
+        self.length()
     }
-}
 
-impl StreamProducer<State> for Inflow {
-    type Item = u8;
-    type Buffer = Bytes;
-
-    fn poll_produce<'a>(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut store: StoreContextMut<'a, State>,
-        destination: Destination<'a, u8, Self::Buffer>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        if destination.remaining(&mut store) == Some(0) {
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
-        while self.chunk.is_empty() {
-            let frame = match self.body.poll(cx) {
-                Poll::Ready(Some(Ok(frame))) => frame,
-                Poll::Ready(None) => return Poll::Ready(Ok(self.finish(Ok(None)))),
-                Poll::Ready(Some(Err(failure))) => {
-                    return Poll::Ready(Ok(self.finish(Err(failure.into()))));
-                }
-                Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
-                Poll::Pending => return Poll::Pending,
-            };
-            match frame.into_data() {
-                Ok(data) => self.chunk = data,
-                Err(frame) => {
-                    let trailers = frame.into_trailers().ok();
-                    let trailers = trailers.as_ref().map(fields::pack);
-                    return Poll::Ready(Ok(self.finish(Ok(trailers))));
-                }
-            }
-        }
-        Poll::Ready(Ok(chunk::write(&mut self.chunk, store, destination)))
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, types::BodyError>>> {
+        self.poll(cx).map_err(types::BodyError::from)
     }
 }
 

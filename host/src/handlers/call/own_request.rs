@@ -4,11 +4,12 @@
 //! share what the host has anyway. Their shape is that of `wit/handler.wit`, which
 //! wasmtime checks when a component is loaded.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
 use http::uri::Scheme;
+use http::{Method, Version};
 use wasmtime::component::{ComponentType, Lower};
 
 use crate::handlers::bindings::types;
@@ -22,10 +23,14 @@ use crate::handlers::job::MatchedRoute;
 pub(in crate::handlers) struct Request {
     method: types::Method,
     scheme: types::Scheme,
+    protocol: types::Protocol,
     authority: Arc<str>,
     #[component(name = "path-with-query")]
     path_with_query: String,
     headers: types::Fields,
+    client: Option<types::Client>,
+    tls: Option<types::Tls>,
+    trace: Option<types::TraceContext>,
     route: Arc<MatchedRoute>,
     #[component(name = "request-id")]
     request_id: Arc<str>,
@@ -53,9 +58,14 @@ impl Request {
                 Some(scheme) if *scheme == Scheme::HTTPS => types::Scheme::Https,
                 _ => types::Scheme::Http,
             },
+            protocol: protocol(parts.version),
             authority: head.authority.clone(),
             path_with_query: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             headers: fields::pack(&parts.headers),
+            client: head.client.map(client),
+            // This server ends no TLS and traces nothing.
+            tls: None,
+            trace: None,
             route: head.route.clone(),
             request_id: head.request_id.clone(),
             body,
@@ -76,4 +86,21 @@ fn method(method: &Method) -> types::Method {
         Method::PATCH => types::Method::Patch,
         ref other => types::Method::Other(other.as_str().to_owned()),
     }
+}
+
+fn protocol(version: Version) -> types::Protocol {
+    match version {
+        Version::HTTP_2 => types::Protocol::Http2,
+        Version::HTTP_3 => types::Protocol::Http3,
+        Version::HTTP_11 => types::Protocol::Http11,
+        _ => types::Protocol::Http10,
+    }
+}
+
+fn client(client: SocketAddr) -> types::Client {
+    let address = match client.ip().to_canonical() {
+        IpAddr::V4(ip) => types::IpAddress::Ipv4(ip.octets().into()),
+        IpAddr::V6(ip) => types::IpAddress::Ipv6(ip.segments().into()),
+    };
+    types::Client { address, port: client.port() }
 }

@@ -39,6 +39,6 @@ pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> 
     })?;
     handle.finish_call_concurrent(accessor, call).await?;
     record.answer(Outcome::Failed(CallError::NoResponse));
-    CallRecord::forget(accessor, task);
+    record.forget(accessor, task);
     Ok(())
 }

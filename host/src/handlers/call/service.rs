@@ -37,7 +37,7 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
         Ok(response) => accessor.with(|mut access| access.get().http().table.delete(response))?,
         Err(error) => {
             record.answer(Outcome::Failed(CallError::PassedOn(format!("{error:?}"))));
-            CallRecord::forget(accessor, task);
+            record.forget(accessor, task);
             return Ok(());
         }
     };
@@ -67,6 +67,6 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
             });
         }
     }
-    CallRecord::forget(accessor, task);
+    record.forget(accessor, task);
     Ok(())
 }

@@ -1,12 +1,10 @@
 //! What ends with its call, though the guest may hold it for longer.
 
-#![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
-
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Something that ends with its call, though the guest may hold it for longer.
 #[derive(Debug)]
-pub struct Held<T>(Arc<Mutex<Option<T>>>);
+pub(in crate::handlers) struct Held<T>(Arc<Mutex<Option<T>>>);
 
 /// What can be ended.
 pub(in crate::handlers) trait End: Send + Sync {
@@ -16,6 +14,12 @@ pub(in crate::handlers) trait End: Send + Sync {
 impl<T: Send> End for Mutex<Option<T>> {
     fn end(&self) {
         self.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 

@@ -9,6 +9,7 @@ macro_rules! for_each_grant {
             outbound: Origins,
             config: Values,
             logging: Log,
+            call: After,
             routing: Routing,
             blob: Blobs,
             key_value: Buckets,

@@ -5,6 +5,7 @@
 //! Another one is a folder and a line of the list.
 
 pub(crate) mod blob;
+pub(crate) mod call;
 pub(super) mod config;
 pub(super) mod environment;
 mod grant;
@@ -80,6 +81,10 @@ for_each_grant!(grants);
 /// more than they use.
 const WORLD: &[&str] = &[
     "patchboard:handler/types@",
+    "patchboard:handler/key-value-types@",
+    "patchboard:handler/sql-types@",
+    "patchboard:handler/blob-types@",
+    "patchboard:handler/outbound-types@",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:http/",

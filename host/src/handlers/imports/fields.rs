@@ -26,6 +26,15 @@ const MOST_BYTES: usize = 64 << 10;
 /// Packs the fields of a request: not those of the connection, nor those that only
 /// the host may set.
 pub(in crate::handlers) fn pack(headers: &HeaderMap) -> Fields {
+    pack_without(headers, Some(REQUEST_ID))
+}
+
+/// Packs the fields of another server's response: not those of the connection.
+pub(in crate::handlers) fn pack_foreign(headers: &HeaderMap) -> Fields {
+    pack_without(headers, None)
+}
+
+fn pack_without(headers: &HeaderMap, reserved: Option<&str>) -> Fields {
     let mut fields = Fields { text: Vec::with_capacity(512), ends: Vec::with_capacity(2 * headers.len()) };
     let named_by_connection: Vec<&str> = headers
         .get_all(CONNECTION)
@@ -36,7 +45,7 @@ pub(in crate::handlers) fn pack(headers: &HeaderMap) -> Fields {
     for (name, value) in headers {
         let text = name.as_str();
         if OF_CONNECTION.contains(name)
-            || text == REQUEST_ID
+            || reserved == Some(text)
             || named_by_connection.iter().any(|named| named.eq_ignore_ascii_case(text))
         {
             continue;

@@ -17,7 +17,8 @@ use crate::handlers::error::CallError;
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::{Cuts, hold};
-use crate::handlers::job::{Call, CallHead, GivenUp, Job, Outcome};
+use crate::handlers::job::{Call, CallHead, Job, Outcome};
+use crate::handlers::over::Over;
 use crate::handlers::request_body::{Faults, Inbound};
 use crate::handlers::status::{Running, Ticket};
 
@@ -58,12 +59,13 @@ impl Core {
         let mut inbound = Inbound::receive(body, limits, &faults).await;
         let head = Arc::new(CallHead {
             parts,
+            client: call.client,
             authority: call.authority,
             route: call.route,
             request_id: call.request_id,
             has_body: !matches!(inbound, Inbound::Empty),
             done: AtomicBool::new(false),
-            given_up: GivenUp::default(),
+            over: Over::default(),
         });
         let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
         for _ in 0..ATTEMPTS {
@@ -78,6 +80,7 @@ impl Core {
             };
             let (answer, mut ticket) = send(&instance, head.clone(), inbound);
             let Some(answer) = self.deadlines.within(deadline, answer).await else {
+                ticket.time_out();
                 return Err(CallError::CallTimeout(limits.call_timeout));
             };
             let failure = match answer {
@@ -107,7 +110,7 @@ impl Core {
                     return Ok(response.map(|body| hold(body, ticket, permit, limits, cuts, deadline)));
                 }
                 Ok(Outcome::Again(again)) => {
-                    ticket.end();
+                    ticket.move_on();
                     inbound = again;
                     continue;
                 }

@@ -36,6 +36,8 @@ const SPARES: usize = 4;
 const LOOK: Duration = Duration::from_millis(20);
 /// How long an idle instance is kept.
 const IDLE: Duration = Duration::from_secs(30);
+/// How long calls may take to end by themselves when the server ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often instances are looked at, whether they are of use.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -50,6 +52,7 @@ pub struct Core {
     spawned: Notify,
     slices: Arc<Slices>,
     freed: Arc<Notify>,
+    draining: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -82,6 +85,7 @@ impl Core {
             deadlines: Deadlines::default(),
             spawned: Notify::new(),
             freed: Arc::default(),
+            draining: Cell::new(false),
         }
     }
 
@@ -109,6 +113,23 @@ impl Core {
         let slices = self.slices.clone();
         tokio::task::spawn_local(async move { slices.give_out().await });
         tokio::join!(self.deadlines.watch(), sweeps);
+    }
+
+    /// Lets calls know that what has no end of its own should come to one.
+    pub fn drain(&self) {
+        self.draining.set(true);
+        self.instances.borrow().values().flatten().for_each(|instance| instance.status.drain());
+    }
+
+    /// Lets calls know that the server ends, and gives them a moment to end by themselves.
+    pub async fn stop(&self) {
+        let is_at_work =
+            |instance: &&Rc<Instance>| instance.status.running() > 0 || instance.status.tasks() > 0;
+        self.instances.borrow().values().flatten().for_each(|instance| instance.status.stop());
+        let until = Instant::now() + LAST_WORDS;
+        while Instant::now() < until && self.instances.borrow().values().flatten().any(|i| is_at_work(&i)) {
+            tokio::time::sleep(LOOK / 4).await;
+        }
     }
 
     fn sweep(&self, now: Instant) {
@@ -214,6 +235,9 @@ impl Core {
         let client = self.client.get_or_init(|| OutboundClient::new(this_server())).clone();
         let inbox = Rc::new(Inbox::default());
         let status = Arc::new(Status::new(self.slices.clone(), self.freed.clone()));
+        if self.draining.get() {
+            status.drain();
+        }
         let left = handler.limits().calls_per_instance;
         let instance = Rc::new(Instance {
             handler: handler.clone(),

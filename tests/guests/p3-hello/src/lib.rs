@@ -35,7 +35,7 @@ mod bindings {
             package patchboard:tests;
 
             world routed {
-                import patchboard:handler/routing@0.1.0;
+                import patchboard:handler/routing@0.2.0;
             }
         ",
         generate_all,

@@ -19,8 +19,8 @@ mod bindings {
             package patchboard:tests;
 
             world raw {
-                import patchboard:handler/routing@0.1.0;
-                export patchboard:handler/handler@0.1.0;
+                import patchboard:handler/routing@0.2.0;
+                export patchboard:handler/handler@0.2.0;
             }
         ",
         generate_all,

@@ -8,7 +8,7 @@ wit_bindgen::generate!({
         package patchboard:sdk-key-value;
 
         world key-value {
-            import patchboard:handler/key-value@0.1.0;
+            import patchboard:handler/key-value@0.2.0;
         }
     ",
     generate_all,

@@ -12,9 +12,11 @@ wit_bindgen::generate!({
         package patchboard:sdk;
 
         world service {
-            import patchboard:handler/routing@0.1.0;
+            import patchboard:handler/call@0.2.0;
+            import patchboard:handler/outbound@0.2.0;
+            import patchboard:handler/routing@0.2.0;
             import wasi:logging/logging@0.1.0-draft;
-            export patchboard:handler/handler@0.1.0;
+            export patchboard:handler/handler@0.2.0;
         }
     ",
     generate_all,

@@ -17,7 +17,7 @@ const REQUEST: Layout = match Layout::from_size_align(112, 8) {
     Err(_) => panic!("the layout is one"),
 };
 
-#[unsafe(export_name = "[async-lift]patchboard:handler/handler@0.1.0#handle")]
+#[unsafe(export_name = "[async-lift]patchboard:handler/handler@0.2.0#handle")]
 unsafe extern "C" fn handle(request: *mut u8) -> i32 {
     // SAFETY: the host calls this, with a request that it has written to memory from
     // `cabi_realloc`. The task is polled once before this returns, and it reads the whole
@@ -29,7 +29,7 @@ unsafe extern "C" fn handle(request: *mut u8) -> i32 {
     }
 }
 
-#[unsafe(export_name = "[callback][async-lift]patchboard:handler/handler@0.1.0#handle")]
+#[unsafe(export_name = "[callback][async-lift]patchboard:handler/handler@0.2.0#handle")]
 unsafe extern "C" fn callback(event: u32, waitable: u32, code: u32) -> u32 {
     // SAFETY: the host calls this, of the events of a task that `handle` began.
     unsafe { __callback_handle(event, waitable, code) }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Packs all fields; one that occurs several times is listed several times.
-pub(super) fn pack(headers: &HeaderMap) -> Fields {
+pub(crate) fn pack(headers: &HeaderMap) -> Fields {
     let text_len = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let mut text = Vec::with_capacity(text_len);
     let mut ends = Vec::with_capacity(headers.len() * 2);
@@ -20,7 +20,7 @@ pub(super) fn pack(headers: &HeaderMap) -> Fields {
 
 /// Unpacks what the host sent. The values share one allocation. A field that is
 /// not valid, which no host sends, is left out.
-pub(super) fn unpack(fields: Fields) -> HeaderMap {
+pub(crate) fn unpack(fields: Fields) -> HeaderMap {
     let text = Bytes::from(fields.text);
     let mut headers = HeaderMap::with_capacity(fields.ends.len() / 2);
     let mut start = 0;

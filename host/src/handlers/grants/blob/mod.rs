@@ -13,13 +13,14 @@ use super::grant::{Grant, Grantee, Wanted};
 
 /// What is awaited, and what holds its instance while it waits.
 const AWAITED: &str = "patchboard:handler/blob@";
+const FUTURES: &str = "patchboard:handler/blob-futures@";
 const HOLDING: &str = "wasi:blobstore/";
 
 /// The folders that a handler was granted.
 pub(in crate::handlers) struct Blobs(Vec<Arc<Folder>>);
 
 impl Grant for Blobs {
-    const IMPORTS: &'static [&'static str] = &[AWAITED, HOLDING];
+    const IMPORTS: &'static [&'static str] = &[AWAITED, FUTURES, HOLDING];
     type Shared = Folders;
 
     fn holds(wanted: &Wanted<'_>) -> bool {

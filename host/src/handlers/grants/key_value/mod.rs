@@ -13,13 +13,14 @@ use super::grant::{Grant, Grantee, Wanted};
 
 /// What is awaited, and what holds its instance while it waits.
 const AWAITED: &str = "patchboard:handler/key-value@";
+const FUTURES: &str = "patchboard:handler/key-value-futures@";
 const HOLDING: &str = "wasi:keyvalue/";
 
 /// The buckets that a handler was granted, by name.
 pub(in crate::handlers) struct Buckets(Vec<(String, Arc<Bucket>)>);
 
 impl Grant for Buckets {
-    const IMPORTS: &'static [&'static str] = &[AWAITED, HOLDING];
+    const IMPORTS: &'static [&'static str] = &[AWAITED, FUTURES, HOLDING];
     type Shared = Stores;
 
     fn holds(wanted: &Wanted<'_>) -> bool {

@@ -81,8 +81,9 @@ fn url_for(site: &dyn Urls, handler: &str, name: &str, parameters: &Pairs) -> Re
 }
 
 fn lifted(route: &MatchedRoute) -> types::MatchedRoute {
-    let MatchedRoute { name, pattern, parameters } = route;
+    let MatchedRoute { id, name, pattern, parameters } = route;
     types::MatchedRoute {
+        id: *id,
         name: name.to_string(),
         pattern: pattern.to_string(),
         parameters: parameters.clone(),

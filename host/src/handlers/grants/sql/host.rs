@@ -3,196 +3,165 @@
 //! A transaction and the unread rows of a query belong to the call that asked for them,
 //! which is found at the import's entry, and end with it at the latest.
 
-#![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
-
 use std::sync::Arc;
 
 use patchboard_sql as db;
-use wasmtime::AsContextMut as _;
-use wasmtime::component::{Access, Accessor, HasSelf, Linker, Resource, ResourceTable, ResourceTableError};
+use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceTable, ResourceTableError};
+use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
 use super::{Cursor, Granted, Transaction};
 use crate::config::Isolation;
-use crate::handlers::bindings;
-use crate::handlers::bindings::sql::{
-    ConstraintError, ConstraintKind, Error, Host, HostCursor, HostCursorWithStore, HostDatabase,
-    HostDatabaseWithStore, HostTransaction, HostTransactionWithStore, QueryResult, Value,
-};
+use crate::handlers::bindings::sql_types::{ConstraintError, ConstraintKind, Error, Value};
 use crate::handlers::grants::held::Held;
+use crate::handlers::imports::awaited::{as_it_is, link_both};
 use crate::handlers::state::{CallRecord, State, current_record};
 
-type GuestResult<T> = wasmtime::Result<Result<T, Error>>;
+type GuestResult<T> = Result<T, Error>;
+type Database = Resource<db::Database>;
+type Call = Option<Arc<CallRecord>>;
+
+/// `query-result` of both interfaces.
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+struct QueryResult {
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
+    rest: Option<Resource<Cursor>>,
+}
 
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
-    bindings::sql::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+    link_both(linker, "sql", |interface| {
+        interface.resource::<Cursor>("cursor", |_, cursor| cursor.end())?;
+        interface.awaited("[method]cursor.next", next, as_it_is)?;
+        interface.resource::<db::Database>("database", |_, _| {})?;
+        interface.function("[static]database.open", open)?;
+        interface.awaited("[method]database.execute", execute, as_it_is)?;
+        interface.awaited("[method]database.query", query, result)?;
+        interface.awaited("[method]database.begin", begin, begun)?;
+        interface.resource::<Transaction>("transaction", |_, transaction| transaction.end())?;
+        interface.awaited("[method]transaction.execute", execute_within, as_it_is)?;
+        interface.awaited("[method]transaction.query", query_within, result)?;
+        interface.awaited("[method]transaction.commit", commit, as_it_is)?;
+        interface.awaited("[method]transaction.rollback", rollback, as_it_is)
+    })
 }
 
-impl Host for State {}
-
-impl HostDatabase for State {}
-
-impl HostTransaction for State {}
-
-impl HostCursor for State {}
-
-impl HostDatabaseWithStore<State> for HasSelf<State> {
-    fn drop(mut access: Access<'_, State, Self>, database: Resource<db::Database>) -> wasmtime::Result<()> {
-        access.get().ctx().table.delete(database)?;
-        Ok(())
-    }
-
-    fn open(mut access: Access<'_, State, Self>, name: String) -> GuestResult<Resource<db::Database>> {
-        let state = access.get();
-        let Granted { names, open } = &state.grants.sql;
-        let granted = names.contains(&name);
-        let found = open.get(&name).filter(|_| granted);
-        let Some(database) = found else {
-            let handler = &state.handler;
-            if !granted {
-                tracing::warn!(
-                    %handler,
-                    "the database {name} is not granted; add sql = \"{name}\" to [handlers.{handler}]"
-                );
-            }
-            return Ok(Err(Error::NoSuchDatabase(name)));
-        };
-        push(state, database)
-    }
-
-    async fn execute(
-        accessor: &Accessor<State, Self>,
-        database: Resource<db::Database>,
-        sql: String,
-        parameters: Vec<Value>,
-    ) -> GuestResult<u64> {
-        let (database, _) = enter(accessor, |table| table.get(&database).cloned())?;
-        let statement = match statement(sql, parameters) {
-            Ok(statement) => statement,
-            Err(error) => return Ok(Err(error)),
-        };
-        Ok(database.execute(statement).await.map_err(Error::from))
-    }
-
-    async fn query(
-        accessor: &Accessor<State, Self>,
-        database: Resource<db::Database>,
-        sql: String,
-        parameters: Vec<Value>,
-    ) -> GuestResult<QueryResult> {
-        let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
-        let statement = match statement(sql, parameters) {
-            Ok(statement) => statement,
-            Err(error) => return Ok(Err(error)),
-        };
-        result(accessor, database.query(statement).await, call.as_deref())
-    }
-
-    async fn begin(
-        accessor: &Accessor<State, Self>,
-        database: Resource<db::Database>,
-    ) -> GuestResult<Resource<Transaction>> {
-        let (database, call) = enter(accessor, |table| table.get(&database).cloned())?;
-        match database.begin().await {
-            Ok(transaction) => {
-                let held = held(transaction, call.as_deref());
-                accessor.with(|mut access| push(access.get(), held))
-            }
-            Err(error) => Ok(Err(error.into())),
+fn open(
+    mut store: StoreContextMut<'_, State>,
+    (name,): (String,),
+) -> wasmtime::Result<GuestResult<Database>> {
+    let state = store.data_mut();
+    let Granted { names, open } = &state.grants.sql;
+    let granted = names.contains(&name);
+    let found = open.get(&name).filter(|_| granted);
+    let Some(database) = found else {
+        let handler = &state.handler;
+        if !granted {
+            let name = name.escape_debug();
+            tracing::warn!(
+                %handler,
+                "the database {name} is not granted; add sql = \"{name}\" to [handlers.{handler}]"
+            );
         }
+        return Ok(Err(Error::NoSuchDatabase(name)));
+    };
+    push(state, database)
+}
+
+fn execute(
+    store: StoreContextMut<'_, State>,
+    (database, sql, parameters): (Database, String, Vec<Value>),
+) -> wasmtime::Result<impl Future<Output = GuestResult<u64>> + Send + use<>> {
+    let (database, _) = enter(store, |table| table.get(&database).cloned())?;
+    Ok(async move { Ok(database.execute(statement(sql, parameters)?).await?) })
+}
+
+fn query(
+    store: StoreContextMut<'_, State>,
+    (database, sql, parameters): (Database, String, Vec<Value>),
+) -> wasmtime::Result<impl Future<Output = (GuestResult<db::Rows>, Call)> + Send + use<>> {
+    let (database, call) = enter(store, |table| table.get(&database).cloned())?;
+    let rows = async move { Ok(database.query(statement(sql, parameters)?).await?) };
+    Ok(async move { (rows.await, call) })
+}
+
+fn begin(
+    store: StoreContextMut<'_, State>,
+    (database,): (Database,),
+) -> wasmtime::Result<impl Future<Output = (GuestResult<db::Transaction>, Call)> + Send + use<>> {
+    let (database, call) = enter(store, |table| table.get(&database).cloned())?;
+    Ok(async move { (database.begin().await.map_err(Error::from), call) })
+}
+
+/// A transaction, which ends with its call.
+fn begun(
+    mut store: StoreContextMut<'_, State>,
+    (transaction, call): (GuestResult<db::Transaction>, Call),
+) -> wasmtime::Result<GuestResult<Resource<Transaction>>> {
+    match transaction {
+        Ok(transaction) => push(store.data_mut(), held(transaction, call.as_deref())),
+        Err(error) => Ok(Err(error)),
     }
 }
 
-impl HostTransactionWithStore<State> for HasSelf<State> {
-    fn drop(mut access: Access<'_, State, Self>, transaction: Resource<Transaction>) -> wasmtime::Result<()> {
-        access.get().ctx().table.delete(transaction)?.end();
-        Ok(())
-    }
-
-    async fn execute(
-        accessor: &Accessor<State, Self>,
-        transaction: Resource<Transaction>,
-        sql: String,
-        parameters: Vec<Value>,
-    ) -> GuestResult<u64> {
-        let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
-        Ok(match (held, statement(sql, parameters)) {
-            (Ok(transaction), Ok(statement)) => transaction.execute(statement).await.map_err(Error::from),
-            (Err(error), _) | (_, Err(error)) => Err(error),
-        })
-    }
-
-    async fn query(
-        accessor: &Accessor<State, Self>,
-        transaction: Resource<Transaction>,
-        sql: String,
-        parameters: Vec<Value>,
-    ) -> GuestResult<QueryResult> {
-        let (held, call) = enter(accessor, |table| table.get(&transaction).map(get))?;
-        match (held, statement(sql, parameters)) {
-            (Ok(transaction), Ok(statement)) => {
-                result(accessor, transaction.query(statement).await, call.as_deref())
-            }
-            (Err(error), _) | (_, Err(error)) => Ok(Err(error)),
-        }
-    }
-
-    async fn commit(accessor: &Accessor<State, Self>, transaction: Resource<Transaction>) -> GuestResult<()> {
-        let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
-        Ok(match held {
-            Ok(transaction) => transaction.commit().await.map_err(Error::from),
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn rollback(
-        accessor: &Accessor<State, Self>,
-        transaction: Resource<Transaction>,
-    ) -> GuestResult<()> {
-        let (held, _) = enter(accessor, |table| table.get(&transaction).map(get))?;
-        Ok(match held {
-            Ok(transaction) => transaction.rollback().await.map_err(Error::from),
-            Err(error) => Err(error),
-        })
-    }
+fn execute_within(
+    store: StoreContextMut<'_, State>,
+    (transaction, sql, parameters): (Resource<Transaction>, String, Vec<Value>),
+) -> wasmtime::Result<impl Future<Output = GuestResult<u64>> + Send + use<>> {
+    let (held, _) = enter(store, |table| table.get(&transaction).map(get))?;
+    Ok(async move { Ok(held?.execute(statement(sql, parameters)?).await?) })
 }
 
-impl HostCursorWithStore<State> for HasSelf<State> {
-    fn drop(mut access: Access<'_, State, Self>, cursor: Resource<Cursor>) -> wasmtime::Result<()> {
-        access.get().ctx().table.delete(cursor)?.end();
-        Ok(())
-    }
+fn query_within(
+    store: StoreContextMut<'_, State>,
+    (transaction, sql, parameters): (Resource<Transaction>, String, Vec<Value>),
+) -> wasmtime::Result<impl Future<Output = (GuestResult<db::Rows>, Call)> + Send + use<>> {
+    let (held, call) = enter(store, |table| table.get(&transaction).map(get))?;
+    let rows = async move { Ok(held?.query(statement(sql, parameters)?).await?) };
+    Ok(async move { (rows.await, call) })
+}
 
-    async fn next(
-        accessor: &Accessor<State, Self>,
-        cursor: Resource<Cursor>,
-    ) -> GuestResult<Vec<Vec<Value>>> {
-        let (held, _) = enter(accessor, |table| table.get(&cursor).map(get))?;
-        let mut rows = match held {
-            Ok(rows) => rows,
-            Err(error) => return Ok(Err(error)),
-        };
+fn commit(
+    store: StoreContextMut<'_, State>,
+    (transaction,): (Resource<Transaction>,),
+) -> wasmtime::Result<impl Future<Output = GuestResult<()>> + Send + use<>> {
+    let (held, _) = enter(store, |table| table.get(&transaction).map(get))?;
+    Ok(async move { Ok(held?.commit().await?) })
+}
+
+fn rollback(
+    store: StoreContextMut<'_, State>,
+    (transaction,): (Resource<Transaction>,),
+) -> wasmtime::Result<impl Future<Output = GuestResult<()>> + Send + use<>> {
+    let (held, _) = enter(store, |table| table.get(&transaction).map(get))?;
+    Ok(async move { Ok(held?.rollback().await?) })
+}
+
+fn next(
+    store: StoreContextMut<'_, State>,
+    (cursor,): (Resource<Cursor>,),
+) -> wasmtime::Result<impl Future<Output = GuestResult<Vec<Vec<Value>>>> + Send + use<>> {
+    let (held, _) = enter(store, |table| table.get(&cursor).cloned())?;
+    Ok(async move {
+        let mut rows = get(&held)?;
         let batch = rows.next().await;
         // At their end they hold no connection any more.
-        accessor.with(|mut access| {
-            wasmtime::error::Ok(access.get().ctx().table.get(&cursor).map(|held| held.set(rows)).ok())
-        })?;
-        Ok(batch.map(lowered).map_err(Error::from))
-    }
+        held.set(rows);
+        Ok(lowered(batch?))
+    })
 }
 
 /// What every operation begins with: it is noted, and what it needs is looked up before
 /// any await, with the call it belongs to.
 fn enter<T>(
-    accessor: &Accessor<State, HasSelf<State>>,
+    mut store: StoreContextMut<'_, State>,
     find: impl FnOnce(&ResourceTable) -> Result<T, ResourceTableError>,
-) -> wasmtime::Result<(T, Option<Arc<CallRecord>>)> {
-    accessor.with(|mut access| {
-        let call = current_record(access.as_context_mut())?;
-        let state = access.get();
-        state.note_operation();
-        Ok((find(state.ctx().table)?, call))
-    })
+) -> wasmtime::Result<(T, Call)> {
+    let call = current_record(store.as_context_mut())?;
+    let state = store.data_mut();
+    state.note_operation();
+    Ok((find(state.ctx().table)?, call))
 }
 
 /// `value`, until `call` has ended.
@@ -204,31 +173,30 @@ fn held<T: Clone + Send + 'static>(value: T, call: Option<&CallRecord>) -> Held<
     held
 }
 
-fn get<T: Clone + Send + 'static>(held: &Held<T>) -> Result<T, Error> {
+fn get<T: Clone + Send + 'static>(held: &Held<T>) -> GuestResult<T> {
     held.get().ok_or_else(|| Error::Invalid("it has ended with its call".to_owned()))
 }
 
-fn statement(sql: String, parameters: Vec<Value>) -> Result<db::Statement, Error> {
+fn statement(sql: String, parameters: Vec<Value>) -> GuestResult<db::Statement> {
     let parameters = parameters.into_iter().map(db::Value::from).collect();
     db::Statement::parse(sql, parameters).map_err(Error::from)
 }
 
+/// The first rows, and the rest, which ends with its call.
 fn result(
-    accessor: &Accessor<State, HasSelf<State>>,
-    rows: db::Result<db::Rows>,
-    call: Option<&CallRecord>,
-) -> GuestResult<QueryResult> {
+    mut store: StoreContextMut<'_, State>,
+    (rows, call): (GuestResult<db::Rows>, Call),
+) -> wasmtime::Result<GuestResult<QueryResult>> {
     let db::Rows { columns, rows, rest } = match rows {
         Ok(rows) => rows,
-        Err(error) => return Ok(Err(error.into())),
+        Err(error) => return Ok(Err(error)),
     };
-    let rest = rest.map(|rest| held(rest, call));
-    let rest = rest.map(|held| accessor.with(|mut access| push(access.get(), held))).transpose()?;
+    let rest = rest.map(|rest| push(store.data_mut(), held(rest, call.as_deref()))).transpose()?;
     Ok(rest.transpose().map(|rest| QueryResult { columns, rows: lowered(rows), rest }))
 }
 
 /// A handle of `entry`, unless the instance holds too many of the host's resources.
-fn push<T: Send + 'static>(state: &mut State, entry: T) -> GuestResult<Resource<T>> {
+fn push<T: Send + 'static>(state: &mut State, entry: T) -> wasmtime::Result<GuestResult<Resource<T>>> {
     match state.ctx().table.push(entry) {
         Ok(handle) => Ok(Ok(handle)),
         Err(ResourceTableError::Full) => Ok(Err(Error::Other(

@@ -1,7 +1,5 @@
 //! Databases: what a handler was granted of them, and what it holds.
 
-#![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
-
 pub(super) mod host;
 pub(crate) mod keys;
 mod shared;
@@ -14,9 +12,9 @@ use super::grant::{Grant, Grantee, Wanted, begins_with_any};
 use super::held::Held;
 
 /// A transaction, until it or its call has ended.
-pub type Transaction = Held<db::Transaction>;
+pub(super) type Transaction = Held<db::Transaction>;
 /// The unread rows of a query, until they or their call have ended.
-pub type Cursor = Held<db::Cursor>;
+pub(super) type Cursor = Held<db::Cursor>;
 
 /// The databases that a handler was granted.
 pub(in crate::handlers) struct Granted {
@@ -26,7 +24,7 @@ pub(in crate::handlers) struct Granted {
 }
 
 impl Grant for Granted {
-    const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@"];
+    const IMPORTS: &'static [&'static str] = &["patchboard:handler/sql@", "patchboard:handler/sql-futures@"];
     type Shared = Arc<Databases>;
 
     fn check(wanted: &Wanted<'_>) -> Result<(), String> {

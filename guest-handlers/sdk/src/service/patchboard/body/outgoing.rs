@@ -6,7 +6,7 @@
 
 use super::super::bindings::patchboard::handler::types::{Body as WitBody, BodyError, BodyStream, Fields};
 use super::super::bindings::{wit_future, wit_stream};
-use super::super::fields;
+use super::super::{fields, leave};
 use axum::body::Body;
 use http::HeaderMap;
 use http_body::Body as _;
@@ -35,7 +35,10 @@ pub(crate) fn into_wit(mut body: Body) -> WitBody {
     };
     let (content, content_reader) = wit_stream::new();
     let (trailers, trailers_reader) = wit_future::new(|| Err(BodyError::Disconnected));
-    wit_bindgen::spawn_local(write(start, body, content, trailers));
+    wit_bindgen::spawn_local(async move {
+        // Also where it waits for something else than its reader.
+        leave::unless_over(write(start, body, content, trailers)).await;
+    });
     WitBody::Streaming(BodyStream { content: content_reader, trailers: trailers_reader, length })
 }
 

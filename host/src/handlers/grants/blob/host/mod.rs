@@ -1,7 +1,6 @@
 //! Blob folders for guests: `patchboard:handler/blob`, which is awaited, and
 //! `wasi:blobstore`, which holds its instance while it waits.
 
-mod bindings;
 mod operation;
 mod own;
 mod reading;

@@ -4,8 +4,6 @@
 //! ends where nobody waits for the call any more. What is open of a folder ends with its
 //! call. What it does is in `patchboard-blob`.
 
-#![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
-
 use std::sync::Arc;
 
 use patchboard_blob::{Error, Folder};
@@ -17,7 +15,7 @@ use crate::handlers::grants::held::Held;
 use crate::handlers::state::{CallRecord, State, current_record};
 
 /// What a guest has a handle of.
-pub struct Handle(pub(super) Arc<Folder>);
+pub(super) struct Handle(pub(super) Arc<Folder>);
 
 /// The folder that was granted under this name.
 pub(super) fn granted(state: &State, name: &str) -> Option<Arc<Folder>> {
@@ -64,7 +62,7 @@ impl Operation {
         let Some(call) = &self.0 else { return operation.await };
         tokio::select! {
             biased;
-            () = call.head.given_up.told() => {
+            () = call.head.over.given_up() => {
                 Err(Error::Other("nobody waits for this call any more".to_owned()))
             }
             done = operation => done,

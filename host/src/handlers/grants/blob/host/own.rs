@@ -1,7 +1,5 @@
 //! `patchboard:handler/blob`: awaited, so an instance's other calls go on meanwhile.
 
-#![allow(unreachable_pub, reason = "the generated bindings export the types of resources")]
-
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -10,136 +8,132 @@ use std::time::SystemTime;
 use http_body_util::BodyExt as _;
 use patchboard_blob as blob;
 use tokio::sync::oneshot;
-use wasmtime::component::{
-    Access, Accessor, FutureConsumer, FutureReader, HasSelf, Linker, Resource, Source, StreamReader,
-};
+use wasmtime::component::{FutureConsumer, FutureReader, Linker, Resource, Source, StreamReader};
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
-use super::bindings::{
-    Entry, Error, Host, HostFolder, HostFolderWithStore, Metadata, Object, Page, Range, add_to_linker as add,
-};
 use super::operation::{Handle, Operation, granted, push};
 use super::reading::Reading;
+use crate::handlers::bindings::blob_types::{Entry, Error, Metadata, Object, Page, Range};
+use crate::handlers::imports::awaited::{as_it_is, link_both};
 use crate::handlers::imports::pipe::{PipeBody, Trailers, pipe};
 use crate::handlers::state::State;
 
-type Outcome<T> = wasmtime::Result<Result<T, Error>>;
+type GuestResult<T> = Result<T, Error>;
+type Folder = Resource<Handle>;
+type Content = StreamReader<u8>;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    add::<State, HasSelf<State>>(linker, |state| state)
+    link_both(linker, "blob", |interface| {
+        interface.resource::<Handle>("folder", |_, _| {})?;
+        interface.function("[static]folder.open", open)?;
+        interface.awaited("[method]folder.put", put, as_it_is)?;
+        interface.awaited("[method]folder.get", get, opened)?;
+        interface.awaited("[method]folder.head", head, as_it_is)?;
+        interface.awaited("[method]folder.list", list, as_it_is)?;
+        interface.awaited("[method]folder.delete", delete, as_it_is)
+    })
 }
 
-impl Host for State {}
+fn open(mut store: StoreContextMut<'_, State>, (name,): (String,)) -> wasmtime::Result<GuestResult<Folder>> {
+    let state = store.data_mut();
+    let Some(folder) = granted(state, &name) else { return Ok(Err(Error::NoSuchFolder(name))) };
+    Ok(push(state, Handle(folder))?.map_err(Error::from))
+}
 
-impl HostFolder for State {}
+fn put(
+    mut store: StoreContextMut<'_, State>,
+    (folder, name, content, complete): (Folder, String, Content, FutureReader<Result<(), ()>>),
+) -> wasmtime::Result<impl Future<Output = GuestResult<Metadata>> + Send + use<>> {
+    let (folder, operation) = enter(store.as_context_mut(), &folder)?;
+    let (bytes, end, body, _) = pipe(None);
+    content.pipe(store.as_context_mut(), bytes)?;
+    complete.pipe(store, Complete(end))?;
+    Ok(async move {
+        match operation.wait(put_all(&folder, name, body)).await? {
+            Some(metadata) => Ok(metadata.into()),
+            None => Err(Error::Incomplete),
+        }
+    })
+}
 
-impl HostFolderWithStore<State> for HasSelf<State> {
-    fn drop(mut access: Access<'_, State, Self>, folder: Resource<Handle>) -> wasmtime::Result<()> {
-        access.get().ctx().table.delete(folder)?;
-        Ok(())
-    }
+/// An object that was opened, for the call that asked for it.
+type Opened = (GuestResult<blob::Object>, Operation);
 
-    fn open(mut access: Access<'_, State, Self>, name: String) -> Outcome<Resource<Handle>> {
-        let state = access.get();
-        let Some(folder) = granted(state, &name) else { return Ok(Err(Error::NoSuchFolder(name))) };
-        Ok(push(state, Handle(folder))?.map_err(Error::from))
-    }
-
-    async fn put(
-        accessor: &Accessor<State, Self>,
-        folder: Resource<Handle>,
-        name: String,
-        content: StreamReader<u8>,
-        complete: FutureReader<Result<(), ()>>,
-    ) -> Outcome<Metadata> {
-        let (folder, operation) = enter(accessor, &folder)?;
-        let body = accessor.with(|mut access| {
-            let (bytes, end, body, _) = pipe(None);
-            content.pipe(access.as_context_mut(), bytes)?;
-            complete.pipe(access.as_context_mut(), Complete(end))?;
-            wasmtime::error::Ok(body)
-        })?;
-        Ok(match operation.wait(put(&folder, name, body)).await {
-            Ok(Some(metadata)) => Ok(metadata.into()),
-            Ok(None) => Err(Error::Incomplete),
-            Err(error) => Err(error.into()),
-        })
-    }
-
-    async fn get(
-        accessor: &Accessor<State, Self>,
-        folder: Resource<Handle>,
-        name: String,
-        range: Option<Range>,
-    ) -> Outcome<Object> {
-        let (folder, operation) = enter(accessor, &folder)?;
-        let range = range
-            .map_or_else(blob::Range::default, |Range { offset, length }| blob::Range { offset, length });
+fn get(
+    store: StoreContextMut<'_, State>,
+    (folder, name, range): (Folder, String, Option<Range>),
+) -> wasmtime::Result<impl Future<Output = Opened> + Send + use<>> {
+    let (folder, operation) = enter(store, &folder)?;
+    let range =
+        range.map_or_else(blob::Range::default, |Range { offset, length }| blob::Range { offset, length });
+    Ok(async move {
         let opened = async { folder.get(blob::ObjectName::parse(name)?, range).await };
-        let object = match operation.wait(opened).await {
-            Ok(object) => object,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        let (metadata, length) = (object.metadata().clone().into(), object.length());
-        let held = operation.hold(Arc::new(Mutex::new(object)));
-        let (ending, ended) = oneshot::channel();
-        accessor.with(|mut access| {
-            let content = StreamReader::new(access.as_context_mut(), Reading::new(held, ending))?;
-            let complete = FutureReader::new(access.as_context_mut(), async {
-                // The stream was closed before its end: nobody wants to know.
-                let end = ended.await.unwrap_or(Ok(()));
-                wasmtime::error::Ok(end.map_err(Error::from))
-            })?;
-            Ok(Ok(Object { metadata, length, content, complete }))
-        })
-    }
+        (operation.wait(opened).await.map_err(Error::from), operation)
+    })
+}
 
-    async fn head(
-        accessor: &Accessor<State, Self>,
-        folder: Resource<Handle>,
-        name: String,
-    ) -> Outcome<Metadata> {
-        let (folder, operation) = enter(accessor, &folder)?;
+fn opened(
+    mut store: StoreContextMut<'_, State>,
+    (object, operation): Opened,
+) -> wasmtime::Result<GuestResult<Object>> {
+    let object = match object {
+        Ok(object) => object,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (metadata, length) = (object.metadata().clone().into(), object.length());
+    let held = operation.hold(Arc::new(Mutex::new(object)));
+    let (ending, ended) = oneshot::channel();
+    let content = StreamReader::new(store.as_context_mut(), Reading::new(held, ending))?;
+    let complete = FutureReader::new(store, async {
+        // The stream was closed before its end: nobody wants to know.
+        let end = ended.await.unwrap_or(Ok(()));
+        wasmtime::error::Ok(end.map_err(Error::from))
+    })?;
+    Ok(Ok(Object { metadata, length, content, complete }))
+}
+
+fn head(
+    store: StoreContextMut<'_, State>,
+    (folder, name): (Folder, String),
+) -> wasmtime::Result<impl Future<Output = GuestResult<Metadata>> + Send + use<>> {
+    let (folder, operation) = enter(store, &folder)?;
+    Ok(async move {
         let found = async { folder.head(blob::ObjectName::parse(name)?).await };
-        Ok(operation.wait(found).await.map(Metadata::from).map_err(Error::from))
-    }
+        Ok(operation.wait(found).await?.into())
+    })
+}
 
-    async fn list(
-        accessor: &Accessor<State, Self>,
-        folder: Resource<Handle>,
-        prefix: String,
-        cursor: Option<String>,
-    ) -> Outcome<Page> {
-        let (folder, operation) = enter(accessor, &folder)?;
-        let page = operation.wait(folder.list(prefix, cursor)).await;
-        Ok(page.map(Page::from).map_err(Error::from))
-    }
+fn list(
+    store: StoreContextMut<'_, State>,
+    (folder, prefix, cursor): (Folder, String, Option<String>),
+) -> wasmtime::Result<impl Future<Output = GuestResult<Page>> + Send + use<>> {
+    let (folder, operation) = enter(store, &folder)?;
+    Ok(async move { Ok(operation.wait(folder.list(prefix, cursor)).await?.into()) })
+}
 
-    async fn delete(
-        accessor: &Accessor<State, Self>,
-        folder: Resource<Handle>,
-        name: String,
-    ) -> Outcome<bool> {
-        let (folder, operation) = enter(accessor, &folder)?;
+fn delete(
+    store: StoreContextMut<'_, State>,
+    (folder, name): (Folder, String),
+) -> wasmtime::Result<impl Future<Output = GuestResult<bool>> + Send + use<>> {
+    let (folder, operation) = enter(store, &folder)?;
+    Ok(async move {
         let deleted = async { folder.delete(blob::ObjectName::parse(name)?).await };
-        Ok(operation.wait(deleted).await.map_err(Error::from))
-    }
+        Ok(operation.wait(deleted).await?)
+    })
 }
 
 /// What every operation begins with, before any await.
 fn enter(
-    accessor: &Accessor<State, HasSelf<State>>,
-    folder: &Resource<Handle>,
+    mut store: StoreContextMut<'_, State>,
+    folder: &Folder,
 ) -> wasmtime::Result<(Arc<blob::Folder>, Operation)> {
-    accessor.with(|mut access| {
-        let operation = Operation::begin(access.as_context_mut())?;
-        Ok((access.get().ctx().table.get(folder)?.0.clone(), operation))
-    })
+    let operation = Operation::begin(store.as_context_mut())?;
+    Ok((store.data_mut().ctx().table.get(folder)?.0.clone(), operation))
 }
 
 /// What a put comes to; none where it was given up.
-async fn put(
+async fn put_all(
     folder: &blob::Folder,
     name: String,
     mut body: PipeBody,

@@ -47,7 +47,7 @@ impl From<Error> for GuestError {
 pub(super) fn open(
     mut store: StoreContextMut<'_, State>,
     (name,): (String,),
-) -> wasmtime::Result<(GuestResult<Resource<BucketHandle>>,)> {
+) -> wasmtime::Result<GuestResult<Resource<BucketHandle>>> {
     let state = store.data_mut();
     let Some((_, bucket)) = state.grants.key_value.0.iter().find(|(granted, _)| *granted == name) else {
         let handler = &state.handler;
@@ -56,10 +56,10 @@ pub(super) fn open(
             %handler,
             "key-value bucket \"{name}\" is not granted; add it to key_value in [handlers.{handler}]"
         );
-        return Ok((Err(GuestError::AccessDenied),));
+        return Ok(Err(GuestError::AccessDenied));
     };
     let handle = BucketHandle(bucket.clone());
-    Ok((push(&mut store, handle)?,))
+    push(&mut store, handle)
 }
 
 pub(super) fn drop_handle(mut store: StoreContextMut<'_, State>, handle: u32) -> wasmtime::Result<()> {
@@ -111,7 +111,7 @@ impl Operation {
         let Some(call) = &self.call else { return Ok(operation.await?) };
         tokio::select! {
             biased;
-            () = call.given_up.told() => {
+            () = call.over.given_up() => {
                 Err(GuestError::Other("nobody waits for this call any more".to_owned()))
             }
             done = operation => Ok(done?),

@@ -3,14 +3,15 @@
 
 use bytes::Bytes;
 use patchboard_key_value::Keys;
-use wasmtime::AsContextMut as _;
+use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource};
 
 use super::bucket::{BucketHandle, GuestResult, Operation};
+use crate::handlers::imports::awaited::{Interface, as_it_is};
 use crate::handlers::state::State;
 
 /// `key-response`.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 pub(super) struct KeyResponse {
     #[component(name = "keys")]
@@ -68,20 +69,19 @@ where
 
 /// Links an operation that only its own call waits for.
 pub(super) fn awaited<P, F, T>(
-    instance: &mut LinkerInstance<'_, State>,
+    interface: &mut Interface<'_>,
     name: &str,
     operation: impl Fn(Operation, P) -> F + Copy + Send + Sync + 'static,
 ) -> wasmtime::Result<()>
 where
     P: Parameters,
     F: Future<Output = T> + Send + 'static,
-    T: ComponentType + Lower + Send + 'static,
+    T: Lift + Lower + Send + Sync + 'static,
 {
-    instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
-        let begun =
-            accessor.with(|mut access| Operation::begin(access.as_context_mut(), parameters.bucket()));
-        Box::pin(async move { Ok((operation(begun?, parameters).await,)) })
-    })
+    let begin = move |store: StoreContextMut<'_, State>, parameters: P| {
+        Ok(operation(Operation::begin(store, parameters.bucket())?, parameters))
+    };
+    interface.awaited(name, begin, as_it_is)
 }
 
 type Bucket = Resource<BucketHandle>;

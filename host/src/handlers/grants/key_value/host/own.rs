@@ -2,18 +2,17 @@
 
 use bytes::Bytes;
 use patchboard_key_value::Swap;
-use wasmtime::component::{ComponentType, Linker, Lower, Resource, ResourceType};
+use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
 
-use super::bucket::{BucketHandle, GuestError, Operation, drop_handle, open};
+use super::bucket::{BucketHandle, GuestError, Operation, open};
 use super::operations::{
     awaited, delete, delete_many, exists, get, get_many, increment, list_keys, set, set_many,
 };
+use crate::handlers::imports::awaited::link_both;
 use crate::handlers::state::State;
 
-const INTERFACE: &str = "patchboard:handler/key-value@0.1.0";
-
 /// `swap-error`.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 enum SwapError {
     #[component(name = "store-error")]
@@ -23,19 +22,20 @@ enum SwapError {
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let instance = &mut linker.instance(INTERFACE)?;
-    instance.resource("bucket", ResourceType::host::<BucketHandle>(), drop_handle)?;
-    instance.func_wrap("[static]bucket.open", open)?;
-    awaited(instance, "[method]bucket.get", get)?;
-    awaited(instance, "[method]bucket.set", set)?;
-    awaited(instance, "[method]bucket.delete", delete)?;
-    awaited(instance, "[method]bucket.exists", exists)?;
-    awaited(instance, "[method]bucket.list-keys", list_keys)?;
-    awaited(instance, "[method]bucket.increment", increment)?;
-    awaited(instance, "[method]bucket.compare-and-swap", compare_and_swap)?;
-    awaited(instance, "[method]bucket.get-many", get_many)?;
-    awaited(instance, "[method]bucket.set-many", set_many)?;
-    awaited(instance, "[method]bucket.delete-many", delete_many)
+    link_both(linker, "key-value", |interface| {
+        interface.resource::<BucketHandle>("bucket", |_, _| {})?;
+        interface.function("[static]bucket.open", open)?;
+        awaited(interface, "[method]bucket.get", get)?;
+        awaited(interface, "[method]bucket.set", set)?;
+        awaited(interface, "[method]bucket.delete", delete)?;
+        awaited(interface, "[method]bucket.exists", exists)?;
+        awaited(interface, "[method]bucket.list-keys", list_keys)?;
+        awaited(interface, "[method]bucket.increment", increment)?;
+        awaited(interface, "[method]bucket.compare-and-swap", compare_and_swap)?;
+        awaited(interface, "[method]bucket.get-many", get_many)?;
+        awaited(interface, "[method]bucket.set-many", set_many)?;
+        awaited(interface, "[method]bucket.delete-many", delete_many)
+    })
 }
 
 async fn compare_and_swap(

@@ -21,7 +21,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     for version in [CURRENT, BEFORE] {
         let store = &mut linker.instance(&format!("wasi:keyvalue/store@{version}"))?;
         store.resource("bucket", ResourceType::host::<BucketHandle>(), drop_handle)?;
-        store.func_wrap("open", open)?;
+        store.func_wrap("open", |store, name| Ok((open(store, name)?,)))?;
         held(store, "[method]bucket.get", get)?;
         held(store, "[method]bucket.set", set)?;
         held(store, "[method]bucket.delete", delete)?;

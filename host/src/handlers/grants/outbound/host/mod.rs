@@ -1,5 +1,7 @@
-//! `wasi:http` for guests: requests and responses, and the clients of 0.3 and, where it
-//! holds nobody else, of 0.2.
+//! Outbound requests for guests: `patchboard:handler/outbound`; and `wasi:http`, requests and
+//! responses with the clients of 0.3 and, where it holds nobody else, of 0.2.
+
+mod own;
 
 use wasmtime::component::Linker;
 
@@ -8,6 +10,7 @@ use crate::handlers::imports::response;
 use crate::handlers::state::State;
 
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation) -> wasmtime::Result<()> {
+    own::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
     response::link(linker)?;
     match isolation {

@@ -1,0 +1,143 @@
+//! A request on its way: granted, permitted, in time.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, Uri};
+use hyper_util::client::legacy::ResponseFuture;
+use wasmtime_wasi_http::WasiBody;
+
+use super::connect::{CONNECT_TIMEOUT, LONGEST_WAIT};
+use super::origin::SELF_HOST;
+use super::response::ResponseBody;
+use super::{Granted, Origins, OutboundClient};
+
+/// An instance's power to send requests.
+pub(in crate::handlers) struct Outbound {
+    granted: Origins,
+    client: OutboundClient,
+    requests: u64,
+}
+
+/// How long may be waited; none is the longest there is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Timeouts {
+    pub(super) connect: Option<Duration>,
+    pub(super) first_byte: Option<Duration>,
+    pub(super) between_bytes: Option<Duration>,
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The URL cannot be asked for.
+    InvalidUrl,
+    /// The origin was not granted.
+    NotGranted(String),
+    /// There is no server here.
+    NoServer,
+    /// No place became free in time.
+    TooManyRequests,
+    /// No head came in time.
+    FirstByte,
+    /// The client's.
+    Client(hyper_util::client::legacy::Error),
+}
+
+impl Outbound {
+    /// Of an instance, to the origins that its handler was granted.
+    pub(in crate::handlers) fn new(granted: Origins, client: OutboundClient) -> Self {
+        Self { granted, client, requests: 0 }
+    }
+
+    /// How many requests have been sent so far.
+    pub(in crate::handlers) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Sends `request`; nothing happens before the future is polled.
+    pub(super) fn send(
+        &mut self,
+        request: Request<WasiBody>,
+        timeouts: Timeouts,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Failure>> + Send + use<> {
+        self.requests += 1;
+        let origin = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let response = self.start(request);
+        let Granted { handler, permits, .. } = &*self.granted;
+        let (handler, permits) = (handler.clone(), permits.clone());
+        async move {
+            let response = response?;
+            let wait = |asked: Option<Duration>| asked.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+            let connect = wait(timeouts.connect);
+            let Ok(Ok(permit)) = tokio::time::timeout(connect, permits.acquire_owned()).await else {
+                tracing::warn!(%handler, "limits.outbound_calls outbound requests are under way");
+                return Err(Failure::TooManyRequests);
+            };
+            let response = CONNECT_TIMEOUT.scope(connect, response);
+            match tokio::time::timeout(wait(timeouts.first_byte), response).await {
+                Ok(Ok(response)) => {
+                    let between_bytes = wait(timeouts.between_bytes);
+                    Ok(response.map(|body| ResponseBody::new(body, between_bytes, permit)))
+                }
+                Ok(Err(error)) => {
+                    let cause = root_cause(&error);
+                    tracing::warn!(%handler, "outbound request to {origin} failed: {error}: {cause}");
+                    Err(Failure::Client(error))
+                }
+                Err(_) => Err(Failure::FirstByte),
+            }
+        }
+    }
+
+    /// The response to `request` as it will come, if the origin is granted.
+    fn start(&self, mut request: Request<WasiBody>) -> Result<ResponseFuture, Failure> {
+        let uri = request.uri();
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(Failure::InvalidUrl);
+        };
+        let Granted { handler, origins, .. } = &*self.granted;
+        if !origins.iter().any(|origin| origin.covers(scheme, authority)) {
+            tracing::warn!(
+                %handler,
+                "outbound request to {scheme}://{authority} is not granted; \
+                 add outbound = [\"{scheme}://{authority}\"] to [handlers.{handler}]"
+            );
+            return Err(Failure::NotGranted(format!("{scheme}://{authority}")));
+        }
+        if authority.host() != SELF_HOST {
+            return Ok(self.client.client.request(request));
+        }
+        let (client, address) = self.client.this_server.as_ref().ok_or(Failure::NoServer)?;
+        address_to(*address, &mut request).ok_or(Failure::InvalidUrl)?;
+        Ok(client.request(request))
+    }
+}
+
+/// Addresses `request` as who calls from outside would.
+fn address_to(mut address: SocketAddr, request: &mut Request<WasiBody>) -> Option<()> {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    let authority = address.to_string();
+    let host = HeaderValue::try_from(&authority).ok()?;
+    let authority: Authority = authority.parse().ok()?;
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority);
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from_parts(parts).ok()?;
+    request.headers_mut().insert(http::header::HOST, host);
+    Some(())
+}
+
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source())
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}

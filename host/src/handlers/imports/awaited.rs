@@ -1,0 +1,189 @@
+//! Functions that a guest waits for, each in two forms: `X` has it as one that is awaited,
+//! `X-futures` as one that returns a future, for runtimes that can only read one. What is
+//! done is the same.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::task::JoinHandle;
+use wasmtime::component::{
+    ComponentNamedList, FutureProducer, FutureReader, Lift, Linker, LinkerInstance, Lower, Resource,
+    ResourceType,
+};
+use wasmtime::{AsContextMut as _, StoreContextMut};
+use wasmtime_wasi::WasiView as _;
+
+use crate::handlers::state::State;
+
+/// The version of `wit/`.
+pub(in crate::handlers) const VERSION: &str = "0.2.0";
+
+/// An interface of ours that is being linked.
+pub(in crate::handlers) struct Interface<'a> {
+    instance: LinkerInstance<'a, State>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Awaited,
+    Future,
+}
+
+/// Links `patchboard:handler/NAME` and `NAME-futures`.
+pub(in crate::handlers) fn link_both(
+    linker: &mut Linker<State>,
+    name: &str,
+    link: impl Fn(&mut Interface<'_>) -> wasmtime::Result<()>,
+) -> wasmtime::Result<()> {
+    link_awaited(linker, name, &link)?;
+    link_futures(linker, name, link)
+}
+
+fn link_awaited(
+    linker: &mut Linker<State>,
+    name: &str,
+    link: impl Fn(&mut Interface<'_>) -> wasmtime::Result<()>,
+) -> wasmtime::Result<()> {
+    let instance = linker.instance(&format!("patchboard:handler/{name}@{VERSION}"))?;
+    link(&mut Interface { instance, form: Form::Awaited })
+}
+
+/// Links `patchboard:handler/NAME-futures` alone, where another package has what is awaited.
+pub(in crate::handlers) fn link_futures(
+    linker: &mut Linker<State>,
+    name: &str,
+    link: impl Fn(&mut Interface<'_>) -> wasmtime::Result<()>,
+) -> wasmtime::Result<()> {
+    let instance = linker.instance(&format!("patchboard:handler/{name}-futures@{VERSION}"))?;
+    link(&mut Interface { instance, form: Form::Future })
+}
+
+impl Interface<'_> {
+    /// A resource that ends with `end`.
+    pub(in crate::handlers) fn resource<T: Send + 'static>(
+        &mut self,
+        name: &str,
+        end: impl Fn(StoreContextMut<'_, State>, T) + Send + Sync + 'static,
+    ) -> wasmtime::Result<()> {
+        self.instance.resource(name, ResourceType::host::<T>(), move |mut store, handle| {
+            let ended = store.data_mut().ctx().table.delete(Resource::<T>::new_own(handle))?;
+            end(store, ended);
+            Ok(())
+        })
+    }
+
+    /// A function that never waits.
+    pub(in crate::handlers) fn function<P, T>(
+        &mut self,
+        name: &str,
+        run: impl Fn(StoreContextMut<'_, State>, P) -> wasmtime::Result<T> + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + 'static,
+        T: Lower + Send + Sync + 'static,
+    {
+        self.instance.func_wrap(name, move |store, parameters: P| Ok((run(store, parameters)?,)))
+    }
+
+    /// A function that never waits, and gives nothing.
+    pub(in crate::handlers) fn action<P: ComponentNamedList + Lift + 'static>(
+        &mut self,
+        name: &str,
+        run: impl Fn(StoreContextMut<'_, State>, P) -> wasmtime::Result<()> + Send + Sync + 'static,
+    ) -> wasmtime::Result<()> {
+        self.instance.func_wrap(name, move |store, parameters: P| run(store, parameters))
+    }
+
+    /// A function that waits, and gives nothing.
+    pub(in crate::handlers) fn signal<P, F>(
+        &mut self,
+        name: &str,
+        begin: impl Fn(StoreContextMut<'_, State>, P) -> wasmtime::Result<F> + Copy + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if self.form == Form::Future {
+            // Not every runtime can read a future that has no value.
+            return self.awaited(name, begin, |_, ()| Ok(true));
+        }
+        self.instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
+            let begun = accessor.with(|mut access| begin(access.as_context_mut(), parameters));
+            Box::pin(async move {
+                begun?.await;
+                Ok(())
+            })
+        })
+    }
+
+    /// A function that waits: `begin` is asked at the import's entry, when the guest's task
+    /// is on the stack; what its future comes to is made the guest's by `finish`.
+    pub(in crate::handlers) fn awaited<P, F, T>(
+        &mut self,
+        name: &str,
+        begin: impl Fn(StoreContextMut<'_, State>, P) -> wasmtime::Result<F> + Copy + Send + Sync + 'static,
+        finish: fn(StoreContextMut<'_, State>, F::Output) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Send + Sync + 'static,
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        T: Lower + Lift + Send + Sync + 'static,
+    {
+        if self.form == Form::Future {
+            return self.instance.func_wrap(name, move |mut store, parameters: P| {
+                let outcome = tokio::spawn(begin(store.as_context_mut(), parameters)?);
+                Ok((FutureReader::new(store, Later { outcome, finish })?,))
+            });
+        }
+        self.instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
+            let begun = accessor.with(|mut access| begin(access.as_context_mut(), parameters));
+            Box::pin(async move {
+                let outcome = begun?.await;
+                let result = accessor.with(|mut access| finish(access.as_context_mut(), outcome))?;
+                Ok((result,))
+            })
+        })
+    }
+}
+
+/// What comes of a function, for a guest's future. It is done meanwhile, and given up where
+/// the guest drops the future.
+struct Later<O, T> {
+    outcome: JoinHandle<O>,
+    finish: fn(StoreContextMut<'_, State>, O) -> wasmtime::Result<T>,
+}
+
+impl<O, T> FutureProducer<State> for Later<O, T>
+where
+    O: Send + 'static,
+    T: Send + Sync + 'static,
+{
+    type Item = T;
+
+    fn poll_produce(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        store: StoreContextMut<'_, State>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<Option<T>>> {
+        match Pin::new(&mut self.outcome).poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready((self.finish)(store, outcome?).map(Some)),
+            Poll::Pending if finish => Poll::Ready(Ok(None)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<O, T> Drop for Later<O, T> {
+    fn drop(&mut self) {
+        self.outcome.abort();
+    }
+}
+
+/// Gives the guest what a function came to, which is in its types already.
+pub(in crate::handlers) fn as_it_is<T>(_: StoreContextMut<'_, State>, outcome: T) -> wasmtime::Result<T> {
+    Ok(outcome)
+}

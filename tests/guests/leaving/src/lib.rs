@@ -1,0 +1,163 @@
+//! Calls that wait in every way there is, each with a destructor that counts: who leaves
+//! one is noticed by it, and by nobody else. And tasks that outlive their response.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures_channel::mpsc;
+use patchboard::stream::StreamExt as _;
+use patchboard::{
+    Body, Bytes, ClientAddress, Path, Request, client, future, get, post, spawn, sql, stream, time,
+};
+
+thread_local! {
+    /// Where a call waited when it was dropped, and how often.
+    static LEFT: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
+    static ENDED: Cell<u32> = const { Cell::new(0) };
+    static LISTENERS: RefCell<Vec<mpsc::UnboundedSender<Bytes>>> = const { RefCell::new(Vec::new()) };
+    /// Tells this instance from others: how many calls it has had.
+    static CALLS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts where it is dropped.
+struct Guard(&'static str);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        LEFT.with_borrow_mut(|left| *left.entry(self.0.to_owned()).or_default() += 1);
+    }
+}
+
+/// Waits for ever in the way that `stage` says.
+#[get("/leaving/{stage}")]
+async fn leave(Path(stage): Path<String>) -> Body {
+    CALLS.set(CALLS.get() + 1);
+    match stage.as_str() {
+        "head" => {
+            let _guard = Guard("head");
+            future::pending().await
+        }
+        "sleep" => {
+            let _guard = Guard("sleep");
+            time::sleep(Duration::from_secs(3600)).await;
+            Body::empty()
+        }
+        "channel" => {
+            let (sender, receiver) = mpsc::unbounded();
+            LISTENERS.with_borrow_mut(|listeners| listeners.push(sender));
+            let guard = Guard("channel");
+            let first = stream::once(async { Bytes::from_static(b": here\n\n") });
+            Body::from_stream(first.chain(receiver).map(move |event| {
+                let _kept = &guard;
+                Ok::<_, Infallible>(event)
+            }))
+        }
+        "stream" => {
+            let guard = Guard("stream");
+            let chunks = stream::repeat(Bytes::from_static(&[b'x'; 16 << 10]));
+            Body::from_stream(chunks.map(move |chunk| {
+                let _kept = &guard;
+                Ok::<_, Infallible>(chunk)
+            }))
+        }
+        "sql" => {
+            let _guard = Guard("sql");
+            let endless =
+                "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+            let database = sql::open("notes").ok();
+            if let Some(database) = database {
+                database.query(endless).all::<(i64,)>().await.ok();
+            }
+            Body::empty()
+        }
+        "outbound" => {
+            let _guard = Guard("outbound");
+            client::get("http://self/leaving/head").send().await.ok();
+            Body::empty()
+        }
+        "task" => {
+            let _guard = Guard("task");
+            let task = async {
+                time::sleep(Duration::from_millis(300)).await;
+                ENDED.set(ENDED.get() + 1);
+            };
+            spawn("count", task).ok();
+            future::pending().await
+        }
+        _ => Body::empty(),
+    }
+}
+
+/// Waits for a body that does not come.
+#[post("/leaving/body")]
+async fn body(request: Request) -> String {
+    CALLS.set(CALLS.get() + 1);
+    let _guard = Guard("body");
+    request.into_body().into_data_stream().count().await.to_string()
+}
+
+/// Sends an event to all who listen; gives how many that were.
+#[post("/tell")]
+async fn tell() -> String {
+    LISTENERS.with_borrow_mut(|listeners| {
+        listeners.retain(|listener| listener.unbounded_send(Bytes::from_static(b"data: x\n\n")).is_ok());
+        listeners.len().to_string()
+    })
+}
+
+/// What was left where, how many tasks have ended, and how many calls this instance has had.
+#[get("/counts")]
+async fn counts() -> String {
+    let left = LEFT.with_borrow(|left| left.iter().map(|(at, n)| format!("{at}={n} ")).collect::<String>());
+    format!("{left}ended={} calls={}", ENDED.get(), CALLS.get())
+}
+
+/// Answers at once, and goes on with a task of this kind.
+#[get("/after/{kind}")]
+async fn after(Path(kind): Path<String>) -> String {
+    let done = match kind.as_str() {
+        "ends" => spawn("ends", async {
+            time::sleep(Duration::from_millis(100)).await;
+            patchboard::tracing::info!("the task says so");
+            ENDED.set(ENDED.get() + 1);
+        }),
+        "fails" => spawn("fails", async {
+            time::sleep(Duration::from_millis(20)).await;
+            Err::<(), _>("the other side does not answer\nand this is another line")
+        }),
+        "waits" => spawn("waits", async {
+            let _guard = Guard("after");
+            future::pending::<()>().await;
+        }),
+        "panics" => spawn("panics", async {
+            time::sleep(Duration::from_millis(20)).await;
+            assert!(ENDED.get() == u32::MAX, "in a task");
+        }),
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => "begun".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A stream that goes on until the instance is to end.
+#[get("/until-draining")]
+async fn until_draining() -> Body {
+    let first = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"begun\n")) });
+    let last = stream::once(async {
+        patchboard::draining().await;
+        Ok(Bytes::from_static(b"ended\n"))
+    });
+    Body::from_stream(first.chain(last))
+}
+
+/// Who asks, by which protocol.
+#[get("/client")]
+async fn who(client: Option<ClientAddress>, request: Request) -> String {
+    let client =
+        client.map_or_else(|| "nobody".to_owned(), |client| format!("{} {:?}", client.ip(), client.port()));
+    format!("{client} {:?}", request.version())
+}
