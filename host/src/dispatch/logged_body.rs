@@ -1,11 +1,12 @@
 //! The body of every response: its end writes the access-log line.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 
 use crate::body::{Body, BodyError};
@@ -15,8 +16,52 @@ use crate::telemetry::{AccessLog, AccessRecord};
 #[derive(Debug)]
 pub struct LoggedBody {
     pub(super) body: Body,
-    pub(super) log: Option<Box<(AccessLog, AccessRecord)>>,
-    pub(super) start: Instant,
+    pub(super) line: Line,
+}
+
+/// A line of the access log, which is written when this is dropped: at the end of the
+/// response, or where the client has left before there was one.
+#[derive(Debug)]
+pub(super) struct Line {
+    log: Option<Box<(AccessLog, AccessRecord)>>,
+    start: Instant,
+}
+
+impl Line {
+    pub(super) fn new(log: Option<(AccessLog, AccessRecord)>, start: Instant) -> Self {
+        Self { log: log.map(Box::new), start }
+    }
+
+    fn record(&mut self) -> Option<&mut AccessRecord> {
+        self.log.as_deref_mut().map(|(_, record)| record)
+    }
+
+    pub(super) fn set_handler(&mut self, handler: Arc<str>) {
+        if let Some(record) = self.record() {
+            record.handler = Some(handler);
+        }
+    }
+
+    pub(super) fn set_route(&mut self, route: Arc<str>) {
+        if let Some(record) = self.record() {
+            record.route = Some(route);
+        }
+    }
+
+    pub(super) fn answer(&mut self, status: StatusCode) {
+        if let Some(record) = self.record() {
+            record.status = status.as_u16();
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some((log, mut record)) = self.log.take().map(|log| *log) {
+            record.duration = self.start.elapsed();
+            log.write(&record);
+        }
+    }
 }
 
 impl http_body::Body for LoggedBody {
@@ -29,7 +74,7 @@ impl http_body::Body for LoggedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         let ended = self.body.is_end_stream();
-        if let Some((_, record)) = self.log.as_deref_mut() {
+        if let Some(record) = self.line.record() {
             match &frame {
                 Some(Ok(frame)) => {
                     record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -56,11 +101,10 @@ impl http_body::Body for LoggedBody {
 
 impl Drop for LoggedBody {
     fn drop(&mut self) {
-        if let Some((log, mut record)) = self.log.take().map(|log| *log) {
+        let has_ended = self.body.is_end_stream();
+        if let Some(record) = self.line.record() {
             // hyper does not read a body that is empty or that answers HEAD.
-            record.complete |= self.body.is_end_stream() || record.method == Some(Method::HEAD);
-            record.duration = self.start.elapsed();
-            log.write(&record);
+            record.complete |= has_ended || record.method == Some(Method::HEAD);
         }
     }
 }

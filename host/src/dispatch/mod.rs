@@ -14,12 +14,13 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
+use self::logged_body::Line;
 pub use self::logged_body::LoggedBody;
 use self::plain::{redirect, retry_after, status, with_allow};
 use self::probes::Probes;
@@ -57,6 +58,10 @@ struct Rules {
     access_log: AccessLogFormat,
 }
 
+/// What the access log has for a status where the client has left before there was one, as
+/// nginx has it.
+const CLIENT_LEFT: u16 = 499;
+
 /// A request whose head was refused: what could be told of it.
 #[derive(Debug)]
 pub struct Refused {
@@ -81,17 +86,14 @@ struct Asked {
     request_id: Arc<str>,
     peer: SocketAddr,
     told: Told,
-    method: Option<Method>,
-    target: Option<Uri>,
     accept: Option<HeaderValue>,
-    start: Instant,
 }
 
-/// What is noted of a request on its way, for the access log.
-#[derive(Debug, Default)]
+/// What is noted of a request on its way. Where that ends before there is an answer, since
+/// the client has left, it is noted all the same.
+#[derive(Debug)]
 struct Notes {
-    handler: Option<Arc<str>>,
-    route: Option<Arc<str>>,
+    line: Line,
     detail: Option<String>,
 }
 
@@ -125,17 +127,9 @@ impl Dispatch {
             (Rules::of(&settings), told(&settings.trusted_proxies, &request, peer))
         };
         let request_id = told.request_id.clone().unwrap_or_else(|| self.ids.next());
-        let asked = Asked {
-            rules,
-            request_id,
-            peer,
-            told,
-            method: Some(request.method().clone()),
-            target: Some(request.uri().clone()),
-            accept: request.headers().get(ACCEPT).cloned(),
-            start,
-        };
-        let mut notes = Notes::default();
+        let asked = Asked { rules, request_id, peer, told, accept: request.headers().get(ACCEPT).cloned() };
+        let (method, target) = (Some(request.method().clone()), Some(request.uri().clone()));
+        let mut notes = Notes { line: self.line(&asked, method, target, start), detail: None };
         let response = self.answer(core, &site, request, &asked, &mut notes).await;
         Ok(self.finish(response, asked, notes))
     }
@@ -151,12 +145,11 @@ impl Dispatch {
             request_id: self.ids.next(),
             peer,
             told: Told::default(),
-            method: Some(request.method().clone()),
-            target: Some(request.uri().clone()),
             accept: request.headers().get(ACCEPT).cloned(),
-            start: Instant::now(),
         };
-        self.finish(response, asked, Notes::default())
+        let (method, target) = (Some(request.method().clone()), Some(request.uri().clone()));
+        let line = self.line(&asked, method, target, Instant::now());
+        self.finish(response, asked, Notes { line, detail: None })
     }
 
     /// Answers a request whose head was refused before hyper could see it.
@@ -165,14 +158,15 @@ impl Dispatch {
         let (rules, request_id) = (Rules::of(&self.settings.load()), self.ids.next());
         tracing::debug!(%request_id, %peer, %detail, "head refused");
         let told = Told::default();
-        let asked = Asked { rules, request_id, peer, told, method, target, accept, start: begun };
-        let notes = Notes { detail: Some(detail), ..Notes::default() };
+        let asked = Asked { rules, request_id, peer, told, accept };
+        let notes = Notes { line: self.line(&asked, method, target, begun), detail: Some(detail) };
         self.finish(status(code), asked, notes)
     }
 
     /// Gives a response what every response has.
     fn finish(&self, mut response: Response<Body>, asked: Asked, notes: Notes) -> Response<LoggedBody> {
-        let Asked { rules, request_id, peer, told, method, target, accept, start } = asked;
+        let Asked { rules, request_id, accept, .. } = asked;
+        let Notes { mut line, detail } = notes;
         // A HEAD that was answered for an error page has a length, but no body.
         if response.body().is_empty()
             && !response.headers().contains_key(CONTENT_LENGTH)
@@ -180,30 +174,41 @@ impl Dispatch {
         {
             let mut headers = http::HeaderMap::new();
             headers.extend(accept.map(|accept| (ACCEPT, accept)));
-            let detail = notes.detail.as_deref().filter(|_| rules.shows_details);
+            let detail = detail.as_deref().filter(|_| rules.shows_details);
             error::fill(&mut response, &headers, &request_id, detail);
         }
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        line.answer(response.status());
+        response.map(|body| LoggedBody { body, line })
+    }
+
+    /// The line of the access log, as far as it is known.
+    fn line(
+        &self,
+        Asked { rules, request_id, peer, told, .. }: &Asked,
+        method: Option<Method>,
+        target: Option<Uri>,
+        start: Instant,
+    ) -> Line {
         let record = (rules.access_log != AccessLogFormat::Off).then(|| AccessRecord {
             format: rules.access_log,
-            request_id,
-            peer,
+            request_id: request_id.clone(),
+            peer: *peer,
             client: told.client,
-            scheme: told.scheme,
-            authority: told.authority,
+            scheme: told.scheme.clone(),
+            authority: told.authority.clone(),
             method,
             target,
-            status: response.status().as_u16(),
+            status: CLIENT_LEFT,
             bytes: 0,
-            duration: start.elapsed(),
-            handler: notes.handler,
-            route: notes.route,
+            duration: Duration::ZERO,
+            handler: None,
+            route: None,
             complete: false,
         });
-        let log = record.map(|record| Box::new((self.access_log.clone(), record)));
-        response.map(|body| LoggedBody { body, log, start })
+        Line::new(record.map(|record| (self.access_log.clone(), record)), start)
     }
 
     async fn answer(
@@ -257,7 +262,7 @@ impl Dispatch {
                 return with_allow(code, &allow);
             }
         };
-        notes.route = Some(found.route.pattern.pattern.shared());
+        notes.line.set_route(found.route.pattern.pattern.shared());
         // Who answers may take the request's head.
         let compression = found.target().compression().map(|config| (coding_for(request.headers()), config));
         let response = match found.target() {
@@ -268,12 +273,12 @@ impl Dispatch {
             }
             Target::Answer(answer) => answer.response(found.values(), uri.query()),
             Target::Unavailable { handler } => {
-                notes.handler = Some(handler.as_str().into());
+                notes.line.set_handler(handler.as_str().into());
                 notes.detail = Some(format!("handler {handler} is not loaded; see the log"));
                 status(StatusCode::SERVICE_UNAVAILABLE)
             }
             Target::Handler { handler, name, declared } => {
-                notes.handler = Some(handler.shared_name());
+                notes.line.set_handler(handler.shared_name());
                 told.write(request.headers_mut());
                 if let Some(scheme) = &told.scheme {
                     request.extensions_mut().insert(scheme.clone());

@@ -38,6 +38,11 @@ impl Counts {
         self.count_failure("response_cut");
     }
 
+    /// Counts a call that its client has left before it was answered.
+    pub(super) fn count_left(&self) {
+        self.count_failure("client_left");
+    }
+
     fn count_failure(&self, reason: &'static str) {
         *lock(&self.failed).entry(reason).or_default() += 1;
     }

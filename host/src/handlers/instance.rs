@@ -39,6 +39,8 @@ use super::turn::turn;
 
 /// How long an instance that nobody uses any more may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often one that computes gets that much longer, since it hears late of who has left.
+const LONGEST_GRACE: u32 = 10;
 
 /// Makes a store and instantiates the handler in it.
 pub(super) async fn start(
@@ -209,11 +211,18 @@ async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wa
 /// Resolves when the instance is of no use any more.
 async fn ended(status: &Status, inbox: &Inbox) {
     loop {
-        if status.has_abandoned() {
+        let abandoned = status.take_abandoned();
+        if !abandoned.is_empty() {
             // A call whose client has gone away mostly ends by itself, when it finds its
             // streams closed. Where it does not, nobody else is let in.
-            tokio::time::sleep(GRACE).await;
-            if status.take_stuck() {
+            for _ in 0..LONGEST_GRACE {
+                let before = status.interruptions();
+                tokio::time::sleep(GRACE).await;
+                if status.interruptions() == before && !status.is_busy() {
+                    break;
+                }
+            }
+            if abandoned.iter().any(|call| call.is_at_work()) {
                 status.retire();
             }
         } else if status.is_retiring() && status.calls() == 0 && status.tasks() == 0 {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Request;
 use http::request::Parts;
@@ -60,7 +60,8 @@ pub(super) struct CallHead {
     pub(super) route: Arc<MatchedRoute>,
     pub(super) request_id: Arc<str>,
     pub(super) has_body: bool,
-    /// Set when the guest has done with the call.
+    /// Set when the call begins in an instance, and when the guest has done with it.
+    pub(super) begun: AtomicBool,
     pub(super) done: AtomicBool,
     /// Told when nobody waits for it any more, or its response is complete.
     pub(super) over: Over,
@@ -75,4 +76,11 @@ pub(super) enum Outcome {
     /// The instance ended before the call was started, or without the call having
     /// had any effect: it may run in another.
     Again(Inbound),
+}
+
+impl CallHead {
+    /// Whether a guest has begun with the call, and not done with it.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) && !self.done.load(Ordering::Relaxed)
+    }
 }

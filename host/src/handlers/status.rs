@@ -26,6 +26,8 @@ pub(super) struct Status {
     busy: AtomicBool,
     /// A call was interrupted, and has not gone on yet.
     interrupted: AtomicBool,
+    /// How often that was.
+    interruptions: AtomicU64,
     abandoned: Mutex<Vec<Arc<CallHead>>>,
     changed: Notify,
     /// Told when it is to take no more calls, and when its server ends.
@@ -53,6 +55,7 @@ impl Status {
             retiring: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
+            interruptions: AtomicU64::new(0),
             abandoned: Mutex::default(),
             changed: Notify::new(),
             draining: Over::default(),
@@ -96,14 +99,9 @@ impl Status {
         Duration::from_nanos(now.saturating_sub(self.resumed_at.load(Ordering::Relaxed)))
     }
 
-    /// Whether an abandoned call still runs, of those that were given up before.
-    pub(super) fn take_stuck(&self) -> bool {
-        let abandoned = std::mem::take(&mut *lock(&self.abandoned));
-        abandoned.iter().any(|call| !call.done.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn has_abandoned(&self) -> bool {
-        !lock(&self.abandoned).is_empty()
+    /// The calls that were given up since this was last asked.
+    pub(super) fn take_abandoned(&self) -> Vec<Arc<CallHead>> {
+        std::mem::take(&mut *lock(&self.abandoned))
     }
 
     /// Calls that somebody still waits for, or reads the response of.
@@ -127,8 +125,14 @@ impl Status {
         self.busy.load(Ordering::Relaxed) || self.interrupted.load(Ordering::Relaxed)
     }
 
+    /// How often a call was interrupted: who computes hears late of anything else.
+    pub(super) fn interruptions(&self) -> u64 {
+        self.interruptions.load(Ordering::Relaxed)
+    }
+
     /// A tick found a call computing.
     pub(super) fn set_busy(&self) {
+        self.interruptions.fetch_add(1, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
         self.interrupted.store(true, Ordering::Relaxed);
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use patchboard_tests::{Connection, Server, ServerBuilder, wait_until};
 use rustix::process::Signal;
 
+use crate::probes::probe;
+
 fn leaving(limits: &str) -> ServerBuilder {
     Server::builder().server("cores = 1").guest("leaving").config(&format!(
         "[sql.notes]\n[handlers.leaving]\nsql = \"notes\"\noutbound = \"http://self\"\n\
@@ -27,42 +29,63 @@ fn count(server: &Server, what: &str) -> u32 {
     found.map_or(0, |count| count.parse().unwrap())
 }
 
-/// Some clients leave each of the stages; a listener that was there before goes on.
+/// Clients leave each of the stages, 20 at once and as many times as a variable says (`72`
+/// makes ten thousand); a listener that was there before goes on.
 #[test]
 fn whoever_leaves_is_noticed_by_his_own_call_alone() {
     const EACH: usize = 20;
+    const STAGES: [&str; 6] = ["head", "sleep", "channel", "stream", "sql", "task"];
+    let rounds = std::env::var("PATCHBOARD_LEAVING_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
     // One instance, so that calls wait for it where it computes.
-    let server = leaving("calls = 4096").server("instances = 1").start();
+    let server = leaving("calls = 4096\ncall_timeout = \"1h\"")
+        .server("instances = 1\nprobes = \"127.0.0.1:0\"")
+        .start();
     let mut listener = ask(&server, "/leaving/channel");
     listener.head();
     assert_eq!(listener.chunk().unwrap(), b": here\n\n");
-    let stages = ["head", "sleep", "channel", "stream", "sql", "task"];
-    for (before, stage) in stages.into_iter().enumerate() {
-        let connections: Vec<_> = (0..EACH).map(|_| ask(&server, &format!("/leaving/{stage}"))).collect();
-        wait_until("calls have begun", || count(&server, "calls") as usize == 1 + (before + 1) * EACH);
-        if matches!(stage, "channel" | "stream") {
-            connections.into_iter().for_each(|mut connection| drop(connection.head()));
-        } else {
-            std::thread::sleep(Duration::from_millis(100));
-            drop(connections);
+    let mut begun = 1;
+    for round in 1..=rounds {
+        for stage in STAGES {
+            let connections: Vec<_> = (0..EACH).map(|_| ask(&server, &format!("/leaving/{stage}"))).collect();
+            begun += EACH;
+            wait_until("calls have begun", || count(&server, "calls") as usize == begun);
+            if matches!(stage, "channel" | "stream") {
+                connections.into_iter().for_each(|mut connection| drop(connection.head()));
+            } else {
+                std::thread::sleep(Duration::from_millis(50));
+                drop(connections);
+            }
+            wait_until(stage, || count(&server, stage) as usize == round * EACH);
         }
-        wait_until(stage, || count(&server, stage) as usize == EACH);
+        let mut uploads: Vec<_> = (0..EACH).map(|_| server.connect()).collect();
+        for upload in &mut uploads {
+            upload.send("POST /leaving/body HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nxxx");
+        }
+        begun += EACH;
+        wait_until("calls have begun", || count(&server, "calls") as usize == begun);
+        drop(uploads);
+        wait_until("body", || count(&server, "body") as usize == round * EACH);
+        server.post_form("/tell", "").expect(200, "1");
+        assert_eq!(listener.chunk().unwrap(), b"data: x\n\n");
     }
-    let mut uploads: Vec<_> = (0..EACH).map(|_| server.connect()).collect();
-    for upload in &mut uploads {
-        upload.send("POST /leaving/body HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nxxx");
-    }
-    std::thread::sleep(Duration::from_millis(200));
-    drop(uploads);
-    wait_until("body", || count(&server, "body") as usize == EACH);
-    // A task goes on when its client has left.
-    wait_until("tasks", || count(&server, "ended") as usize == EACH);
+    // Tasks go on when their clients have left.
+    wait_until("tasks", || count(&server, "ended") as usize == rounds * EACH);
     // Longer than what does not listen is waited for.
     std::thread::sleep(Duration::from_millis(1500));
     // One instance has had all of them, and the listener is still in it.
-    assert_eq!(count(&server, "calls") as usize, 1 + (stages.len() + 1) * EACH);
+    assert_eq!(count(&server, "calls") as usize, begun);
     server.post_form("/tell", "").expect(200, "1");
     assert_eq!(listener.chunk().unwrap(), b"data: x\n\n");
+    // Each was counted, and has its line, also where there was no response yet.
+    // Who leaves in the middle of a body is answered, in vain.
+    let before_the_head = 4 * rounds * EACH;
+    let metrics = probe(&server, "/-/metrics").text().to_owned();
+    let left = format!("{{handler=\"leaving\",reason=\"client_left\"}} {before_the_head}\n");
+    assert!(metrics.contains(&left), "{metrics}");
+    if rounds == 1 {
+        // Of more the harness keeps the last lines only.
+        server.access_log.wait_for_count("status=499", before_the_head);
+    }
 }
 
 #[test]

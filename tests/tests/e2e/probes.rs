@@ -11,7 +11,7 @@ fn builder() -> ServerBuilder {
 
 /// GETs `path` of the probes.
 #[track_caller]
-fn probe(server: &Server, path: &str) -> Reply {
+pub(crate) fn probe(server: &Server, path: &str) -> Reply {
     let line = server.log.wait_for("probes on http://");
     let address = line.strip_prefix("probes on http://").unwrap().parse().unwrap();
     let mut connection = Connection::open(address);

@@ -24,6 +24,7 @@ pub(super) enum Export {
 /// Runs one call to its end. An error is a trap: it is the store's end.
 pub(super) async fn run(accessor: &Accessor<State>, export: &Export, job: Job) -> wasmtime::Result<()> {
     let head = job.head.clone();
+    head.begun.store(true, Ordering::Relaxed);
     let outcome = match export {
         Export::Own(handle) => own::run(accessor, *handle, job).await,
         Export::Service(handle) => service::run(accessor, *handle, job).await,

@@ -13,6 +13,7 @@ use super::{Core, Instance};
 use crate::body::Body;
 use crate::handlers::collapse::{begin, collapse};
 use crate::handlers::component::Kind;
+use crate::handlers::counts::Counts;
 use crate::handlers::error::CallError;
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
@@ -26,6 +27,15 @@ use crate::handlers::status::{Running, Ticket};
 /// compute or trap.
 const ATTEMPTS: u32 = 16;
 
+/// A call that is counted as left where it is dropped.
+struct Unanswered<'h>(&'h Counts);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.count_left();
+    }
+}
+
 impl Core {
     /// Calls `handler` on this core.
     ///
@@ -37,7 +47,9 @@ impl Core {
         handler: &Arc<Handler>,
         call: Call,
     ) -> Result<Response<Body>, CallError> {
+        let unanswered = Unanswered(handler.counts());
         let outcome = self.try_call(handler, call).await;
+        std::mem::forget(unanswered);
         handler.counts().count(&outcome);
         outcome
     }
@@ -64,6 +76,7 @@ impl Core {
             route: call.route,
             request_id: call.request_id,
             has_body: !matches!(inbound, Inbound::Empty),
+            begun: AtomicBool::new(false),
             done: AtomicBool::new(false),
             over: Over::default(),
         });
