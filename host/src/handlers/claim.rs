@@ -108,3 +108,72 @@ impl Declaration {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::Pattern;
+
+    fn declared(id: u64, name: &str, method: &str, pattern: &str) -> Declaration {
+        let route = route(method, pattern);
+        Declaration { name: name.into(), route, id }
+    }
+
+    fn route(method: &str, pattern: &str) -> RoutePattern {
+        RoutePattern::new(MethodFilter::parse(method).unwrap(), Pattern::parse(pattern).unwrap())
+    }
+
+    #[test]
+    fn a_component_keeps_its_routes_apart() {
+        let list = |id| declared(id, "list", "GET", "/a");
+        for (other, part) in [
+            (declared(2, "add", "POST", "/a"), None),
+            // A name may have several methods at one pattern.
+            (declared(2, "list", "POST", "/a"), None),
+            (declared(1, "add", "POST", "/a"), Some("with one id (1)")),
+            (declared(2, "list", "GET", "/b"), Some("`list`")),
+            (declared(2, "other", "GET", "/a"), Some("not apart")),
+            (declared(2, "other", "*", "/a"), None),
+            (declared(2, "other", "HEAD", "/a"), None),
+        ] {
+            match (Declaration::check(&[list(1), other.clone()]), part) {
+                (Ok(()), None) => {}
+                (Err(error), Some(part)) => assert!(error.contains(part), "{error}"),
+                (found, _) => panic!("{other:?}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn overlapping_routes_are_refused_with_a_request_that_both_match() {
+        let [one, other] = [declared(1, "a", "GET", "/{x:[ab]+}"), declared(2, "b", "GET", "/{x:[bc]+}")];
+        let error = Declaration::check(&[one, other]).unwrap_err();
+        assert!(error.contains("/b"), "{error}");
+    }
+
+    #[test]
+    fn a_route_of_the_operators_stands_for_a_declared_one() {
+        let all = [
+            declared(1, "list", "GET", "/a"),
+            declared(2, "list", "POST", "/a"),
+            declared(3, "show", "GET", "/a/{id}"),
+        ];
+        let id = |name: &str, method: &str, pattern: &str, of: Method| {
+            Declaration::find(&all, name, &route(method, pattern)).map(|declared| declared.id(&of))
+        };
+        // By the name, whatever method and pattern it is given.
+        assert_eq!(id("list", "*", "/elsewhere", Method::GET), Ok(Some(1)));
+        assert_eq!(id("list", "*", "/elsewhere", Method::HEAD), Ok(Some(1)));
+        assert_eq!(id("list", "*", "/elsewhere", Method::POST), Ok(Some(2)));
+        assert_eq!(id("show", "PUT", "/x", Method::PUT), Ok(Some(3)));
+        // By the pattern.
+        assert_eq!(id("/a/{id}", "GET", "/a/{id}", Method::GET), Ok(Some(3)));
+        // By nothing.
+        let error = id("other", "GET", "/other", Method::GET).unwrap_err();
+        assert!(error.contains("name the one it stands for: list, list, show"), "{error}");
+        // The only one is meant by everything, and where there is none, none is.
+        let find = |all: &[Declaration]| Declaration::find(all, "x", &route("GET", "/x"));
+        assert_eq!(find(&all[2..]).unwrap().id(&Method::GET), Some(3));
+        assert_eq!(find(&[]).unwrap().id(&Method::GET), None);
+    }
+}

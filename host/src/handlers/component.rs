@@ -9,6 +9,8 @@ use crate::config::Isolation;
 
 /// The interface whose export makes a component a handler of our world.
 pub(super) const OWN: &str = "patchboard:handler/handler@0.2.0";
+/// The version of `wit/`.
+pub(super) const VERSION: &str = "0.2.0";
 /// How that begins in every version.
 const OWN_OF_ANY_VERSION: &str = "patchboard:handler/handler@";
 /// What to do with a component that was built for a contract before this one.
@@ -69,6 +71,19 @@ pub(super) fn kind(engine: &Engine, component: &Component) -> Result<Kind, Strin
     }
 }
 
+/// What to say where one of `imports` is not to be had: it may be of a contract that is newer
+/// than this server's.
+pub(super) fn newer(imports: &[String]) -> Option<String> {
+    let numbers = |version: &str| version.split('.').filter_map(|n| n.parse().ok()).collect::<Vec<u32>>();
+    let version = |import: &str| {
+        let (_, version) = import.strip_prefix("patchboard:handler/")?.split_once('@')?;
+        Some(numbers(version))
+    };
+    let is_newer = |import: &&String| version(import) > Some(numbers(VERSION));
+    let import = imports.iter().find(is_newer)?;
+    Some(format!("it is made for {import}, and this server has {VERSION}; update the server"))
+}
+
 /// The interfaces that it imports.
 pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect()
@@ -86,5 +101,25 @@ pub(super) fn isolation(kind: Kind, configured: Option<Isolation>, holds: bool) 
         (Kind::Proxy, None) => Ok(Isolation::Request),
         (Kind::Own | Kind::Service, None) if holds => Ok(Isolation::Reuse),
         (Kind::Own | Kind::Service, None) => Ok(Isolation::Shared),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_newer_than_this_server_is_named() {
+        for (import, expected) in [
+            ("patchboard:handler/call@0.2.0", false),
+            ("patchboard:handler/call@0.1.0", false),
+            ("patchboard:handler/call@0.2.1", true),
+            ("patchboard:handler/call@0.10.0", true),
+            ("patchboard:handler/call@1.0.0", true),
+            ("wasi:http/client@0.3.1", false),
+        ] {
+            let found = newer(&["wasi:io/poll@0.2.12".to_owned(), import.to_owned()]);
+            assert_eq!(found.is_some_and(|text| text.contains(import)), expected, "{import}");
+        }
     }
 }

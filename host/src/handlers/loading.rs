@@ -83,7 +83,11 @@ impl Loader {
         let component = component::compile(engine, bytes).map_err(fail)?;
         let imports = component::imports(engine, &component);
         let wanted = Wanted { handler: name, config: &config.grants, imports: &imports };
-        Grants::check(&wanted).map_err(fail)?;
+        let newer = |problem: String| match component::newer(&imports) {
+            Some(newer) => format!("{problem}; {newer}"),
+            None => problem,
+        };
+        Grants::check(&wanted).map_err(|problem| fail(newer(problem)))?;
         let kind = component::kind(engine, &component).map_err(fail)?;
         let isolation = component::isolation(kind, config.isolation, Grants::hold(&wanted)).map_err(fail)?;
         if isolation == Isolation::Shared {
@@ -92,7 +96,7 @@ impl Loader {
         let program = self
             .linkers
             .link(&component, kind, isolation)
-            .map_err(|error| fail(format!("cannot be linked: {error:#}")))?;
+            .map_err(|error| fail(newer(format!("cannot be linked: {error:#}"))))?;
         let mut limits = config.limits.clone();
         if isolation == Isolation::Request {
             limits.calls_per_instance = 1;

@@ -101,6 +101,16 @@ cases! {
     a_handler_without_its_file: case("", "[handlers.a]", &["handler a", "there is no file", "a.wasm"]);
     a_handler_that_is_none: case("", "[handlers.broken]", &["handler broken", "exports no handler"])
         .with(|builder| builder.component("broken", "(component)"));
+    a_handler_of_the_contract_before: case("", "[handlers.old]", &["handler old", "patchboard:handler 0.1.0", "build it anew"])
+        .with(|builder| builder.component("old", r#"(component
+            (instance $i) (export "patchboard:handler/handler@0.1.0" (instance $i)))"#));
+    a_handler_of_a_contract_to_come: case(
+        "",
+        "[handlers.young]",
+        &["handler young", "patchboard:handler/call@0.2.9", "update the server"],
+    ).with(|builder| builder.component("young", r#"(component
+        (import "patchboard:handler/call@0.2.9" (instance (export "not-yet" (func))))
+        (instance $i) (export "patchboard:handler/handler@0.2.9" (instance $i)))"#));
     a_grant_that_is_missing:
         case("", "[handlers.sql]", &["handler sql", "not granted", "add sql = \"sql\" to [handlers.sql]"])
         .with(|builder| builder.guest("sql"));

@@ -9,7 +9,7 @@ use http_body::Frame;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, Accessor, TypedFunc};
 
-use super::own_request::{self, Request};
+use super::own_request::Request;
 use crate::body::Body;
 use crate::handlers::bindings::types;
 use crate::handlers::error::CallError;
@@ -26,10 +26,10 @@ pub(in crate::handlers) type Handle = TypedFunc<(Request,), (types::Response,)>;
 pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
     let (call, task, record) = accessor.with(|mut access| {
         let body = match job.body {
-            Inbound::Empty => own_request::Body::Empty,
-            Inbound::Full(bytes) => own_request::Body::Full(bytes),
+            Inbound::Empty => inflow::Body::Empty,
+            Inbound::Full(bytes) => inflow::Body::Full(bytes),
             Inbound::Streaming(body) => {
-                own_request::Body::Streaming(inflow::stream(access.as_context_mut(), body)?)
+                inflow::Body::Streaming(inflow::stream(access.as_context_mut(), body)?)
             }
         };
         let request = Request::new(&job.head, body);

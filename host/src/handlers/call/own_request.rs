@@ -7,13 +7,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Method, Version};
 use wasmtime::component::{ComponentType, Lower};
 
 use crate::handlers::bindings::types;
 use crate::handlers::imports::fields;
+use crate::handlers::imports::inflow::Body;
 use crate::handlers::job::CallHead;
 use crate::handlers::job::MatchedRoute;
 
@@ -35,18 +35,6 @@ pub(in crate::handlers) struct Request {
     #[component(name = "request-id")]
     request_id: Arc<str>,
     body: Body,
-}
-
-/// `body` of `patchboard:handler/types`.
-#[derive(ComponentType, Lower)]
-#[component(variant)]
-pub(in crate::handlers) enum Body {
-    #[component(name = "empty")]
-    Empty,
-    #[component(name = "full")]
-    Full(Bytes),
-    #[component(name = "streaming")]
-    Streaming(types::BodyStream),
 }
 
 impl Request {
@@ -103,4 +91,15 @@ fn client(client: SocketAddr) -> types::Client {
         IpAddr::V6(ip) => types::IpAddress::Ipv6(ip.segments().into()),
     };
     types::Client { address, port: client.port() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_the_size_that_the_sdk_gives_back() {
+        // `REQUEST` in `guest-handlers/sdk/src/service/patchboard/export.rs`.
+        assert_eq!((Request::SIZE32, Request::ALIGN32), (208, 8));
+    }
 }

@@ -13,10 +13,8 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
+use crate::handlers::component::VERSION;
 use crate::handlers::state::State;
-
-/// The version of `wit/`.
-pub(in crate::handlers) const VERSION: &str = "0.2.0";
 
 /// An interface of ours that is being linked.
 pub(in crate::handlers) struct Interface<'a> {
@@ -36,17 +34,9 @@ pub(in crate::handlers) fn link_both(
     name: &str,
     link: impl Fn(&mut Interface<'_>) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<()> {
-    link_awaited(linker, name, &link)?;
-    link_futures(linker, name, link)
-}
-
-fn link_awaited(
-    linker: &mut Linker<State>,
-    name: &str,
-    link: impl Fn(&mut Interface<'_>) -> wasmtime::Result<()>,
-) -> wasmtime::Result<()> {
     let instance = linker.instance(&format!("patchboard:handler/{name}@{VERSION}"))?;
-    link(&mut Interface { instance, form: Form::Awaited })
+    link(&mut Interface { instance, form: Form::Awaited })?;
+    link_futures(linker, name, link)
 }
 
 /// Links `patchboard:handler/NAME-futures` alone, where another package has what is awaited.

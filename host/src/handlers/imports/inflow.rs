@@ -6,12 +6,27 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::Frame;
 use tokio::sync::oneshot;
-use wasmtime::component::{Destination, FutureReader, StreamProducer, StreamReader, StreamResult};
+use wasmtime::component::{
+    ComponentType, Destination, FutureReader, Lift, Lower, StreamProducer, StreamReader, StreamResult,
+};
 use wasmtime::{AsContextMut as _, StoreContextMut};
 
 use super::{chunk, fields};
 use crate::handlers::bindings::types;
 use crate::handlers::state::State;
+
+/// `body` of `patchboard:handler/types`, as the host gives it: bytes that it has anyway are
+/// not copied once more on their way.
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+pub(in crate::handlers) enum Body {
+    #[component(name = "empty")]
+    Empty,
+    #[component(name = "full")]
+    Full(Bytes),
+    #[component(name = "streaming")]
+    Streaming(types::BodyStream),
+}
 
 /// Where a body comes from.
 pub(in crate::handlers) trait BodySource: Send + Unpin + 'static {

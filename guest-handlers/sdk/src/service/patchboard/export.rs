@@ -12,7 +12,7 @@ use super::bindings::exports::patchboard::handler::handler::{__callback_handle, 
 use std::alloc::{Layout, dealloc};
 
 /// Of `request` in `wit/handler.wit`, by the canonical ABI.
-const REQUEST: Layout = match Layout::from_size_align(112, 8) {
+const REQUEST: Layout = match Layout::from_size_align(208, 8) {
     Ok(layout) => layout,
     Err(_) => panic!("the layout is one"),
 };

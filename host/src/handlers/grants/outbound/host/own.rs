@@ -22,7 +22,7 @@ use crate::handlers::grants::outbound::response::ResponseBody;
 use crate::handlers::grants::outbound::send::{Failure, Timeouts, root_cause};
 use crate::handlers::imports::awaited::link_both;
 use crate::handlers::imports::fields;
-use crate::handlers::imports::inflow::{self, BodySource};
+use crate::handlers::imports::inflow::{self, Body, BodySource};
 use crate::handlers::imports::pipe::pipe;
 use crate::handlers::state::{State, current_call};
 
@@ -36,18 +36,6 @@ struct Response {
     status: u16,
     headers: types::Fields,
     body: Body,
-}
-
-/// `body` of `types`.
-#[derive(ComponentType, Lift, Lower)]
-#[component(variant)]
-enum Body {
-    #[component(name = "empty")]
-    Empty,
-    #[component(name = "full")]
-    Full(Bytes),
-    #[component(name = "streaming")]
-    Streaming(types::BodyStream),
 }
 
 /// What has come of a response when its head has.
