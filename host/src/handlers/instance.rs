@@ -90,6 +90,8 @@ fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> was
         handler: handler.shared_name(),
         grants: grants.clone(),
         operations: 0,
+        futures: Arc::new(()),
+        most_futures: handler.limits().handles as usize,
     })
 }
 
@@ -251,6 +253,10 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
         explain(handler, error).log(handler.name(), "-");
     }
     for (task, call) in calls {
+        for name in call.tasks().iter() {
+            let (handler, request_id) = (handler.name(), &*call.head.request_id);
+            tracing::error!(handler, request_id, task = &**name, "ended with its instance, which trapped");
+        }
         let answer = if culprit.is_none_or(|culprit| culprit == task) {
             if !call.answer(Outcome::Failed(explain(handler, error))) {
                 // Its response had begun, or nobody waits any more.

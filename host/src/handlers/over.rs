@@ -1,6 +1,8 @@
 //! Whether anybody still waits for something, and why not any more.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -22,6 +24,7 @@ pub(super) enum Reason {
 pub(super) struct Over {
     /// One more than the reason; 0 as long as there is none.
     reason: AtomicU8,
+    at: OnceLock<Instant>,
     waiting: Notify,
 }
 
@@ -35,6 +38,7 @@ impl Over {
             Reason::Done => 4,
         };
         if self.reason.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.at.set(Instant::now()).ok();
             self.waiting.notify_waiters();
         }
     }
@@ -48,6 +52,11 @@ impl Over {
             3 => Reason::ShuttingDown,
             _ => Reason::Done,
         })
+    }
+
+    /// Since when it is over, if it is.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.at.get().copied()
     }
 
     /// Waits until it is over.

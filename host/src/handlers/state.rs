@@ -1,7 +1,7 @@
 //! What a store holds: the guest's WASI context, its limits, and its calls.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -37,6 +37,10 @@ pub(super) struct State {
     pub(super) grants: Arc<Grants>,
     /// Operations of key-value stores, databases and blob folders so far.
     pub(super) operations: u64,
+    /// Held by each future of the host's that the guest has not read, and how many there may
+    /// be.
+    pub(super) futures: Arc<()>,
+    pub(super) most_futures: usize,
 }
 
 /// What is known of a call while it runs.
@@ -47,10 +51,11 @@ pub(super) struct CallRecord {
     effects_before: u64,
     /// What ends with the call.
     held: Mutex<Vec<Weak<dyn End>>>,
-    /// What it goes on to do.
-    tasks: AtomicU32,
-    /// Set when that is all that is left of it.
+    /// What it goes on to do, by name.
+    tasks: Mutex<Vec<Arc<str>>>,
+    /// Set when that is all that is left of it, and when nothing is.
     is_answered: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 impl CallRecord {
@@ -62,22 +67,31 @@ impl CallRecord {
             cpu_nanoseconds: AtomicU64::new(0),
             effects_before: state.effects(),
             held: Mutex::default(),
-            tasks: AtomicU32::new(0),
+            tasks: Mutex::default(),
             is_answered: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         })
     }
 
-    /// Ends `held` with the call.
+    /// Ends `held` with the call; at once where that is over.
     pub(super) fn hold<T: Clone + Send + 'static>(&self, held: &Held<T>) {
+        self.end_with(held.downgrade());
+    }
+
+    pub(super) fn end_with(&self, held: Weak<dyn End>) {
+        if self.has_ended.load(Ordering::Relaxed) {
+            held.upgrade().iter().for_each(|held| held.end());
+            return;
+        }
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.strong_count() > 0);
-        all.push(held.downgrade());
+        all.push(held);
     }
 
     /// Forgets the call when it is over and has nothing more to do.
     pub(super) fn forget(self: &Arc<Self>, accessor: &Accessor<State>, task: GuestTaskId) {
         self.is_answered.store(true, Ordering::Relaxed);
-        if self.tasks.load(Ordering::Relaxed) > 0 {
+        if self.has_tasks() {
             return;
         }
         accessor.with(|mut access| {
@@ -91,12 +105,30 @@ impl CallRecord {
     }
 
     /// It goes on to do something, for which it is known until that ends.
-    pub(super) fn begin_task(&self) {
-        self.tasks.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn begin_task(&self, name: Arc<str>) {
+        self.tasks().push(name);
+    }
+
+    /// What it goes on to do, by name.
+    pub(super) fn tasks(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_tasks(&self) -> bool {
+        !self.tasks().is_empty()
+    }
+
+    /// Waits until nobody waits for it before it was done, and it has nothing to go on with.
+    pub(super) async fn given_up(&self) {
+        self.head.over.given_up().await;
+        if self.has_tasks() {
+            std::future::pending().await
+        }
     }
 
     /// Ends what the call holds; to be told when it is over.
     pub(super) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         held.iter().filter_map(Weak::upgrade).for_each(|held| held.end());
     }
@@ -131,9 +163,16 @@ impl State {
         self.operations += 1;
     }
 
-    /// A task of `call`'s has ended.
-    pub(super) fn end_task(&mut self, call: &Arc<CallRecord>) {
-        let was_last = call.tasks.fetch_sub(1, Ordering::Relaxed) == 1;
+    /// The task `name` of `call`'s has ended.
+    pub(super) fn end_task(&mut self, call: &Arc<CallRecord>, name: &str) {
+        let was_last = {
+            let mut tasks = call.tasks();
+            let at = tasks.iter().position(|task| **task == *name);
+            at.is_some_and(|at| {
+                tasks.swap_remove(at);
+                tasks.is_empty()
+            })
+        };
         if was_last && call.is_answered.load(Ordering::Relaxed) {
             self.calls.retain(|_, other| !Arc::ptr_eq(other, call));
             call.end();

@@ -149,8 +149,13 @@ impl Status {
 
     /// No new calls from now on; the instance ends when its calls have.
     pub(super) fn retire(&self) {
-        self.retiring.store(true, Ordering::Relaxed);
         self.drain();
+        self.close();
+    }
+
+    /// Likewise, but those that it has may take the time they need.
+    pub(super) fn close(&self) {
+        self.retiring.store(true, Ordering::Relaxed);
         self.changed.notify_one();
     }
 

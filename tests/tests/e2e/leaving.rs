@@ -166,6 +166,61 @@ fn a_panic_in_a_task_is_no_other_calls() {
 }
 
 #[test]
+fn a_task_may_upload_when_its_response_is_complete() {
+    let server = leaving("").start();
+    server.get("/after/uploads").expect(200, "begun");
+    wait_until("it has ended", || count(&server, "ended") == 1);
+}
+
+#[test]
+fn a_task_goes_on_with_its_work_when_its_client_has_left() {
+    let server = leaving("").start();
+    let connection = ask(&server, "/after/left");
+    std::thread::sleep(Duration::from_millis(100));
+    drop(connection);
+    wait_until("it has ended", || count(&server, "ended") == 1);
+    assert_eq!(server.log.count("failed"), 0);
+}
+
+#[test]
+fn a_task_that_ends_with_a_neighbours_trap_is_named() {
+    let server = leaving("").start();
+    let reply = server.get("/after/waits");
+    reply.expect(200, "begun");
+    server.get("/after/panics").expect(200, "begun");
+    server.log.wait_for_all(&["ERROR", "task=\"waits\"", "trapped", reply.request_id()]);
+}
+
+#[test]
+fn another_version_tells_streams_of_the_one_before_to_end() {
+    let server = leaving("").start();
+    let mut stream = ask(&server, "/until-draining");
+    let head = stream.head();
+    assert_eq!(stream.chunk().unwrap(), b"begun\n");
+    let mut other = std::fs::read(server.handler_file("leaving")).unwrap();
+    // An empty custom section more.
+    other.extend([0, 2, 1, b'x']);
+    server.put("handlers/leaving.wasm", other);
+    assert_eq!(stream.body(&head).0, b"ended\n");
+}
+
+#[test]
+fn an_instance_of_one_call_is_not_told_to_end_by_it() {
+    let server = Server::builder()
+        .guest("leaving")
+        .config(
+            "[sql.notes]\n[handlers.leaving]\nsql = \"notes\"\noutbound = \"http://self\"\nisolation = \"request\"",
+        )
+        .start();
+    let mut stream = ask(&server, "/until-draining");
+    stream.head();
+    assert_eq!(stream.chunk().unwrap(), b"begun\n");
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal(Signal::TERM);
+    assert_eq!(stream.chunk().unwrap(), b"ended\n");
+}
+
+#[test]
 fn the_drain_waits_for_tasks() {
     let server = leaving("").start();
     server.get("/after/ends").expect(200, "begun");

@@ -8,32 +8,51 @@ use crate::service::patchboard::body::{incoming, outgoing};
 use crate::service::patchboard::{fields, lower_method};
 use crate::time::nanoseconds;
 use axum::body::Body;
+use futures_util::future::{Either, select};
 use http::StatusCode;
+use std::pin::pin;
 
 /// Sends `request` and waits for the head of the response. A large body of the request is
-/// written by a task of its own, that of the response is read when it is polled.
+/// written meanwhile, that of the response is read when it is polled.
 pub(super) async fn send(
     request: http::Request<Body>,
     Timeouts { connect, read }: Timeouts,
 ) -> Result<http::Response<Body>, (ErrorKind, Source)> {
     let (head, body) = request.into_parts();
+    let (body, rest) = outgoing::begin(body);
     let request = wit::Request {
         method: lower_method(&head.method),
         url: head.uri.to_string(),
         headers: fields::pack(&head.headers),
-        body: outgoing::into_wit(body),
+        body,
         timeouts: wit::Timeouts {
             connect: connect.map(nanoseconds),
             first_byte: None,
             between_bytes: read.map(nanoseconds),
         },
     };
-    let wit::Response { status, headers, body } = host::send(request).await.map_err(error)?;
+    let wit::Response { status, headers, body } = exchange(request, rest).await.map_err(error)?;
     let mut response = http::Response::new(incoming::into_axum(body));
     *response.status_mut() =
         StatusCode::from_u16(status).map_err(|error| (ErrorKind::Malformed, error.into()))?;
     *response.headers_mut() = fields::unpack(headers);
     Ok(response)
+}
+
+/// Sends what is left of the body meanwhile, and goes on with it where the response is there
+/// first.
+async fn exchange(
+    request: wit::Request,
+    rest: Option<impl Future<Output = ()> + 'static>,
+) -> Result<wit::Response, wit::Error> {
+    let Some(rest) = rest else { return host::send(request).await };
+    match select(pin!(host::send(request)), Box::pin(rest)).await {
+        Either::Left((response, rest)) => {
+            wit_bindgen::spawn_local(rest);
+            response
+        }
+        Either::Right(((), response)) => response.await,
+    }
 }
 
 fn error(error: wit::Error) -> (ErrorKind, Source) {

@@ -3,6 +3,7 @@
 //! done is the same.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
@@ -14,7 +15,8 @@ use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
 use crate::handlers::component::VERSION;
-use crate::handlers::state::State;
+use crate::handlers::grants::held::End;
+use crate::handlers::state::{State, current_record};
 
 /// An interface of ours that is being linked.
 pub(in crate::handlers) struct Interface<'a> {
@@ -124,8 +126,9 @@ impl Interface<'_> {
     {
         if self.form == Form::Future {
             return self.instance.func_wrap(name, move |mut store, parameters: P| {
-                let outcome = tokio::spawn(begin(store.as_context_mut(), parameters)?);
-                Ok((FutureReader::new(store, Later { outcome, finish })?,))
+                let outcome = begin(store.as_context_mut(), parameters)?;
+                let later = Later::begin(store.as_context_mut(), outcome, finish)?;
+                Ok((FutureReader::new(store, later)?,))
             });
         }
         self.instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
@@ -140,10 +143,39 @@ impl Interface<'_> {
 }
 
 /// What comes of a function, for a guest's future. It is done meanwhile, and given up where
-/// the guest drops the future.
+/// the guest drops the future, or its call ends.
 struct Later<O, T> {
-    outcome: JoinHandle<O>,
+    outcome: Arc<Mutex<Option<Doing<O>>>>,
     finish: fn(StoreContextMut<'_, State>, O) -> wasmtime::Result<T>,
+    _counted: Arc<()>,
+}
+
+/// Given up where it is dropped.
+struct Doing<O>(JoinHandle<O>);
+
+impl<O: Send + 'static, T> Later<O, T> {
+    /// # Errors
+    ///
+    /// If the instance has too many of them.
+    fn begin(
+        mut store: StoreContextMut<'_, State>,
+        outcome: impl Future<Output = O> + Send + 'static,
+        finish: fn(StoreContextMut<'_, State>, O) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<Self> {
+        let call = current_record(store.as_context_mut())?;
+        let state = store.data_mut();
+        if Arc::strong_count(&state.futures) > state.most_futures {
+            wasmtime::bail!(
+                "the instance holds too many futures of the host (limits.handles); read or drop some"
+            );
+        }
+        let outcome = Arc::new(Mutex::new(Some(Doing(tokio::spawn(outcome)))));
+        if let Some(call) = call {
+            let held: Arc<dyn End> = outcome.clone();
+            call.end_with(Arc::downgrade(&held));
+        }
+        Ok(Self { outcome, finish, _counted: state.futures.clone() })
+    }
 }
 
 impl<O, T> FutureProducer<State> for Later<O, T>
@@ -154,12 +186,17 @@ where
     type Item = T;
 
     fn poll_produce(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         store: StoreContextMut<'_, State>,
         finish: bool,
     ) -> Poll<wasmtime::Result<Option<T>>> {
-        match Pin::new(&mut self.outcome).poll(cx) {
+        let outcome = match &mut *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Doing(outcome)) => Pin::new(outcome).poll(cx),
+            // Its call has ended, and nobody is to know any more.
+            None => Poll::Pending,
+        };
+        match outcome {
             Poll::Ready(outcome) => Poll::Ready((self.finish)(store, outcome?).map(Some)),
             Poll::Pending if finish => Poll::Ready(Ok(None)),
             Poll::Pending => Poll::Pending,
@@ -167,9 +204,9 @@ where
     }
 }
 
-impl<O, T> Drop for Later<O, T> {
+impl<O> Drop for Doing<O> {
     fn drop(&mut self) {
-        self.outcome.abort();
+        self.0.abort();
     }
 }
 

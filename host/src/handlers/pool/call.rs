@@ -171,7 +171,7 @@ fn send(instance: &Instance, head: Arc<CallHead>, body: Inbound) -> (oneshot::Re
     instance.left.set(left);
     let ticket = Ticket::new(&instance.status, head.clone());
     if left == 0 {
-        instance.status.retire();
+        instance.status.close();
     }
     let (answer, receiver) = oneshot::channel();
     let running = Running::new(&instance.status);

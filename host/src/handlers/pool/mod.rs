@@ -134,6 +134,9 @@ impl Core {
 
     fn sweep(&self, now: Instant) {
         for instance in self.instances.borrow().values().flatten() {
+            if instance.handler.is_superseded() {
+                instance.status.drain();
+            }
             let left = instance.left.get();
             let (left_before, since) = instance.used.get();
             if instance.status.calls() > 0 || left != left_before {

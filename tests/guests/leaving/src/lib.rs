@@ -133,6 +133,22 @@ async fn after(Path(kind): Path<String>) -> String {
             let _guard = Guard("after");
             future::pending::<()>().await;
         }),
+        "uploads" => spawn("uploads", async {
+            let upload = client::post("http://self/leaving/body").body(vec![b'x'; 300 << 10]);
+            upload.send().await?.error_for_status()?;
+            ENDED.set(ENDED.get() + 1);
+            Ok::<_, client::Error>(())
+        }),
+        "left" => {
+            let task = async {
+                time::sleep(Duration::from_millis(300)).await;
+                client::get("http://self/client").send().await?.error_for_status()?;
+                ENDED.set(ENDED.get() + 1);
+                Ok::<_, client::Error>(())
+            };
+            spawn("left", task).ok();
+            future::pending().await
+        }
         "panics" => spawn("panics", async {
             time::sleep(Duration::from_millis(20)).await;
             assert!(ENDED.get() == u32::MAX, "in a task");

@@ -3,7 +3,7 @@
 //! The request is a record that does not fit into the parameters of a core function, so
 //! the host has it in memory that it allocates in the guest. For asynchronous exports
 //! wit-bindgen 0.63 does not give that back (`abi.rs`: `indirect_params && !async_`),
-//! which is 128 bytes for each call.
+//! which is its size for each call.
 
 #![allow(unsafe_code)]
 

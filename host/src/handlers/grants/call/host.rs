@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
+use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceTableError};
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
@@ -27,7 +27,7 @@ const NAME_BYTES: usize = 128;
 
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, _: Isolation) -> wasmtime::Result<()> {
     link_both(linker, "call", |interface| {
-        interface.resource::<Task>("task", |store, task| task.end(store))?;
+        interface.resource::<Task>("task", |store, mut task| task.end(store))?;
         interface.function("[static]task.start", start)?;
         interface.action("[method]task.fail", fail)?;
         interface.awaited("[method]task.over", task_over, |_, reason| Ok(GuestReason::from(reason)))?;
@@ -80,35 +80,43 @@ enum TaskError {
 /// What a call has begun to do beside its response, or after it.
 struct Task {
     state: Arc<Running>,
-    place: Place,
+    /// Until it has failed.
+    place: Option<Place>,
 }
 
 /// What is known of a task while it runs.
 struct Running {
-    name: String,
+    name: Arc<str>,
     call: Arc<CallRecord>,
     over: Over,
+    status: Arc<Status>,
     /// Whether its instance still waits for it.
     is_awaited: AtomicBool,
 }
 
 impl Task {
     /// It is done, whether or not anybody said so.
-    fn end(self, mut store: StoreContextMut<'_, State>) {
+    fn end(&mut self, mut store: StoreContextMut<'_, State>) {
+        if self.place.take().is_some() {
+            store.data_mut().end_task(&self.state.call, &self.state.name);
+        }
+    }
+}
+
+impl Drop for Task {
+    /// Also where its store has ended.
+    fn drop(&mut self) {
         self.state.over.tell(Reason::Done);
-        let state = store.data_mut();
-        state.end_task(&self.state.call);
-        self.state.leave(&state.status);
-        drop(self.place);
+        self.state.leave();
     }
 }
 
 impl Running {
     /// Lets its instance end without it; whether that waited for it until now.
-    fn leave(&self, status: &Status) -> bool {
+    fn leave(&self) -> bool {
         let was_awaited = self.is_awaited.swap(false, Ordering::Relaxed);
         if was_awaited {
-            status.end_task();
+            self.status.end_task();
         }
         was_awaited
     }
@@ -120,18 +128,30 @@ fn start(
 ) -> wasmtime::Result<Result<Resource<Task>, TaskError>> {
     let Some(call) = current_record(store.as_context_mut())? else { return Ok(Err(TaskError::NoCall)) };
     let state = store.data_mut();
+    let too_many = |limit: &str| Ok(Err(TaskError::TooMany(format!("{limit}; the operator may allow more"))));
+    if call.head.over.since().is_some_and(|since| since.elapsed() >= state.grants.call.timeout) {
+        return too_many("limits.after_timeout is over");
+    }
     let Some(place) = state.grants.call.place() else {
-        let text = "limits.after_tasks are under way; the operator may allow more".to_owned();
-        return Ok(Err(TaskError::TooMany(text)));
+        return too_many("limits.after_tasks are under way");
     };
     let end = name.floor_char_boundary(NAME_BYTES);
-    let name = printable(name.get(..end).unwrap_or_default());
-    let is_awaited = AtomicBool::new(true);
-    let running = Arc::new(Running { name, call: call.clone(), over: Over::default(), is_awaited });
-    let handle = state.ctx().table.push(Task { state: running.clone(), place })?;
-    call.begin_task();
+    let name: Arc<str> = printable(name.get(..end).unwrap_or_default()).into();
+    let running = Arc::new(Running {
+        name: name.clone(),
+        call: call.clone(),
+        over: Over::default(),
+        status: state.status.clone(),
+        is_awaited: AtomicBool::new(true),
+    });
     state.status.begin_task();
-    tokio::spawn(watch(running, state.handler.clone(), state.status.clone(), state.grants.call.timeout));
+    let handle = match state.ctx().table.push(Task { state: running.clone(), place: Some(place) }) {
+        Ok(handle) => handle,
+        Err(ResourceTableError::Full) => return too_many("limits.handles resources are held"),
+        Err(error) => return Err(error.into()),
+    };
+    call.begin_task(name);
+    tokio::spawn(watch(running, state.handler.clone(), state.grants.call.timeout));
     Ok(Ok(handle))
 }
 
@@ -140,12 +160,20 @@ fn fail(
     (task, reason): (Resource<Task>, String),
 ) -> wasmtime::Result<()> {
     let state = store.data_mut();
-    let task = state.ctx().table.get(&task)?.state.clone();
-    let reason = printable(reason.get(..reason.floor_char_boundary(LINE_BYTES)).unwrap_or_default());
-    if state.grants.logging.admit(&state.handler, reason.len() + task.name.len()) {
-        let request_id = &*task.call.head.request_id;
-        tracing::error!(handler = %state.handler, request_id, task = task.name, "failed: {reason}");
+    let task = state.ctx().table.get_mut(&task)?;
+    let (running, was_under_way) = (task.state.clone(), task.place.take().is_some());
+    if !was_under_way {
+        // It has said so before.
+        return Ok(());
     }
+    let reason = printable(reason.get(..reason.floor_char_boundary(LINE_BYTES)).unwrap_or_default());
+    if state.grants.logging.admit(&state.handler, reason.len() + running.name.len()) {
+        let (handler, request_id) = (&state.handler, &*running.call.head.request_id);
+        tracing::error!(%handler, request_id, task = &*running.name, "failed: {reason}");
+    }
+    running.over.tell(Reason::Done);
+    running.leave();
+    state.end_task(&running.call, &running.name);
     Ok(())
 }
 
@@ -183,18 +211,19 @@ fn draining(
 
 /// Ends a task in time: tells it that it is over, and where it goes on all the same, gives
 /// its instance up.
-async fn watch(task: Arc<Running>, handler: Arc<str>, status: Arc<Status>, timeout: Duration) {
+async fn watch(task: Arc<Running>, handler: Arc<str>, timeout: Duration) {
     let in_time = async {
         task.call.head.over.told().await;
-        tokio::time::sleep(timeout).await;
+        let since = task.call.head.over.since().map_or(Duration::ZERO, |since| since.elapsed());
+        tokio::time::sleep(timeout.saturating_sub(since)).await;
     };
     let reason = tokio::select! {
         biased;
         _ = task.over.told() => return,
-        () = status.stopped() => Reason::ShuttingDown,
+        () = task.status.stopped() => Reason::ShuttingDown,
         () = in_time => Reason::TimedOut,
     };
-    let (name, request_id) = (task.name.as_str(), &*task.call.head.request_id);
+    let (name, request_id) = (&*task.name, &*task.call.head.request_id);
     match reason {
         Reason::TimedOut => {
             tracing::warn!(%handler, request_id, task = name, "cancelled: it went over limits.after_timeout");
@@ -203,8 +232,8 @@ async fn watch(task: Arc<Running>, handler: Arc<str>, status: Arc<Status>, timeo
     }
     task.over.tell(reason);
     tokio::time::sleep(GRACE).await;
-    if task.leave(&status) {
+    if task.leave() {
         tracing::warn!(%handler, request_id, task = name, "goes on all the same; its instance is given up");
-        status.retire();
+        task.status.retire();
     }
 }

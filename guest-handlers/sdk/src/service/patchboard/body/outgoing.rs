@@ -21,25 +21,35 @@ use wit_bindgen::{FutureWriter, StreamWriter};
 const FULL_BYTES: u64 = 64 * 1024;
 
 /// Turns the body of a response into the host's.
-pub(crate) fn into_wit(mut body: Body) -> WitBody {
+pub(crate) fn into_wit(body: Body) -> WitBody {
+    let (body, rest) = begin(body);
+    if let Some(rest) = rest {
+        // Also where it waits for something else than its reader.
+        wit_bindgen::spawn_local(async move {
+            leave::unless_over(rest).await;
+        });
+    }
+    body
+}
+
+/// Turns a body into the host's, and where not all of it crosses at once, into what writes
+/// the rest.
+pub(crate) fn begin(mut body: Body) -> (WitBody, Option<impl Future<Output = ()> + 'static>) {
     let length = body.size_hint().exact();
     if body.is_end_stream() || length == Some(0) {
-        return WitBody::Empty;
+        return (WitBody::Empty, None);
     }
     let start = match length {
         Some(length) if length <= FULL_BYTES => match collect_now(&mut body) {
-            Collected::All(bytes) => return WitBody::Full(bytes),
+            Collected::All(bytes) => return (WitBody::Full(bytes), None),
             Collected::Start(start) => start,
         },
         _ => Start::default(),
     };
     let (content, content_reader) = wit_stream::new();
     let (trailers, trailers_reader) = wit_future::new(|| Err(BodyError::Disconnected));
-    wit_bindgen::spawn_local(async move {
-        // Also where it waits for something else than its reader.
-        leave::unless_over(write(start, body, content, trailers)).await;
-    });
-    WitBody::Streaming(BodyStream { content: content_reader, trailers: trailers_reader, length })
+    let stream = BodyStream { content: content_reader, trailers: trailers_reader, length };
+    (WitBody::Streaming(stream), Some(write(start, body, content, trailers)))
 }
 
 enum Collected {

@@ -62,7 +62,7 @@ impl Operation {
         let Some(call) = &self.0 else { return operation.await };
         tokio::select! {
             biased;
-            () = call.head.over.given_up() => {
+            () = call.given_up() => {
                 Err(Error::Other("nobody waits for this call any more".to_owned()))
             }
             done = operation => done,

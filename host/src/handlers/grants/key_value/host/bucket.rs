@@ -12,8 +12,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
-use crate::handlers::job::CallHead;
-use crate::handlers::state::{State, current_call};
+use crate::handlers::state::{CallRecord, State, current_record};
 
 /// `bucket` of all interfaces: what a guest has a handle of.
 pub(super) struct BucketHandle(pub(super) Arc<Bucket>);
@@ -85,7 +84,7 @@ pub(super) fn push<T: Send + 'static>(
 pub(super) struct Operation {
     pub(super) bucket: Arc<Bucket>,
     /// None where no call is being answered.
-    call: Option<Arc<CallHead>>,
+    call: Option<Arc<CallRecord>>,
 }
 
 impl Operation {
@@ -103,7 +102,7 @@ impl Operation {
         bucket: Arc<Bucket>,
     ) -> wasmtime::Result<Self> {
         store.data_mut().note_operation();
-        Ok(Self { bucket, call: current_call(store)? })
+        Ok(Self { bucket, call: current_record(store)? })
     }
 
     /// Waits for it, for as long as somebody waits for the call.
@@ -111,7 +110,7 @@ impl Operation {
         let Some(call) = &self.call else { return Ok(operation.await?) };
         tokio::select! {
             biased;
-            () = call.over.given_up() => {
+            () = call.given_up() => {
                 Err(GuestError::Other("nobody waits for this call any more".to_owned()))
             }
             done = operation => Ok(done?),

@@ -24,7 +24,7 @@ use crate::handlers::imports::awaited::link_both;
 use crate::handlers::imports::fields;
 use crate::handlers::imports::inflow::{self, Body, BodySource};
 use crate::handlers::imports::pipe::pipe;
-use crate::handlers::state::{State, current_call};
+use crate::handlers::state::{State, current_record};
 
 /// A body this long or shorter crosses with the head, if it is there already.
 const INLINE_BYTES: usize = 64 << 10;
@@ -63,7 +63,7 @@ fn send(
     mut store: StoreContextMut<'_, State>,
     (request,): (Request,),
 ) -> wasmtime::Result<impl Future<Output = Answer> + Send + use<>> {
-    let call = current_call(store.as_context_mut())?;
+    let call = current_record(store.as_context_mut())?;
     let nanoseconds = |time: Option<u64>| time.map(Duration::from_nanos);
     let timeouts = Timeouts {
         connect: nanoseconds(request.timeouts.connect),
@@ -82,7 +82,7 @@ fn send(
         let Some(call) = call else { return response.await };
         tokio::select! {
             biased;
-            () = call.over.given_up() => {
+            () = call.given_up() => {
                 Err(Error::Other("nobody waits for this call any more".to_owned()))
             }
             response = response => response,
