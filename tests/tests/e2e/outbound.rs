@@ -2,6 +2,7 @@
 //! calls of this very server.
 
 use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -117,4 +118,68 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
     server.post_form("/demo2", "").expect(502, "upstream request failed\n");
     server.log.wait_for_all(&[&upstream.origin["https://".len()..], "certificate"]);
     assert_eq!(*upstream.versions.lock().unwrap(), []);
+}
+
+/// A server that answers every request on a connection of its own with these bytes, and then
+/// closes it unless it is to `hold` it.
+fn answering(bytes: &'static [u8], hold: bool) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.read(&mut [0; 4096]).ok();
+            stream.write_all(bytes).ok();
+            if hold {
+                held.push(stream);
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn what_fails_is_told_apart() {
+    let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refusing = format!("http://{refusing}");
+    let tls = tls(&[]);
+    let plain = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", false);
+    let tls_on_plain = plain.replace("http://", "https://");
+    let cases = [
+        (plain.clone(), "200 ok"),
+        (refusing, "Refused"),
+        ("http://no-such-name.invalid".to_owned(), "Dns"),
+        ("http://192.0.2.1".to_owned(), "NotGranted"),
+        (tls.origin.clone(), "Tls"),
+        (tls_on_plain, "Tls"),
+        (answering(b"no HTTP at all\r\n\r\n", false), "Malformed"),
+        (answering(b"", false), "Disconnected"),
+        (answering(b"", true), "TimedOut"),
+        (answering(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\npart", false), "200 part failed: the other side closed the connection"),
+        (answering(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\npart", true), "200 part failed: the body took too long"),
+        (answering(b"HTTP/1.1 204 No Content\r\n\r\n", false), "204"),
+        (
+            answering(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\nab\r\n0\r\nx-sum: 7\r\n\r\n", false),
+            "200 ab {\"x-sum\": \"7\"}",
+        ),
+    ];
+    let granted: Vec<_> = cases
+        .iter()
+        .map(|(origin, _)| format!("{origin:?}"))
+        .filter(|origin| !origin.contains("192.0.2"))
+        .collect();
+    let server = Server::builder()
+        .guest("leaving")
+        .config(&format!(
+            "[sql.notes]\n[handlers.leaving]\nsql = \"notes\"\noutbound = [{}]",
+            granted.join(", ")
+        ))
+        .start();
+    for (origin, expected) in &cases {
+        let text = server.get(&format!("/fetch?url={origin}/")).text().to_owned();
+        assert_eq!(&text, expected, "{origin}");
+    }
+    let text = server.get("/fetch?url=/relative").text().to_owned();
+    assert_eq!(text, "Request");
 }

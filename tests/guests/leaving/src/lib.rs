@@ -7,9 +7,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use futures_channel::mpsc;
+use http_body_util::BodyExt as _;
 use patchboard::stream::StreamExt as _;
 use patchboard::{
-    Body, Bytes, ClientAddress, Path, Request, client, future, get, post, spawn, sql, stream, time,
+    Body, Bytes, ClientAddress, Path, Query, Request, client, future, get, post, spawn, sql, stream, time,
 };
 
 thread_local! {
@@ -170,6 +171,36 @@ async fn until_draining() -> Body {
         Ok(Bytes::from_static(b"ended\n"))
     });
     Body::from_stream(first.chain(last))
+}
+
+/// What comes of a request to the URL in the query: its text and trailers, or what kind of
+/// failure it was.
+#[get("/fetch")]
+async fn fetch(Query(query): Query<BTreeMap<String, String>>) -> String {
+    let url = query.get("url").map(String::as_str).unwrap_or_default();
+    let request =
+        client::get(url).connect_timeout(Duration::from_secs(2)).read_timeout(Duration::from_millis(200));
+    let response = match request.timeout(Duration::from_secs(1)).send().await {
+        Ok(response) => response,
+        Err(error) => return format!("{:?}", error.kind()),
+    };
+    let (status, mut body) = (response.status(), response.into_body());
+    let mut said = status.as_u16().to_string();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) if frame.is_data() => {
+                said += &frame
+                    .data_ref()
+                    .map(|data| format!(" {}", String::from_utf8_lossy(data)))
+                    .unwrap_or_default();
+            }
+            Ok(frame) => {
+                said += &frame.trailers_ref().map(|fields| format!(" {fields:?}")).unwrap_or_default()
+            }
+            Err(error) => said += &format!(" failed: {error}"),
+        }
+    }
+    said
 }
 
 /// Who asks, by which protocol.

@@ -1,5 +1,7 @@
 //! A request on its way: granted, permitted, in time.
 
+use std::error::Error as StdError;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -136,8 +138,35 @@ fn address_to(mut address: SocketAddr, request: &mut Request<WasiBody>) -> Optio
 }
 
 pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |error| error.source())
+    std::iter::successors(error.source(), |&cause| cause.source())
         .last()
         .map(ToString::to_string)
         .unwrap_or_default()
 }
+
+/// What kind of I/O error is behind it, if one that says something: one of TLS is
+/// `InvalidData`.
+pub(super) fn io_kind(error: &hyper_util::client::legacy::Error) -> Option<io::ErrorKind> {
+    let mut next = StdError::source(error);
+    while let Some(cause) = next {
+        if cause.is::<rustls::Error>() {
+            return Some(io::ErrorKind::InvalidData);
+        }
+        next = match cause.downcast_ref::<io::Error>() {
+            Some(io) if SAYING.contains(&io.kind()) => return Some(io.kind()),
+            // Its own source is what is behind the error in it.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+            None => cause.source(),
+        };
+    }
+    None
+}
+
+/// Kinds that say something of a request.
+const SAYING: [io::ErrorKind; 5] = [
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::InvalidData,
+    io::ErrorKind::NotFound,
+    io::ErrorKind::PermissionDenied,
+    io::ErrorKind::TimedOut,
+];

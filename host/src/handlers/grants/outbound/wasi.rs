@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::send::{Failure, Outbound, Timeouts};
+use super::send::{Failure, Outbound, Timeouts, io_kind};
 
 type Result<T> = std::result::Result<T, Error>;
 type Completion = Box<dyn Future<Output = Result<()>> + Send>;
@@ -49,19 +49,13 @@ impl From<Failure> for Error {
 }
 
 fn explain(error: &hyper_util::client::legacy::Error) -> Error {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            match io.kind() {
-                io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-                io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
-                io::ErrorKind::PermissionDenied => return Error::DestinationIpProhibited,
-                io::ErrorKind::NotFound => return Error::DnsError { rcode: None, info_code: None },
-                io::ErrorKind::InvalidData => return Error::TlsProtocolError,
-                _ => {}
-            }
-        }
-        source = error.source();
+    match io_kind(error) {
+        Some(io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
+        Some(io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
+        Some(io::ErrorKind::PermissionDenied) => Error::DestinationIpProhibited,
+        Some(io::ErrorKind::NotFound) => Error::DnsError { rcode: None, info_code: None },
+        Some(io::ErrorKind::InvalidData) => Error::TlsProtocolError,
+        _ if error.is_connect() => Error::DestinationUnavailable,
+        _ => Error::ConnectionTerminated,
     }
-    if error.is_connect() { Error::DestinationUnavailable } else { Error::ConnectionTerminated }
 }

@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error as WasiError, WasiBody};
 use crate::handlers::bindings::outbound_types::{Error, Request, Wait};
 use crate::handlers::bindings::types;
 use crate::handlers::grants::outbound::response::ResponseBody;
-use crate::handlers::grants::outbound::send::{Failure, Timeouts, root_cause};
+use crate::handlers::grants::outbound::send::{Failure, Timeouts, io_kind, root_cause};
 use crate::handlers::imports::awaited::link_both;
 use crate::handlers::imports::fields;
 use crate::handlers::imports::inflow::{self, Body, BodySource};
@@ -226,30 +226,21 @@ impl From<Failure> for Error {
     }
 }
 
-/// What has failed, by the first of its causes that says so.
 fn explain(error: &hyper_util::client::legacy::Error) -> Error {
     let cause = root_cause(error);
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            match io.kind() {
-                io::ErrorKind::ConnectionRefused => return Error::Refused(cause),
-                io::ErrorKind::TimedOut => return Error::TimedOut(Wait::Connect),
-                io::ErrorKind::PermissionDenied => return Error::ProhibitedAddress(cause),
-                io::ErrorKind::NotFound => return Error::Dns(cause),
-                io::ErrorKind::InvalidData => return Error::Tls(cause),
-                _ => {}
-            }
-        }
-        if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
-            if hyper.is_user() {
-                return Error::InvalidRequest(GIVEN_UP.to_owned());
-            }
-            if hyper.is_parse() || hyper.is_parse_too_large() {
-                return Error::Malformed(cause);
-            }
-        }
-        source = error.source();
+    match io_kind(error) {
+        Some(io::ErrorKind::ConnectionRefused) => return Error::Refused(cause),
+        Some(io::ErrorKind::TimedOut) => return Error::TimedOut(Wait::Connect),
+        Some(io::ErrorKind::PermissionDenied) => return Error::ProhibitedAddress(cause),
+        Some(io::ErrorKind::NotFound) => return Error::Dns(cause),
+        Some(io::ErrorKind::InvalidData) => return Error::Tls(cause),
+        _ => {}
     }
-    if error.is_connect() { Error::Refused(cause) } else { Error::Disconnected(cause) }
+    let mut causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    match causes.find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
+        Some(hyper) if hyper.is_user() => Error::InvalidRequest(GIVEN_UP.to_owned()),
+        Some(hyper) if hyper.is_parse() || hyper.is_parse_too_large() => Error::Malformed(cause),
+        _ if error.is_connect() => Error::Refused(cause),
+        _ => Error::Disconnected(cause),
+    }
 }
