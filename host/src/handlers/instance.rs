@@ -253,9 +253,9 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
         explain(handler, error).log(handler.name(), "-");
     }
     for (task, call) in calls {
-        for name in call.tasks().iter() {
+        for name in call.tasks() {
             let (handler, request_id) = (handler.name(), &*call.head.request_id);
-            tracing::error!(handler, request_id, task = &**name, "ended with its instance, which trapped");
+            tracing::error!(handler, request_id, task = &*name, "ended with its instance, which trapped");
         }
         let answer = if culprit.is_none_or(|culprit| culprit == task) {
             if !call.answer(Outcome::Failed(explain(handler, error))) {

@@ -1,8 +1,6 @@
 //! Whether anybody still waits for something, and why not any more.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
@@ -24,7 +22,8 @@ pub(super) enum Reason {
 pub(super) struct Over {
     /// One more than the reason; 0 as long as there is none.
     reason: AtomicU8,
-    at: OnceLock<Instant>,
+    /// Whether anybody has waited: nearly all calls end without.
+    is_awaited: AtomicBool,
     waiting: Notify,
 }
 
@@ -37,15 +36,17 @@ impl Over {
             Reason::ShuttingDown => 3,
             Reason::Done => 4,
         };
-        if self.reason.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.at.set(Instant::now()).ok();
+        // Whoever waits has said so before he looks at the reason, in this order for all.
+        if self.reason.compare_exchange(0, code, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+            && self.is_awaited.load(Ordering::SeqCst)
+        {
             self.waiting.notify_waiters();
         }
     }
 
     /// Why it is over, if it is.
     pub(super) fn reason(&self) -> Option<Reason> {
-        Some(match self.reason.load(Ordering::Relaxed) {
+        Some(match self.reason.load(Ordering::SeqCst) {
             0 => return None,
             1 => Reason::ClientLeft,
             2 => Reason::TimedOut,
@@ -54,13 +55,9 @@ impl Over {
         })
     }
 
-    /// Since when it is over, if it is.
-    pub(super) fn since(&self) -> Option<Instant> {
-        self.at.get().copied()
-    }
-
     /// Waits until it is over.
     pub(super) async fn told(&self) -> Reason {
+        self.is_awaited.store(true, Ordering::SeqCst);
         loop {
             let told = self.waiting.notified();
             if let Some(reason) = self.reason() {

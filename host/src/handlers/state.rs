@@ -1,8 +1,8 @@
 //! What a store holds: the guest's WASI context, its limits, and its calls.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
@@ -51,11 +51,24 @@ pub(super) struct CallRecord {
     effects_before: u64,
     /// What ends with the call.
     held: Mutex<Vec<Weak<dyn End>>>,
-    /// What it goes on to do, by name.
-    tasks: Mutex<Vec<Arc<str>>>,
+    /// What it goes on to do; none that does nothing.
+    after: OnceLock<After>,
     /// Set when that is all that is left of it, and when nothing is.
     is_answered: AtomicBool,
     has_ended: AtomicBool,
+}
+
+/// What a call goes on to do, by name.
+#[derive(Default)]
+struct After {
+    tasks: Mutex<Vec<Arc<str>>>,
+    since: OnceLock<Instant>,
+}
+
+impl After {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl CallRecord {
@@ -67,7 +80,7 @@ impl CallRecord {
             cpu_nanoseconds: AtomicU64::new(0),
             effects_before: state.effects(),
             held: Mutex::default(),
-            tasks: Mutex::default(),
+            after: OnceLock::new(),
             is_answered: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         })
@@ -106,16 +119,21 @@ impl CallRecord {
 
     /// It goes on to do something, for which it is known until that ends.
     pub(super) fn begin_task(&self, name: Arc<str>) {
-        self.tasks().push(name);
+        self.after.get_or_init(After::default).lock().push(name);
     }
 
     /// What it goes on to do, by name.
-    pub(super) fn tasks(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn tasks(&self) -> Vec<Arc<str>> {
+        self.after.get().map(|after| after.lock().clone()).unwrap_or_default()
     }
 
     fn has_tasks(&self) -> bool {
-        !self.tasks().is_empty()
+        self.after.get().is_some_and(|after| !after.lock().is_empty())
+    }
+
+    /// Since when its response is complete, as far as its tasks have asked.
+    pub(super) fn over_since(&self) -> Instant {
+        *self.after.get_or_init(After::default).since.get_or_init(Instant::now)
     }
 
     /// Waits until nobody waits for it before it was done, and it has nothing to go on with.
@@ -165,14 +183,14 @@ impl State {
 
     /// The task `name` of `call`'s has ended.
     pub(super) fn end_task(&mut self, call: &Arc<CallRecord>, name: &str) {
-        let was_last = {
-            let mut tasks = call.tasks();
+        let was_last = call.after.get().is_some_and(|after| {
+            let mut tasks = after.lock();
             let at = tasks.iter().position(|task| **task == *name);
             at.is_some_and(|at| {
                 tasks.swap_remove(at);
                 tasks.is_empty()
             })
-        };
+        });
         if was_last && call.is_answered.load(Ordering::Relaxed) {
             self.calls.retain(|_, other| !Arc::ptr_eq(other, call));
             call.end();

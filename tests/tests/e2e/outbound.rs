@@ -129,7 +129,8 @@ fn answering(bytes: &'static [u8], hold: bool) -> String {
         let mut held = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            stream.read(&mut [0; 4096]).ok();
+            // All of it, or nothing if it is gone again.
+            let _length = stream.read(&mut [0; 4096]).unwrap_or_default();
             stream.write_all(bytes).ok();
             if hold {
                 held.push(stream);

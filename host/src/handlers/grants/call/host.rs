@@ -129,7 +129,7 @@ fn start(
     let Some(call) = current_record(store.as_context_mut())? else { return Ok(Err(TaskError::NoCall)) };
     let state = store.data_mut();
     let too_many = |limit: &str| Ok(Err(TaskError::TooMany(format!("{limit}; the operator may allow more"))));
-    if call.head.over.since().is_some_and(|since| since.elapsed() >= state.grants.call.timeout) {
+    if call.head.over.reason().is_some() && call.over_since().elapsed() >= state.grants.call.timeout {
         return too_many("limits.after_timeout is over");
     }
     let Some(place) = state.grants.call.place() else {
@@ -214,8 +214,7 @@ fn draining(
 async fn watch(task: Arc<Running>, handler: Arc<str>, timeout: Duration) {
     let in_time = async {
         task.call.head.over.told().await;
-        let since = task.call.head.over.since().map_or(Duration::ZERO, |since| since.elapsed());
-        tokio::time::sleep(timeout.saturating_sub(since)).await;
+        tokio::time::sleep(timeout.saturating_sub(task.call.over_since().elapsed())).await;
     };
     let reason = tokio::select! {
         biased;
