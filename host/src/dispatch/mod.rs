@@ -128,8 +128,8 @@ impl Dispatch {
         };
         let request_id = told.request_id.clone().unwrap_or_else(|| self.ids.next());
         let asked = Asked { rules, request_id, peer, told, accept: request.headers().get(ACCEPT).cloned() };
-        let (method, target) = (Some(request.method().clone()), Some(request.uri().clone()));
-        let mut notes = Notes { line: self.line(&asked, method, target, start), detail: None };
+        let head = || (Some(request.method().clone()), Some(request.uri().clone()));
+        let mut notes = Notes { line: self.line(&asked, head, start), detail: None };
         let response = self.answer(core, &site, request, &asked, &mut notes).await;
         Ok(self.finish(response, asked, notes))
     }
@@ -147,8 +147,8 @@ impl Dispatch {
             told: Told::default(),
             accept: request.headers().get(ACCEPT).cloned(),
         };
-        let (method, target) = (Some(request.method().clone()), Some(request.uri().clone()));
-        let line = self.line(&asked, method, target, Instant::now());
+        let head = || (Some(request.method().clone()), Some(request.uri().clone()));
+        let line = self.line(&asked, head, Instant::now());
         self.finish(response, asked, Notes { line, detail: None })
     }
 
@@ -159,7 +159,7 @@ impl Dispatch {
         tracing::debug!(%request_id, %peer, %detail, "head refused");
         let told = Told::default();
         let asked = Asked { rules, request_id, peer, told, accept };
-        let notes = Notes { line: self.line(&asked, method, target, begun), detail: Some(detail) };
+        let notes = Notes { line: self.line(&asked, || (method, target), begun), detail: Some(detail) };
         self.finish(status(code), asked, notes)
     }
 
@@ -184,29 +184,31 @@ impl Dispatch {
         response.map(|body| LoggedBody { body, line })
     }
 
-    /// The line of the access log, as far as it is known.
+    /// The line of the access log, as far as it is known; `head` gives method and target.
     fn line(
         &self,
         Asked { rules, request_id, peer, told, .. }: &Asked,
-        method: Option<Method>,
-        target: Option<Uri>,
+        head: impl FnOnce() -> (Option<Method>, Option<Uri>),
         start: Instant,
     ) -> Line {
-        let record = (rules.access_log != AccessLogFormat::Off).then(|| AccessRecord {
-            format: rules.access_log,
-            request_id: request_id.clone(),
-            peer: *peer,
-            client: told.client,
-            scheme: told.scheme.clone(),
-            authority: told.authority.clone(),
-            method,
-            target,
-            status: CLIENT_LEFT,
-            bytes: 0,
-            duration: Duration::ZERO,
-            handler: None,
-            route: None,
-            complete: false,
+        let record = (rules.access_log != AccessLogFormat::Off).then(|| {
+            let (method, target) = head();
+            AccessRecord {
+                format: rules.access_log,
+                request_id: request_id.clone(),
+                peer: *peer,
+                client: told.client,
+                scheme: told.scheme.clone(),
+                authority: told.authority.clone(),
+                method,
+                target,
+                status: CLIENT_LEFT,
+                bytes: 0,
+                duration: Duration::ZERO,
+                handler: None,
+                route: None,
+                complete: false,
+            }
         });
         Line::new(record.map(|record| (self.access_log.clone(), record)), start)
     }

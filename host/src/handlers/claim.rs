@@ -28,6 +28,9 @@ pub struct Declared(Arc<[(MethodFilter, u64)]>);
 impl Declared {
     /// The id by which the component knows what answers this method.
     pub fn id(&self, method: &Method) -> Option<u64> {
+        if let [(_, id)] = &*self.0 {
+            return Some(*id);
+        }
         let serves = |of: &&(MethodFilter, u64)| of.0.answers(method);
         let exact = |of: &&(MethodFilter, u64)| of.0.as_str() == method.as_str();
         let found = self.0.iter().find(exact).or_else(|| self.0.iter().find(serves));
