@@ -139,7 +139,8 @@ mod tests {
         {
             assert_eq!(asks_for_help(&arguments(text)), expected, "{text}");
         }
-        let (demo, bench) = (&TASKS[1], &TASKS[5]);
+        let task = |name| TASKS.iter().find(|task| task.name == name).unwrap();
+        let (demo, bench) = (task("demo"), task("bench"));
         assert!(
             demo.is_asked_for_help(&arguments("--help")) && !bench.is_asked_for_help(&arguments("--help"))
         );
