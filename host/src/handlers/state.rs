@@ -19,6 +19,9 @@ use super::job::{CallHead, Outcome};
 use super::memory::MemoryLimit;
 use super::status::Status;
 
+/// How long a guest may take to drop what it awaits for a call that nobody waits for.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// The data of a store.
 pub(super) struct State {
     pub(super) wasi: WasiCtx,
@@ -136,12 +139,15 @@ impl CallRecord {
         *self.after.get_or_init(After::default).since.get_or_init(Instant::now)
     }
 
-    /// Waits until nobody waits for it before it was done, and it has nothing to go on with.
+    /// Waits until nobody waits for it before it was done, and it has nothing to go on with;
+    /// and then a moment, in which a guest that asks hears of it first, and drops what it
+    /// awaits, instead of an error that it would log.
     pub(super) async fn given_up(&self) {
         self.head.over.given_up().await;
         if self.has_tasks() {
             std::future::pending().await
         }
+        tokio::time::sleep(MOMENT).await;
     }
 
     /// Ends what the call holds; to be told when it is over.

@@ -95,6 +95,7 @@ fn a_call_of_another_handler_is_left_with_it() {
     wait_until("both have begun", || count(&server, "calls") == 2);
     drop(connection);
     wait_until("both are left", || count(&server, "outbound") == 1 && count(&server, "head") == 1);
+    assert_eq!(server.log.count("nobody waits"), 0);
 }
 
 #[test]
