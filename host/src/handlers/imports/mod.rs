@@ -1,4 +1,5 @@
-//! What is not wasmtime's own of WASI's imports, and how bodies leave a guest.
+//! What is not wasmtime's own of WASI's imports, how a guest waits for a function, and how
+//! bodies enter and leave it.
 
 pub(super) mod awaited;
 pub(super) mod chunk;
