@@ -26,13 +26,15 @@ use self::plain::{redirect, retry_after, status, with_allow};
 use self::probes::Probes;
 use self::request_id::RequestIds;
 use crate::body::Body;
+use crate::coding::Coding;
 use crate::compression::{coding_for, compress};
-use crate::config::{AccessLogFormat, CurrentServer, ServerConfig};
+use crate::config::{AccessLogFormat, CompressionConfig, CurrentServer, ServerConfig};
 use crate::error;
 use crate::forwarded::{Network, Told};
-use crate::handlers::{Call, Core, Engine};
+use crate::handlers::{Call, Core, Engine, Handler};
 use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Site, Target};
+use crate::static_files::Served;
 use crate::telemetry::{AccessLog, AccessRecord};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -97,6 +99,15 @@ struct Notes {
     detail: Option<String>,
 }
 
+/// Who answers a request. What is only needed to find out is gone when the answer is waited
+/// for.
+enum Way<'s> {
+    /// Nobody else.
+    Here(Response<Body>),
+    Mount(Served),
+    Handler(&'s Arc<Handler>, Call),
+}
+
 impl Dispatch {
     /// Dispatches by the routes of `site`, as `settings` say.
     pub fn new(
@@ -114,12 +125,14 @@ impl Dispatch {
     }
 
     /// Answers one request on `core`.
-    pub async fn dispatch(
+    // No `async fn`, nor is [`answer`](Self::answer): their futures would keep the request
+    // beside what is made of it, and hyper copies them to where they run.
+    pub fn dispatch(
         &self,
         core: &Rc<Core>,
         request: Request<Incoming>,
         peer: SocketAddr,
-    ) -> Result<Response<LoggedBody>, Infallible> {
+    ) -> impl Future<Output = Result<Response<LoggedBody>, Infallible>> {
         let start = Instant::now();
         let site = self.site.load_full();
         let (rules, told) = {
@@ -130,8 +143,10 @@ impl Dispatch {
         let asked = Asked { rules, request_id, peer, told, accept: request.headers().get(ACCEPT).cloned() };
         let head = || (Some(request.method().clone()), Some(request.uri().clone()));
         let mut notes = Notes { line: self.line(&asked, head, start), detail: None };
-        let response = self.answer(core, &site, request, &asked, &mut notes).await;
-        Ok(self.finish(response, asked, notes))
+        async move {
+            let response = self.answer(core, &site, request, &asked, &mut notes).await;
+            Ok(self.finish(response, asked, notes))
+        }
     }
 
     /// Answers a request on the probes' own listener.
@@ -213,71 +228,107 @@ impl Dispatch {
         Line::new(record.map(|record| (self.access_log.clone(), record)), start)
     }
 
-    async fn answer(
+    /// Answers a request, and notes what becomes of it.
+    fn answer(
         &self,
         core: &Rc<Core>,
         site: &Site,
+        request: Request<Incoming>,
+        asked: &Asked,
+        notes: &mut Notes,
+    ) -> impl Future<Output = Response<Body>> {
+        let (way, compression) = self.way(site, request, asked, notes);
+        async move {
+            let response = match way {
+                Way::Here(response) => response,
+                Way::Mount(served) => served.await,
+                // Boxed, so that requests for files, whose future is small without it, do
+                // not copy the room for it about.
+                Way::Handler(handler, call) => match Box::pin(core.call(handler, call)).await {
+                    Ok(response) => response,
+                    Err(error) => {
+                        error.log(handler.name(), &asked.request_id);
+                        notes.detail = Some(error.detail());
+                        let mut response = status(error.status());
+                        response.headers_mut().extend(error.retry_after().map(retry_after));
+                        response
+                    }
+                },
+            };
+            match compression {
+                Some((coding, config)) => compress(response, coding, config),
+                None => response,
+            }
+        }
+    }
+
+    /// Who answers, and how the answer is to be compressed.
+    fn way<'s>(
+        &self,
+        site: &'s Site,
         mut request: Request<Incoming>,
         asked: &Asked,
         notes: &mut Notes,
-    ) -> Response<Body> {
+    ) -> (Way<'s>, Option<(Option<Coding>, &'s CompressionConfig)>) {
         let Asked { rules, told, request_id, .. } = asked;
+        let here = |response| (Way::Here(response), None);
         let authority = match head::check(&request) {
             Ok(authority) => told.authority.clone().unwrap_or(authority),
             Err(reason) => {
                 notes.detail = Some(reason.to_owned());
-                return status(StatusCode::BAD_REQUEST);
+                return here(status(StatusCode::BAD_REQUEST));
             }
         };
         // RFC 9110, section 10.1.1
         let expected = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
         if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(b"100-continue")) {
-            return status(StatusCode::EXPECTATION_FAILED);
+            return here(status(StatusCode::EXPECTATION_FAILED));
         }
         if request.method() == Method::OPTIONS && request.uri().path() == "*" {
-            return status(StatusCode::NO_CONTENT);
+            return here(status(StatusCode::NO_CONTENT));
         }
         let uri = request.uri().clone();
         if let Some(probe) = uri.path().strip_prefix("/-/") {
-            return match rules.has_probes {
+            return here(match rules.has_probes {
                 true => self.probes.answer(probe, request.method()),
                 false => status(StatusCode::NOT_FOUND),
-            };
+            });
         }
         let path = match RequestPath::parse(uri.path()) {
             Ok(path) => path,
             Err(error) => {
                 notes.detail = Some(error.to_string());
-                return status(StatusCode::BAD_REQUEST);
+                return here(status(StatusCode::BAD_REQUEST));
             }
         };
         let host = RequestHost::new(&authority);
         let found = match site.table().find(request.method(), &host, &path) {
             Find::Found(found) => found,
-            Find::NotFound => return status(StatusCode::NOT_FOUND),
-            Find::Redirect(path) => return redirect(path, uri.query()),
+            Find::NotFound => return here(status(StatusCode::NOT_FOUND)),
+            Find::Redirect(path) => return here(redirect(path, uri.query())),
             Find::MethodNotAllowed(allow) => {
                 let code = match *request.method() {
                     Method::OPTIONS => StatusCode::NO_CONTENT,
                     _ => StatusCode::METHOD_NOT_ALLOWED,
                 };
-                return with_allow(code, &allow);
+                return here(with_allow(code, &allow));
             }
         };
         notes.line.set_route(found.route.pattern.pattern.shared());
+        let target: &'s Target = &found.route.target;
         // Who answers may take the request's head.
-        let compression = found.target().compression().map(|config| (coding_for(request.headers()), config));
-        let response = match found.target() {
+        let compression = target.compression().map(|config| (coding_for(request.headers()), config));
+        let way = match target {
             Target::Mount(mount) => {
-                let (parts, _) = request.into_parts();
                 let trailing_slash = uri.path().ends_with('/');
-                mount.serve(&parts, &found.tail(), trailing_slash).await
+                let (parts, _) = request.into_parts();
+                Way::Mount(mount.serve(&parts, &found.tail(), trailing_slash))
             }
-            Target::Answer(answer) => answer.response(found.values(), uri.query()),
+            Target::Answer(answer) => Way::Here(answer.response(found.values(), uri.query())),
             Target::Unavailable { handler } => {
                 notes.line.set_handler(handler.as_str().into());
                 notes.detail = Some(format!("handler {handler} is not loaded; see the log"));
-                status(StatusCode::SERVICE_UNAVAILABLE)
+                Way::Here(status(StatusCode::SERVICE_UNAVAILABLE))
             }
             Target::Handler { handler, name, declared } => {
                 notes.line.set_handler(handler.shared_name());
@@ -293,24 +344,10 @@ impl Dispatch {
                     route: Target::matched_route(name, id, &found),
                     request_id: request_id.clone(),
                 };
-                // Boxed, so that requests for files, whose future is small without
-                // it, do not copy the room for it about.
-                match Box::pin(core.call(handler, call)).await {
-                    Ok(response) => response,
-                    Err(error) => {
-                        error.log(handler.name(), request_id);
-                        notes.detail = Some(error.detail());
-                        let mut response = status(error.status());
-                        response.headers_mut().extend(error.retry_after().map(retry_after));
-                        response
-                    }
-                }
+                Way::Handler(handler, call)
             }
         };
-        match compression {
-            Some((coding, config)) => compress(response, coding, config),
-            None => response,
-        }
+        (way, compression)
     }
 }
 

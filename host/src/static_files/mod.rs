@@ -47,8 +47,11 @@ mod tests;
 mod version;
 
 use std::borrow::Cow;
+use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response, StatusCode, Uri, request as http_request};
 
@@ -72,6 +75,11 @@ use crate::body::Body;
 /// RFC 8246, for a year, which is as good as for ever.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
+/// An answer: mostly there at once, else when the disk has given what it takes.
+pub type Served = Either<Ready<Response<Body>>, Waiting>;
+
+type Waiting = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
 impl Mount {
     /// Answers one request, which is a GET or a HEAD. Never fails: whatever goes wrong is
     /// a status.
@@ -80,12 +88,12 @@ impl Mount {
     /// or without the empty one that stands for a trailing slash. They were
     /// split before they were decoded, so each may hold any byte, `/` and NUL
     /// included.
-    pub async fn serve<S: AsRef<[u8]>>(
+    pub fn serve<S: AsRef<[u8]>>(
         &self,
         head: &http_request::Parts,
         segments: &[S],
         trailing_slash: bool,
-    ) -> Response<Body> {
+    ) -> Served {
         let segments = match segments {
             [folders @ .., last] if trailing_slash && last.as_ref().is_empty() => folders,
             _ => segments,
@@ -98,26 +106,28 @@ impl Mount {
             headers: &head.headers,
         };
         match self.inner.answer(&request, Access::Cached) {
-            Ok(response) => response,
-            // Boxed, for it is rare, and the room for it would be copied about.
-            Err(ServeError::WouldBlock) => Box::pin(self.serve_blocking(&request)).await,
-            Err(error) => self.inner.refuse(request.uri, &error),
+            Ok(response) => Either::Left(ready(response)),
+            Err(ServeError::WouldBlock) => Either::Right(self.serve_blocking(&request)),
+            Err(error) => Either::Left(ready(self.inner.refuse(request.uri, &error))),
         }
     }
 
     /// The same steps again, where they may wait.
-    async fn serve_blocking(&self, request: &FileRequest<'_>) -> Response<Body> {
+    fn serve_blocking(&self, request: &FileRequest<'_>) -> Waiting {
         let FileRequest { method, trailing_slash, .. } = *request;
         let (path, uri, headers) = (request.path.clone(), request.uri.clone(), request.headers.clone());
         let inner = Arc::clone(&self.inner);
-        let answered = tokio::task::spawn_blocking(move || {
-            let request = FileRequest { method, path, trailing_slash, uri: &uri, headers: &headers };
-            inner.answer(&request, Access::Blocking)
-        });
-        match answered.await.map_err(ServeError::from).and_then(|answer| answer) {
-            Ok(response) => response,
-            Err(error) => self.inner.refuse(request.uri, &error),
-        }
+        Box::pin(async move {
+            let (steps, target) = (inner.clone(), uri.clone());
+            let answered = tokio::task::spawn_blocking(move || {
+                let request = FileRequest { method, path, trailing_slash, uri: &uri, headers: &headers };
+                steps.answer(&request, Access::Blocking)
+            });
+            match answered.await.map_err(ServeError::from).and_then(|answer| answer) {
+                Ok(response) => response,
+                Err(error) => inner.refuse(&target, &error),
+            }
+        })
     }
 }
 

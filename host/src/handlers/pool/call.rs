@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use http::{Method, Response};
 use http_body::Body as _;
+use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::{Core, Instance};
@@ -42,44 +43,50 @@ impl Core {
     /// # Errors
     ///
     /// Why there is no response.
-    pub async fn call(
+    // No `async fn`: its future would keep the call beside what is made of it, and is
+    // copied to where it runs.
+    pub fn call(
         self: &Rc<Self>,
         handler: &Arc<Handler>,
         call: Call,
-    ) -> Result<Response<Body>, CallError> {
-        let unanswered = Unanswered(handler.counts());
-        let outcome = self.try_call(handler, call).await;
-        std::mem::forget(unanswered);
-        handler.counts().count(&outcome);
-        outcome
-    }
-
-    async fn try_call(
-        self: &Rc<Self>,
-        handler: &Arc<Handler>,
-        call: Call,
-    ) -> Result<Response<Body>, CallError> {
+    ) -> impl Future<Output = Result<Response<Body>, CallError>> {
         let start = Instant::now();
-        let limits = handler.limits();
         let (parts, body) = call.request.into_parts();
-        if body.size_hint().lower() > limits.request_body_bytes {
-            return Err(CallError::RequestTooLarge);
-        }
-        handler.health().admit(parts.uri.path(), start).map_err(CallError::Paused)?;
-        let permit = handler.admission().admit(limits).await?;
-        let faults = Arc::new(Faults::default());
-        let mut inbound = Inbound::receive(body, limits, &faults).await;
         let head = Arc::new(CallHead {
             parts,
             client: call.client,
             authority: call.authority,
             route: call.route,
             request_id: call.request_id,
-            has_body: !matches!(inbound, Inbound::Empty),
+            has_body: !body.is_end_stream(),
             begun: AtomicBool::new(false),
             done: AtomicBool::new(false),
             over: Over::default(),
         });
+        async move {
+            let unanswered = Unanswered(handler.counts());
+            let outcome = self.try_call(handler, start, head, body).await;
+            std::mem::forget(unanswered);
+            handler.counts().count(&outcome);
+            outcome
+        }
+    }
+
+    async fn try_call(
+        self: &Rc<Self>,
+        handler: &Arc<Handler>,
+        start: Instant,
+        head: Arc<CallHead>,
+        body: Incoming,
+    ) -> Result<Response<Body>, CallError> {
+        let limits = handler.limits();
+        if body.size_hint().lower() > limits.request_body_bytes {
+            return Err(CallError::RequestTooLarge);
+        }
+        handler.health().admit(head.parts.uri.path(), start).map_err(CallError::Paused)?;
+        let permit = handler.admission().admit(limits).await?;
+        let faults = Arc::new(Faults::default());
+        let mut inbound = Inbound::receive(body, limits, &faults).await;
         let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
         for _ in 0..ATTEMPTS {
             if self.is_computing(handler)
@@ -89,7 +96,8 @@ impl Core {
             }
             let instance = match self.free_instance(handler) {
                 Some(instance) => instance,
-                None => self.new_instance(handler).await?,
+                // Boxed, so that calls that need none do not carry the room for it.
+                None => Box::pin(self.new_instance(handler)).await?,
             };
             let (answer, mut ticket) = send(&instance, head.clone(), inbound);
             let Some(answer) = self.deadlines.within(deadline, answer).await else {

@@ -254,7 +254,8 @@ impl Core {
         let (core, handler) = (self.clone(), handler.clone());
         tokio::task::spawn_local(async move {
             let id = handler.id();
-            instance::run(handler, core.engine.clone(), client, status.clone(), inbox).await;
+            // Boxed: tokio copies a task's future to where it is kept, and over it at its end.
+            Box::pin(instance::run(handler, core.engine.clone(), client, status.clone(), inbox)).await;
             core.remove(id, &status);
             drop(place);
         });
