@@ -2,7 +2,8 @@
 //!
 //! In: a response and the coding that the client accepts. Out: the same, or one whose body
 //! is compressed, with `Vary`, without a length, and with a weak entity tag, since
-//! the bytes are no longer those that the tag was made for.
+//! the bytes are no longer those that the tag was made for. What answers HEAD, or is a
+//! 304, has no body and says the same as the response that it stands for.
 //!
 //! A body that pauses is flushed, so events reach the client as they are sent.
 //! Each step takes in at most `SLICE_BYTES`, which bounds both the memory and
@@ -49,6 +50,16 @@ impl Default for CompressionConfig {
     }
 }
 
+/// What a 304 stands for (RFC 9110 section 15.4.5): its entity tag is that of the response
+/// it saves. An extension of the 304, which its head does not say by itself.
+#[derive(Clone, Debug)]
+pub struct Unsent {
+    /// The media type of what is not sent.
+    pub media_type: HeaderValue,
+    /// Its length, uncompressed.
+    pub length: u64,
+}
+
 /// The coding of what is compressed for a client, if it accepts one.
 pub fn coding_for(request: &HeaderMap) -> Option<Coding> {
     accepted(request, &OFFERED).first().copied()
@@ -57,36 +68,51 @@ pub fn coding_for(request: &HeaderMap) -> Option<Coding> {
 /// Compresses a response with `coding`, which its client accepts, if that is worth it
 /// and allowed.
 pub fn compress(
-    response: Response<Body>,
+    mut response: Response<Body>,
     coding: Option<Coding>,
     config: &CompressionConfig,
 ) -> Response<Body> {
-    if !is_eligible(&response) {
+    let unsent = response.extensions_mut().remove::<Unsent>();
+    if !is_eligible(&response, unsent.as_ref()) {
         return response;
     }
     let (mut head, body) = response.into_parts();
     add_vary(&mut head.headers);
-    let is_worth_it = body.size_hint().upper().is_none_or(|upper| upper >= config.min_bytes);
-    let encoder = coding
-        .filter(|_| is_worth_it)
-        .and_then(|coding| Encoder::new(coding, config).ok().map(|encoder| (coding, encoder)));
-    let Some((coding, encoder)) = encoder else {
+    // Where there is no body, as in an answer to HEAD, the length is that of what GET gives.
+    let length = unsent
+        .as_ref()
+        .map(|unsent| unsent.length)
+        .or_else(|| head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+        .or_else(|| body.size_hint().upper());
+    let Some(coding) =
+        coding.filter(|_| length.is_none_or(|length| length > 0 && length >= config.min_bytes))
+    else {
         return Response::from_parts(head, body);
     };
-    head.headers.insert(CONTENT_ENCODING, coding.value());
-    head.headers.remove(CONTENT_LENGTH);
-    head.headers.remove(ACCEPT_RANGES);
+    let body = if body.is_empty() {
+        body
+    } else if let Ok(encoder) = Encoder::new(coding, config) {
+        let (input, encoder) = (Bytes::new(), Some(encoder));
+        Body::stream(Compressed { body, input, encoder, dirty: false, trailers: None })
+    } else {
+        return Response::from_parts(head, body);
+    };
+    if unsent.is_none() {
+        head.headers.insert(CONTENT_ENCODING, coding.value());
+        head.headers.remove(CONTENT_LENGTH);
+        head.headers.remove(ACCEPT_RANGES);
+    }
     weaken(&mut head.headers);
-    let body = Compressed { body, input: Bytes::new(), encoder: Some(encoder), dirty: false, trailers: None };
-    Response::from_parts(head, Body::stream(body))
+    Response::from_parts(head, body)
 }
 
-/// Whether the response may be compressed, for some client.
-fn is_eligible(response: &Response<Body>) -> bool {
+/// Whether the response, or the one that it saves, may be compressed, for some client.
+fn is_eligible(response: &Response<Body>, unsent: Option<&Unsent>) -> bool {
     let headers = response.headers();
     let status = response.status();
-    let bare =
-        matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT);
+    let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT)
+        || (status == StatusCode::NOT_MODIFIED && unsent.is_none());
+    let media_type = unsent.map(|unsent| &unsent.media_type).or_else(|| headers.get(CONTENT_TYPE));
     !status.is_informational()
         && !bare
         // Never twice, never a part, and nothing with a digest of the bytes.
@@ -95,11 +121,11 @@ fn is_eligible(response: &Response<Body>) -> bool {
             .any(|name| headers.contains_key(name))
         // RFC 9111 section 5.2.2.6
         && !names(headers, &CACHE_CONTROL, "no-transform")
-        && headers.get(CONTENT_TYPE).is_some_and(is_text)
+        && media_type.is_some_and(is_text)
 }
 
 /// Types that are text, or compress like it.
-fn is_text(media_type: &HeaderValue) -> bool {
+pub fn is_text(media_type: &HeaderValue) -> bool {
     let essence = media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
     essence.starts_with("text/")
@@ -337,6 +363,48 @@ mod tests {
             (coding(&plain), plain.headers().get(VARY).unwrap().to_str().unwrap()),
             (None, "accept-encoding")
         );
+    }
+
+    #[test]
+    fn what_has_no_body_says_what_the_one_with_it_does() {
+        let with_length = |length: &'static str| {
+            let mut response = response("text/plain", Body::empty());
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static(length));
+            response
+        };
+        let said = |response: Response<Body>| {
+            let get = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            (get(CONTENT_ENCODING), get(CONTENT_LENGTH), get(ETAG), get(VARY))
+        };
+        let text = |value: &str| Some(value.to_owned());
+        let vary = text("accept-encoding");
+        for name in ["gzip", "zstd"] {
+            let large = run(name, with_length("5000"));
+            assert!(large.body().is_empty());
+            assert_eq!(said(large), (text(name), None, text("W/\"x\""), vary.clone()));
+            assert_eq!(said(run(name, with_length("5"))), (None, text("5"), text("\"x\""), vary.clone()));
+        }
+        assert_eq!(
+            said(run("identity", with_length("5000"))),
+            (None, text("5000"), text("\"x\""), vary.clone())
+        );
+        // Nothing is not compressed, since its coding would be something.
+        let config = CompressionConfig { min_bytes: 0, ..CompressionConfig::default() };
+        let nothing = compress(response("text/plain", Body::empty()), Some(Coding::Gzip), &config);
+        assert_eq!(said(nothing), (None, None, text("\"x\""), vary.clone()));
+        // A 304 has the tag of what it saves, and nothing of its body.
+        for (media_type, length, expected) in
+            [("text/plain", 5000, "W/\"x\""), ("text/plain", 5, "\"x\""), ("image/png", 5000, "\"x\"")]
+        {
+            let mut saved = Response::new(Body::empty());
+            *saved.status_mut() = StatusCode::NOT_MODIFIED;
+            saved.headers_mut().insert(ETAG, HeaderValue::from_static("\"x\""));
+            saved
+                .extensions_mut()
+                .insert(Unsent { media_type: HeaderValue::from_static(media_type), length });
+            let (coding, announced, tag, _) = said(run("gzip", saved));
+            assert_eq!((coding, announced, tag), (None, None, text(expected)), "{media_type} {length}");
+        }
     }
 
     #[tokio::test]

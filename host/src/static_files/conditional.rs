@@ -11,7 +11,7 @@ use http::header::{
 use httpdate::{HttpDate, fmt_http_date};
 use sha2::{Digest, Sha256};
 
-use super::state::FileState;
+use super::state::{FileState, Time};
 use crate::coding::Coding;
 
 /// What identifies this version of a representation.
@@ -43,16 +43,11 @@ impl Validators {
             }
         }
         tag.push('"');
-        // Whole seconds, which is all that an HTTP date holds.
-        let modified = u64::try_from(state.modified.seconds)
-            .ok()
-            .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+        let modified = modified(state, now);
+        let last_modified = modified.map(|time| HeaderValue::try_from(fmt_http_date(time)));
         Ok(Self {
             etag: Some(HeaderValue::try_from(tag)?),
-            // RFC 9110 section 8.8.2.1: never later than the response itself.
-            last_modified: modified
-                .map(|time| HeaderValue::try_from(fmt_http_date(time.min(now))))
-                .transpose()?,
+            last_modified: last_modified.transpose()?,
             modified,
         })
     }
@@ -60,6 +55,22 @@ impl Validators {
     /// Of a file that may still change without its state telling.
     pub(super) fn none() -> Self {
         Self { etag: None, last_modified: None, modified: None }
+    }
+}
+
+/// When the file was last modified, in whole seconds, which is all that an HTTP date holds.
+///
+/// RFC 9110 section 8.8.2.1: never later than the response itself. A file that is dated in
+/// the future was modified when its state last changed, at the latest, which no program can
+/// set; so it has one date, which a client can send back.
+fn modified(state: &FileState, now: SystemTime) -> Option<SystemTime> {
+    let whole = |time: Time| {
+        let seconds = u64::try_from(time.seconds).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    };
+    match whole(state.modified) {
+        Some(time) if time > now => Some(whole(state.changed).map_or(now, |changed| changed.min(now))),
+        time => time,
     }
 }
 

@@ -13,6 +13,7 @@ use super::media_type;
 use super::path::FilePath;
 use super::state::FileState;
 use crate::coding;
+use crate::compression::is_text;
 
 /// The file that was found, or the best sibling that the client accepts.
 pub(super) fn choose(
@@ -25,7 +26,9 @@ pub(super) fn choose(
         Source::Memory(kept) => (kept.facts.media_type.clone(), kept.facts.varies),
         Source::Disk(_) => {
             let media_type = media_type::of(path.extension());
-            let varies = !finder.siblings.is_empty() && !media_type::is_compressed(&media_type);
+            // Said of a part and of a 304, too, which nothing compresses on their way.
+            let varies = (!finder.siblings.is_empty() && !media_type::is_compressed(&media_type))
+                || (finder.compresses && is_text(&media_type));
             (media_type, varies)
         }
     };

@@ -29,6 +29,8 @@ pub(super) struct Finder<'a> {
     pub(super) mount: u32,
     pub(super) policy: &'a Policy,
     pub(super) siblings: &'a [Coding],
+    /// Whether text is compressed on its way.
+    pub(super) compresses: bool,
     pub(super) access: Access,
 }
 

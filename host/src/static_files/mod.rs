@@ -71,6 +71,7 @@ use self::mount::Inner;
 use self::path::FilePath;
 use self::request::{FileRequest, ReadMethod};
 use crate::body::Body;
+use crate::compression::Unsent;
 
 /// RFC 8246, for a year, which is as good as for ever.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -181,7 +182,13 @@ impl Inner {
         let mut response = match conditional::evaluate(request.headers, &facts.validators) {
             // 6: not if the client has it, or has something else in mind
             Verdict::Failed => return Err(ServeError::Precondition),
-            Verdict::NotModified => head::not_modified(&facts),
+            Verdict::NotModified => {
+                let mut response = head::not_modified(&facts);
+                if self.config.compression.is_some() && facts.coding.is_none() {
+                    response.extensions_mut().insert(Unsent { media_type: facts.media_type, length });
+                }
+                response
+            }
             Verdict::Proceed => {
                 // 7: all of it, or parts
                 let selection = range::select(request, &facts.validators, length);

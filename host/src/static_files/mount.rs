@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use patchboard_pattern::url::SEGMENT;
+use percent_encoding::{AsciiSet, percent_encode, utf8_percent_encode};
+
 use super::access::Access;
 use super::config::{MountConfig, Policy};
 use super::error::{MountError, ServeError};
@@ -14,6 +17,9 @@ use super::memory::Memory;
 use super::open::{Links, Root};
 use super::path::{FilePath, Hidden};
 use crate::compression::CompressionConfig;
+
+/// What a prefix cannot hold as it is: it is one or several segments.
+const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// A folder under a prefix, opened once at start.
 #[derive(Debug)]
@@ -101,10 +107,10 @@ impl Mount {
     /// read, the version is the one before, or none. Needs a tokio runtime.
     pub fn static_url(&self, path: &str) -> String {
         let segments: Vec<_> = path.trim_start_matches('/').split('/').map(str::as_bytes).collect();
-        let mut url = self.inner.config.prefix.clone();
+        let mut url: String = utf8_percent_encode(&self.inner.config.prefix, PATH).collect();
         for segment in &segments {
             url.push('/');
-            url.extend(percent_encoding::percent_encode(segment, listing::LINK));
+            url.extend(percent_encode(segment, listing::LINK));
         }
         let Ok(path) = FilePath::parse(&segments, &self.inner.hidden) else { return url };
         let finder = self.inner.finder(Access::Cached);
@@ -142,6 +148,7 @@ impl Inner {
             mount: self.number,
             policy: &self.policy,
             siblings: &self.config.siblings,
+            compresses: self.config.compression.is_some(),
             access,
         }
     }

@@ -129,6 +129,9 @@ fn satisfy(specs: &[Spec], length: u64) -> Selection {
     }
     let sent = parts.iter().map(|part| part.length() + PART_HEAD_BYTES).fold(0, u64::saturating_add);
     match *parts.as_slice() {
+        // RFC 9110, section 14.1.2: the last bytes of what is shorter are all of it, so they can
+        // be had of what is empty; no `Content-Range` could say so.
+        [] if specs.iter().any(|spec| matches!(spec, Spec::Last(1..))) => Selection::Whole,
         [] => Selection::Unsatisfiable,
         [part] => Selection::One(part),
         _ if parts.len() > MAX_PARTS || sent >= length => Selection::Whole,
@@ -200,8 +203,16 @@ mod tests {
         for value in ["bytes=1000-", "bytes=1000-2000", "bytes=-0", "bytes=99999999999999999999999-"] {
             assert_eq!(of(value, 1000), Selection::Unsatisfiable, "{value}");
         }
-        assert_eq!(of("bytes=0-", 0), Selection::Unsatisfiable);
-        assert_eq!(of("bytes=-1", 0), Selection::Unsatisfiable);
+    }
+
+    #[test]
+    fn the_last_bytes_of_nothing_are_all_of_it() {
+        for value in ["bytes=-1", "bytes=-500", "bytes=0-,-5", "bytes=-0,-1"] {
+            assert_eq!(of(value, 0), Selection::Whole, "{value}");
+        }
+        for value in ["bytes=0-", "bytes=0-0", "bytes=-0", "bytes=0-,5-9", "bytes=-0,0-"] {
+            assert_eq!(of(value, 0), Selection::Unsatisfiable, "{value}");
+        }
     }
 
     #[test]

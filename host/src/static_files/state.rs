@@ -34,7 +34,7 @@ pub(super) struct FileState {
     inode: u64,
     pub(super) size: u64,
     pub(super) modified: Time,
-    changed: Time,
+    pub(super) changed: Time,
 }
 
 /// Seconds and nanoseconds since 1970.

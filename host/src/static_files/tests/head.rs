@@ -127,6 +127,34 @@ async fn an_edit_is_seen_at_once_and_changes_the_etag() {
 }
 
 #[tokio::test]
+async fn a_date_in_the_future_is_one_that_can_be_sent_back() {
+    let site = Site::new();
+    site.write("a.txt", pattern(1000));
+    let file = fs::File::options().write(true).open(site.path("a.txt")).unwrap();
+    let year_2099 = SystemTime::UNIX_EPOCH + Duration::from_secs(4_070_908_800);
+    file.set_modified(year_2099).unwrap();
+    let first = site.get("/files/a.txt").await;
+    let sent = header(&first, "last-modified").unwrap();
+    // Long after, with the file as it was: from the disk, and from memory.
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let state = super::super::state::FileState::of(&file.metadata().unwrap());
+    let again = super::super::conditional::Validators::of(&state, None, later).unwrap();
+    assert_eq!(again.last_modified.unwrap(), sent);
+    for _ in 0..3 {
+        for (name, value, expected) in [
+            ("if-modified-since", sent, 304),
+            ("if-modified-since", "Thu, 01 Jan 2099 00:00:00 GMT", 304),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT", 200),
+            ("if-unmodified-since", sent, 200),
+            ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", 412),
+        ] {
+            let response = site.get_with("/files/a.txt", &[(name, value)]).await;
+            assert_eq!(response.status().as_u16(), expected, "{name}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn last_modified_is_never_in_the_future_nor_before_1970() {
     let site = Site::new();
     site.write("a.txt", "abc");

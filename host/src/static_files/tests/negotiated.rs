@@ -186,4 +186,60 @@ async fn text_without_a_sibling_is_compressed_on_the_fly_where_configured() {
     assert_eq!(text(response).await, "brotli");
     let part = site.get_with("/files/a.css", &[("accept-encoding", "gzip"), ("range", "bytes=0-9")]).await;
     assert_eq!((part.status().as_u16(), header(&part, "content-encoding")), (206, None));
+    assert_eq!(header(&part, "vary"), Some("accept-encoding"));
+}
+
+#[tokio::test]
+async fn head_and_304_say_what_a_compressed_response_says() {
+    let site = Site::with(|config| {
+        config.compression = Some(crate::compression::CompressionConfig::default());
+        config.show_index = true;
+    });
+    site.write("a.css", "a".repeat(5000));
+    site.write("a.css.br", "brotli");
+    site.write("large.css", "a".repeat(3 * CHUNK_BYTES as usize));
+    site.write("small.css", "a");
+    site.write("empty.css", "");
+    site.write("a.png", "a".repeat(5000));
+    for n in 0..50 {
+        site.write(&format!("many/{n}.txt"), "");
+    }
+    let names = ["a.css", "large.css", "small.css", "empty.css", "a.png", "many/"];
+    for (name, accept) in names.iter().flat_map(|name| ["gzip", "zstd", "br", "identity"].map(|a| (name, a)))
+    {
+        let target = format!("/files/{name}");
+        let get = site.get_with(&target, &[("accept-encoding", accept)]).await;
+        let head = Request::head(&target).header("accept-encoding", accept).body(()).unwrap();
+        let head = site.send(head).await;
+        assert_eq!(head.headers(), get.headers(), "{name} {accept}");
+        assert!(head.body().is_end_stream());
+        let Some(etag) = header(&get, "etag") else { continue };
+        for asked in [("if-none-match", etag), ("if-modified-since", header(&get, "last-modified").unwrap())]
+        {
+            let kept = site.get_with(&target, &[("accept-encoding", accept), asked]).await;
+            assert_eq!(kept.status(), 304, "{name} {accept}");
+            for field in ["etag", "vary", "last-modified", "cache-control"] {
+                assert_eq!(header(&kept, field), header(&get, field), "{name} {accept} {field}");
+            }
+        }
+        if header(&get, "content-length").is_none() {
+            assert!(header(&get, "content-encoding").is_some(), "{name} {accept}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_url_of_a_file_is_encoded_with_its_prefix() {
+    for (prefix, expected) in [
+        ("/static files", "/static%20files/a%20b.txt"),
+        ("/a/caf\u{e9}?#%", "/a/caf%C3%A9%3F%23%25/a%20b.txt"),
+        ("/~me/@x", "/~me/@x/a%20b.txt"),
+        ("", "/a%20b.txt"),
+    ] {
+        let site = Site::with(|config| config.prefix = prefix.to_owned());
+        site.write("a b.txt", "");
+        let url = site.versioned_url("a b.txt").await;
+        assert_eq!(url.split_once("?v=").unwrap().0, expected);
+        assert_eq!(site.mount().static_url("none"), format!("{}/none", expected.rsplit_once('/').unwrap().0));
+    }
 }

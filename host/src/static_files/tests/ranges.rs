@@ -77,6 +77,27 @@ async fn what_cannot_be_satisfied_is_416_with_the_length() {
 }
 
 #[tokio::test]
+async fn the_last_bytes_of_an_empty_file_are_200() {
+    let site = site();
+    site.write("empty.txt", "");
+    for (range, expected) in
+        [("bytes=-500", 200), ("bytes=0-,-1", 200), ("bytes=-0", 416), ("bytes=0-", 416), ("bytes=0-0", 416)]
+    {
+        // From the disk, and from memory.
+        for _ in 0..3 {
+            let response = site.get_with("/files/empty.txt", &[("range", range)]).await;
+            assert_eq!(response.status().as_u16(), expected, "{range}");
+            if expected == 200 {
+                assert_eq!(header(&response, "content-length"), Some("0"));
+                assert_eq!(header(&response, "content-range"), None);
+            }
+        }
+        let head = Request::head("/files/empty.txt").header("range", range).body(()).unwrap();
+        assert_eq!(site.send(head).await.status(), 200, "HEAD {range}");
+    }
+}
+
+#[tokio::test]
 async fn head_and_malformed_ranges_are_answered_whole() {
     let site = site();
     let head = Request::head("/files/small.bin").header("range", "bytes=0-1").body(()).unwrap();
