@@ -50,7 +50,7 @@ limits = { call_timeout = "5s", request_body_bytes = "64KiB" }
                 });
             },
             Unset::Said(
-                "`\"shared\"` where the component can have several calls at once, else `\"request\"`, or `\"reuse\"` if it imports what would hold an instance while it waits, such as `wasi:keyvalue`",
+                "`\"shared\"` where the component can have several calls at once, else `\"request\"`, or `\"reuse\"` if it imports what would hold an instance while it waits, such as `wasi:keyvalue`, or is lifted synchronously",
             ),
             "How its calls share instances: a fresh one for every call, one call at a time, or many at once as \
              coroutines.",

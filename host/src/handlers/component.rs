@@ -89,8 +89,8 @@ pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// How its calls share instances; `holds` says whether it imports what holds an instance while
-/// it waits.
+/// How its calls share instances; `holds` says whether a call that waits holds its instance,
+/// since the component imports what does, or lifts its functions synchronously.
 pub(super) fn isolation(kind: Kind, configured: Option<Isolation>, holds: bool) -> Result<Isolation, String> {
     match (kind, configured) {
         (Kind::Proxy, Some(Isolation::Shared)) => Err(

@@ -17,6 +17,7 @@ use super::grants::{Grantee, Grants, Wanted};
 use super::handler::Handler;
 use super::health::Health;
 use super::instance;
+use super::lift;
 use super::linking::Linkers;
 use super::section;
 use super::slices::Slices;
@@ -89,7 +90,8 @@ impl Loader {
         };
         Grants::check(&wanted).map_err(|problem| fail(newer(problem)))?;
         let kind = component::kind(engine, &component).map_err(fail)?;
-        let isolation = component::isolation(kind, config.isolation, Grants::hold(&wanted)).map_err(fail)?;
+        let holds = Grants::hold(&wanted) || lift::takes_turns(bytes);
+        let isolation = component::isolation(kind, config.isolation, holds).map_err(fail)?;
         if isolation == Isolation::Shared {
             Grants::check_shared(&wanted).map_err(fail)?;
         }

@@ -27,6 +27,7 @@ mod imports;
 mod inbox;
 mod instance;
 mod job;
+mod lift;
 mod linking;
 mod loading;
 mod memory;
