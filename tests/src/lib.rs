@@ -5,7 +5,7 @@
 //! - [`Connection`]: bytes on a socket, exactly as the test says them.
 //! - [`Client`]: an HTTP client of the ordinary kind, which the server must please.
 //! - [`Upstream`]: a scripted server, for what handlers ask of others.
-//! - [`Balancer`]: nginx in front of several servers.
+//! - [`Balancer`]: nginx or HAProxy in front of servers.
 //! - [`Browser`]: a real browser, Chromium.
 //! - [`Postgres`]: a real PostgreSQL server.
 //! - [`PythonServer`]: aiohttp, which ours is compared with.

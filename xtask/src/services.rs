@@ -19,7 +19,8 @@ const POSTGRES: Need = Need {
     packages: &["postgresql"],
 };
 
-const NGINX: Need = Need { what: "nginx, for the test of several hosts", packages: &["nginx-light"] };
+const NGINX: Need = Need { what: "nginx, for the tests behind a proxy", packages: &["nginx-light"] };
+const HAPROXY: Need = Need { what: "HAProxy, for the tests behind a proxy", packages: &["haproxy"] };
 const CURL: Need = Need { what: "curl, for the lines of the documentation", packages: &["curl"] };
 const BROWSER: Need = Need {
     what: "Chromium and its driver, `chromedriver`, for the tests of pages",
@@ -34,6 +35,7 @@ pub(crate) fn for_tests() -> Result<()> {
     REDIS.or_install(|| command::exists("redis-server").then_some(()))?;
     POSTGRES.or_install(postgres)?;
     NGINX.or_install(|| command::exists("nginx").then_some(()))?;
+    HAPROXY.or_install(|| command::exists("haproxy").then_some(()))?;
     CURL.or_install(|| command::exists("curl").then_some(()))?;
     let browser = || command::exists("chromedriver") && command::exists("chromium");
     BROWSER.or_install(|| browser().then_some(()))

@@ -66,7 +66,7 @@ fn run(filters: &[OsString]) -> Result<()> {
     step(5, "make components of Python and JavaScript (a minute)", || {
         languages::for_tests(&workspace, &workspace.build_server(Profile::Dev)?)
     })?;
-    step(6, "find Redis, PostgreSQL, nginx and Chromium", services::for_tests)?;
+    step(6, "find Redis, PostgreSQL, nginx, HAProxy and Chromium", services::for_tests)?;
     step(7, "build and run the tests (minutes)", || cargo_test(&workspace, filters))
 }
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::{Method, Request, Version};
-use hyper::body::Incoming;
 
 use crate::authority;
 
 /// What must hold of the head before it is routed; gives the authority.
-pub(super) fn check(request: &Request<Incoming>) -> Result<Arc<str>, &'static str> {
+pub(super) fn check<B>(request: &Request<B>) -> Result<Arc<str>, &'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| "the Host field is not ASCII")?),

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
 
 use self::logged_body::Line;
 pub use self::logged_body::LoggedBody;
@@ -36,6 +35,7 @@ use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Site, Target};
 use crate::static_files::Served;
 use crate::telemetry::{AccessLog, AccessRecord};
+use crate::upload::Upload;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -130,7 +130,7 @@ impl Dispatch {
     pub fn dispatch(
         &self,
         core: &Rc<Core>,
-        request: Request<Incoming>,
+        request: Request<Upload>,
         peer: SocketAddr,
     ) -> impl Future<Output = Result<Response<LoggedBody>, Infallible>> {
         let start = Instant::now();
@@ -233,7 +233,7 @@ impl Dispatch {
         &self,
         core: &Rc<Core>,
         site: &Site,
-        request: Request<Incoming>,
+        request: Request<Upload>,
         asked: &Asked,
         notes: &mut Notes,
     ) -> impl Future<Output = Response<Body>> {
@@ -266,7 +266,7 @@ impl Dispatch {
     fn way<'s>(
         &self,
         site: &'s Site,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
         asked: &Asked,
         notes: &mut Notes,
     ) -> (Way<'s>, Option<(Option<Coding>, &'s CompressionConfig)>) {
@@ -372,7 +372,7 @@ impl Rules {
 }
 
 /// What the peer tells of the request, if it is one of the proxies that are trusted.
-fn told(proxies: &[Network], request: &Request<Incoming>, peer: SocketAddr) -> Told {
+fn told(proxies: &[Network], request: &Request<Upload>, peer: SocketAddr) -> Told {
     match Network::any_has(proxies, peer.ip()) {
         true => Told::read(request.headers(), proxies),
         false => Told::default(),

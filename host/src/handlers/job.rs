@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Request;
 use http::request::Parts;
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use wasmtime::component::{ComponentType, Lower};
 
@@ -14,6 +13,7 @@ use super::error::CallError;
 use super::over::Over;
 use super::request_body::Inbound;
 use crate::body::Body;
+use crate::upload::Upload;
 
 /// The route that matched a request; `matched-route` of `patchboard:handler/types`.
 #[derive(Debug, PartialEq, Eq, ComponentType, Lower)]
@@ -33,7 +33,7 @@ pub struct MatchedRoute {
 #[derive(Debug)]
 pub struct Call {
     /// Head and body as they came.
-    pub request: Request<Incoming>,
+    pub request: Request<Upload>,
     /// Who asks, as far as is known; the port is 0 where a proxy tells the address alone.
     pub client: Option<SocketAddr>,
     /// The authority the client asked for.

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
 use super::error::CallError;
 use crate::config::Limits;
+use crate::upload::Upload;
 
 /// A body this long or shorter crosses with the head, if it is there already.
 const INLINE_BYTES: u64 = 64 << 10;
@@ -30,7 +30,7 @@ pub(super) enum Inbound {
 /// A request body that is still arriving.
 pub(super) struct RequestBody {
     ready: Option<Bytes>,
-    rest: Incoming,
+    rest: Upload,
     left: u64,
     failed: Option<BodyFailure>,
     faults: Arc<Faults>,
@@ -69,7 +69,7 @@ impl Inbound {
     /// Takes what has arrived by now: a small body that is complete crosses whole.
     ///
     /// `faults` are set when the body proves too long, or too slow.
-    pub(super) async fn receive(mut body: Incoming, limits: &Limits, faults: &Arc<Faults>) -> Self {
+    pub(super) async fn receive(mut body: Upload, limits: &Limits, faults: &Arc<Faults>) -> Self {
         let limit = limits.request_body_bytes;
         if body.is_end_stream() {
             return Self::Empty;

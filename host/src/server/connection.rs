@@ -24,10 +24,14 @@ use super::limits::ConnectionLimits;
 use super::phase::Phase;
 use crate::dispatch::Dispatch;
 use crate::handlers::Core;
+use crate::upload::Upload;
 
 /// How long a drain waits for the first request of a connection, and for the rest of
 /// a head; browsers open connections they may never use.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
+/// How long a drain lets a client send what nobody reads.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// What a connection is made of.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
@@ -64,10 +68,17 @@ pub(super) async fn serve(
 ) {
     let guard = Guard::new(stream, HeadLimits::new(limits.head_bytes), watch.clone());
     let served = Cell::new(0);
+    let is_last = Cell::new(false);
     let service = service_fn(|request| async {
+        let (request, rest) = Upload::of(request);
         let Ok(mut response) = dispatch.dispatch(core, request, peer).await;
         served.set(served.get() + 1);
-        if served.get() >= limits.requests {
+        let ends = match rest {
+            Some(rest) => rest.ends_connection().await,
+            None => false,
+        };
+        if ends || served.get() >= limits.requests {
+            is_last.set(true);
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok::<_, Infallible>(response.map(|body| watch.count(body)))
@@ -107,13 +118,26 @@ pub(super) async fn serve(
         Ended::Hyper(Ok(())) => {}
         Ended::Hyper(Err(error)) => tracing::debug!(%error, %peer, "connection ended"),
     }
-    if let Some(refusal) = watch.take_refusal() {
-        let stream = connection.into_parts().io.into_inner().into_inner();
-        let refused = refusal.refused();
-        let method = refused.method.clone();
-        refusal::answer(stream, dispatch.refuse(refused, peer), method.as_ref()).await;
-    } else if watch.is_broken() || served.get() >= limits.requests {
-        refusal::drain(connection.into_parts().io.into_inner().into_inner()).await;
+    let guard = connection.into_parts().io.into_inner();
+    let is_in_body = guard.is_in_body();
+    let mut stream = guard.into_inner();
+    let lingers = match watch.take_refusal() {
+        Some(refusal) => {
+            let refused = refusal.refused();
+            let method = refused.method.clone();
+            refusal::answer(&mut stream, dispatch.refuse(refused, peer), method.as_ref()).await
+        }
+        None => watch.is_broken() || is_last.get() || is_in_body,
+    };
+    if lingers {
+        watch.linger();
+        tokio::select! {
+            () = refusal::drain(&mut stream) => {}
+            draining = phases.wait_for(|phase| *phase != Phase::Serving) => {
+                drop(draining);
+                tokio::time::timeout(LAST_BYTES, refusal::drain(&mut stream)).await.ok();
+            }
+        }
     }
 }
 

@@ -77,7 +77,7 @@ fn a_host_that_is_killed_takes_no_acknowledged_write_with_it() {
         let second = scope.spawn(|| host(&postgres, &redis));
         (first.join().unwrap(), second.join().unwrap())
     });
-    let balancer = Arc::new(Balancer::start(&[first.address(), second.address()]));
+    let balancer = Arc::new(Balancer::nginx(&[first.address(), second.address()]));
     let (acknowledged, reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..WRITERS)

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use http::{Method, Response};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::{Core, Instance};
@@ -23,6 +22,7 @@ use crate::handlers::job::{Call, CallHead, Job, Outcome};
 use crate::handlers::over::Over;
 use crate::handlers::request_body::{Faults, Inbound};
 use crate::handlers::status::{Running, Ticket};
+use crate::upload::Upload;
 
 /// How often a call is moved to another instance, because calls before it in one
 /// compute or trap.
@@ -77,7 +77,7 @@ impl Core {
         handler: &Arc<Handler>,
         start: Instant,
         head: Arc<CallHead>,
-        body: Incoming,
+        body: Upload,
     ) -> Result<Response<Body>, CallError> {
         let limits = handler.limits();
         if body.size_hint().lower() > limits.request_body_bytes {

@@ -9,6 +9,11 @@
 //! there ([`Framing`], which is pure). Out: the same bytes, up to the first that is
 //! refused. A refusal waits until everything before it has been answered; then hyper
 //! is shown the end of the connection, and the socket is `refusal`'s.
+//!
+//! A client that sends no more may have left, or may wait for what it has asked for, having
+//! closed its side alone; TCP does not tell which. So hyper, which would drop what is under
+//! way, is shown that end late: when everything is answered, or nothing was written for
+//! `GRACE`.
 
 mod chunked;
 mod fault;
@@ -24,9 +29,11 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
 
 pub use fault::{BodyFault, Fault, HeadFault};
 pub use framing::{Framing, Passed, Piece};
@@ -37,6 +44,9 @@ pub(super) use watch::{Overdue, Rest, Watch};
 const READ_BYTES: usize = 4 << 10;
 /// What is read after a refused head, to see whether the client is still there.
 const DISCARDED_BYTES: usize = 64 << 10;
+/// For so long after its end, or the last write, a client that sends no more is taken to wait
+/// for an answer: what needs no wait is answered by then.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// The bytes of `io`, held to [`Framing`].
 ///
@@ -52,17 +62,24 @@ pub(super) struct Guard<IO> {
     ready: usize,
     broken: Option<BodyFault>,
     discarded: usize,
+    /// Goes off when a client that sends no more is taken to have left.
+    grace: Option<Pin<Box<Sleep>>>,
     watch: Rc<Watch>,
 }
 
 impl<IO: AsyncRead + Unpin> Guard<IO> {
     pub(super) fn new(io: IO, limits: HeadLimits, watch: Rc<Watch>) -> Self {
         let framing = Framing::new(limits);
-        Self { io, framing, held: BytesMut::new(), ready: 0, broken: None, discarded: 0, watch }
+        Self { io, framing, held: BytesMut::new(), ready: 0, broken: None, discarded: 0, grace: None, watch }
     }
 
     pub(super) fn into_inner(self) -> IO {
         self.io
+    }
+
+    /// Whether the client has not sent the whole of a body.
+    pub(super) fn is_in_body(&self) -> bool {
+        !self.framing.awaits_head()
     }
 
     /// Reads into `buf`, and leaves there what hyper may have. True at the end.
@@ -104,6 +121,11 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
     /// it that a client that goes away is noticed.
     fn poll_refused(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         while !self.watch.end() {
+            if self.watch.is_closed() {
+                ready!(self.poll_end(cx));
+                self.watch.end();
+                break;
+            }
             if self.discarded > DISCARDED_BYTES {
                 return Poll::Pending;
             }
@@ -111,12 +133,27 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
             let new = buf.filled().len() - before;
             if new == 0 {
-                break;
+                self.watch.close();
+                continue;
             }
             self.discarded += new;
             buf.set_filled(before);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether hyper may be shown that the client sends no more.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A body that breaks off is its reader's to know.
+        while self.framing.awaits_head() && !self.watch.is_answered() {
+            let grace = self.grace.get_or_insert_with(|| Box::pin(tokio::time::sleep(GRACE)));
+            ready!(grace.as_mut().poll(cx));
+            if !self.watch.has_written() {
+                break;
+            }
+            grace.as_mut().reset(Instant::now() + GRACE);
+        }
+        Poll::Ready(())
     }
 
     /// Notes that it takes the client to go on.
@@ -173,10 +210,17 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
             if this.watch.is_refused() {
                 return this.poll_refused(cx, buf);
             }
-            let read = if this.held.is_empty() { this.poll_direct(cx, buf) } else { this.poll_held(cx) };
+            let read = match this.held.is_empty() {
+                _ if this.watch.is_closed() => Poll::Ready(Ok(true)),
+                true => this.poll_direct(cx, buf),
+                false => this.poll_held(cx),
+            };
             match read? {
                 Poll::Ready(false) => {}
-                Poll::Ready(true) => return Poll::Ready(Ok(())),
+                Poll::Ready(true) => {
+                    this.watch.close();
+                    return this.poll_end(cx).map(Ok);
+                }
                 Poll::Pending => {
                     this.note_waiting();
                     return Poll::Pending;

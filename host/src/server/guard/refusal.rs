@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE};
 use http::{HeaderValue, Method, Response, Uri};
 use http_body_util::BodyExt as _;
@@ -10,12 +11,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::fault::HeadFault;
 use super::line::trim;
 use crate::dispatch::{LoggedBody, Refused};
+use crate::upload::{LINGER, SILENCE};
 
-/// How long, and for how many bytes, a client that sends is listened to after the
-/// last answer; a socket that is closed with unread bytes is reset, and its client may
-/// lose the answer (RFC 9112, section 9.6).
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 1 << 20;
+/// What is read at once of what is dropped.
+const READ_BYTES: usize = 16 << 10;
+/// How long the answer may take to be taken.
+const WRITE: Duration = Duration::from_secs(1);
 
 /// A head that was refused.
 #[derive(Debug)]
@@ -54,11 +55,12 @@ impl Refusal {
     }
 }
 
-/// Writes `response`, closes the connection for writing, and then [`drain`]s it.
-pub(in crate::server) async fn answer<IO>(mut io: IO, response: Response<LoggedBody>, method: Option<&Method>)
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-{
+/// Writes `response`; whether the client has taken it.
+pub(in crate::server) async fn answer<IO: AsyncWrite + Unpin>(
+    io: &mut IO,
+    response: Response<LoggedBody>,
+    method: Option<&Method>,
+) -> bool {
     let (mut parts, body) = response.into_parts();
     // Errors have short, complete bodies.
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -78,17 +80,19 @@ where
     if method != Some(&Method::HEAD) {
         message.extend_from_slice(&body);
     }
-    let written = tokio::time::timeout(LINGER, async {
-        io.write_all(&message).await?;
-        io.shutdown().await
-    });
-    if matches!(written.await, Ok(Ok(()))) {
-        drain(io).await;
-    }
+    matches!(tokio::time::timeout(WRITE, io.write_all(&message)).await, Ok(Ok(())))
 }
 
-/// Reads what the client still sends, within limits.
-pub(in crate::server) async fn drain<IO: AsyncRead + Unpin>(io: IO) {
-    let mut rest = io.take(LINGER_BYTES as u64);
-    tokio::time::timeout(LINGER, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await.ok();
+/// Ends what is sent, and reads what the client still sends, within limits: a socket that is
+/// closed with unread bytes is reset, and its client may lose the answer (RFC 9112, section
+/// 9.6).
+pub(in crate::server) async fn drain<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO) {
+    let mut dropped = BytesMut::with_capacity(READ_BYTES);
+    let all = async {
+        io.shutdown().await.ok();
+        while let Ok(Ok(1..)) = tokio::time::timeout(SILENCE, io.read_buf(&mut dropped)).await {
+            dropped.clear();
+        }
+    };
+    tokio::time::timeout(LINGER, all).await.ok();
 }

@@ -35,6 +35,10 @@ pub(in crate::server) struct Watch {
     refusal: RefCell<Option<Refusal>>,
     /// Whether hyper was shown the end.
     ended: Cell<bool>,
+    /// Whether the client sends no more.
+    closed: Cell<bool>,
+    /// Whether something was written since that was asked last.
+    written: Cell<bool>,
     nudged: Cell<bool>,
     broken: Cell<bool>,
 }
@@ -129,7 +133,8 @@ impl Watch {
     /// Whether hyper has to be polled again, since it would not look by itself
     /// whether the connection has ended. True once.
     pub(in crate::server) fn nudge(&self) -> bool {
-        self.may_end() && !self.ended.get() && !self.nudged.replace(true)
+        let may_end = (self.is_refused() && !self.ended.get()) || self.closed.get();
+        may_end && self.is_answered() && !self.nudged.replace(true)
     }
 
     /// What is left to be answered after hyper has ended.
@@ -155,6 +160,9 @@ impl Watch {
 
     /// Notes whether the client has taken something, when there was something to take.
     pub(super) fn write(&self, is_blocked: bool) {
+        if !is_blocked {
+            self.written.set(true);
+        }
         match (is_blocked, self.blocked.get()) {
             (true, None) => self.blocked.set(Some(Instant::now())),
             (false, Some(_)) => self.blocked.set(None),
@@ -176,6 +184,11 @@ impl Watch {
             (_, false) => self.waiting.set(Waiting::Idle(Instant::now())),
             (_, true) => self.waiting.set(Waiting::Head(Instant::now())),
         }
+    }
+
+    /// After its last response the connection goes before others.
+    pub(in crate::server) fn linger(&self) {
+        self.waiting.set(Waiting::Idle(Instant::now()));
     }
 
     pub(super) fn refuse(&self, fault: HeadFault, head: &[u8]) {
@@ -207,7 +220,29 @@ impl Watch {
 
     /// A request whose response is not written yet would be cut off.
     fn may_end(&self) -> bool {
-        self.is_refused() && self.flushed.get() == self.heads.get()
+        self.is_refused() && self.is_answered()
+    }
+
+    /// Whether all requests so far are answered, and their responses written.
+    pub(super) fn is_answered(&self) -> bool {
+        self.flushed.get() == self.heads.get()
+    }
+
+    /// Notes that the client sends no more.
+    pub(super) fn close(&self) {
+        if !self.closed.replace(true) {
+            self.written.set(false);
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Whether something was written since this was asked last, or waits to be: then the
+    /// client has not left, as far as can be known, and `write_timeout` is its limit.
+    pub(super) fn has_written(&self) -> bool {
+        self.written.take() || self.blocked.get().is_some()
     }
 }
 
