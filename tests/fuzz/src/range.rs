@@ -56,7 +56,7 @@ pub fn run(data: &[u8]) {
 /// The parts of a representation of `length` bytes that `line` asks for.
 fn select(line: &HeaderValue, length: u128) -> Selection {
     let Some(specs) = line.to_str().ok().and_then(parse) else { return Selection::Whole };
-    let within = specs.into_iter().map(|spec| match spec {
+    let within = specs.iter().map(|spec| match *spec {
         (Some(first), last) => first..last.map_or(length, |last| length.min(last.saturating_add(1))),
         (None, count) => length.saturating_sub(count.unwrap_or_default())..length,
     });
@@ -76,6 +76,8 @@ fn select(line: &HeaderValue, length: u128) -> Selection {
     parts.sort_by_key(|(place, _)| *place);
     let cost: u128 = parts.iter().map(|(_, part)| part.end - part.start + PART_HEAD_BYTES).sum();
     match parts.len() {
+        // RFC 9110, section 14.1.2: nothing has last bytes too, all of which are sent.
+        0 if specs.iter().any(|spec| matches!(spec, (None, Some(1..)))) => Selection::Whole,
         0 => Selection::Nothing,
         2.. if parts.len() > MOST_PARTS || cost >= length => Selection::Whole,
         _ => Selection::Parts(parts.into_iter().map(|(_, part)| part).collect()),
