@@ -1,15 +1,15 @@
 //! Redirects: `/old/{id}` to `/items/{id}`, to another host, or to another scheme.
 //!
 //! The target is a URL with the route's parameters in it. Each value is
-//! percent-encoded for where it stands, so that no request can lead elsewhere than
-//! the operator wrote: not to another host, path or parameter.
+//! percent-encoded for where it stands, and where it would still lead elsewhere than the
+//! operator wrote, to another host or above the path, the request is refused.
 
 use std::fmt;
 
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode, Uri};
 use patchboard_pattern::url::{QUERY, SEGMENT};
-use percent_encoding::{AsciiSet, percent_encode};
+use percent_encoding::{AsciiSet, percent_decode_str, percent_encode};
 
 use crate::body::Body;
 use crate::router::RoutePattern;
@@ -123,8 +123,8 @@ impl Redirect {
         let redirect = Self { status, to: to.to_owned(), pieces, keeps_query: !to.contains(['?', '#']) };
         let sample: Vec<_> = route.parameter_names().map(|name| (name, &b"x"[..])).collect();
         let wrong = |reason: String| RedirectError::Url { to: to.to_owned(), reason };
-        let location =
-            redirect.location(sample.into_iter(), None).ok_or_else(|| wrong("no host".to_owned()))?;
+        let location = redirect.location(sample.into_iter(), None);
+        let location = location.map_err(|_| wrong("it has no host, or a `.` or `..` segment".to_owned()))?;
         let uri = location.split('#').next().unwrap_or_default();
         uri.parse::<Uri>().map_err(|error| wrong(error.to_string()))?;
         HeaderValue::try_from(&location).map_err(|error| wrong(error.to_string()))?;
@@ -132,20 +132,21 @@ impl Redirect {
     }
 
     /// The response to a request with these parameters and this query, which goes
-    /// along unless the target has its own; 404 where a value cannot be in a host.
+    /// along unless the target has its own; 404 where a value cannot be in a host, 400 where
+    /// one would lead above the path that was written.
     pub fn response<'a>(
         &self,
         values: impl Iterator<Item = (&'a str, &'a [u8])>,
         query: Option<&str>,
     ) -> Response<Body> {
         let mut response = Response::new(Body::empty());
-        let location = self.location(values, query).and_then(|location| HeaderValue::try_from(location).ok());
-        match location {
-            Some(location) => {
+        let location = self.location(values, query);
+        match location.and_then(|text| HeaderValue::try_from(text).map_err(|_| StatusCode::BAD_REQUEST)) {
+            Ok(location) => {
                 *response.status_mut() = self.status;
                 response.headers_mut().insert(LOCATION, location);
             }
-            None => *response.status_mut() = StatusCode::NOT_FOUND,
+            Err(refused) => *response.status_mut() = refused,
         }
         response
     }
@@ -154,17 +155,18 @@ impl Redirect {
         &self,
         values: impl Iterator<Item = (&'a str, &'a [u8])>,
         query: Option<&str>,
-    ) -> Option<String> {
+    ) -> Result<String, StatusCode> {
         let values: Vec<_> = values.collect();
         let mut location = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => location.push_str(text),
                 Piece::Value { name, place } => {
-                    let (_, value) = values.iter().find(|(known, _)| known == name)?;
+                    let value = values.iter().find(|(known, _)| known == name);
+                    let (_, value) = value.ok_or(StatusCode::NOT_FOUND)?;
                     let set = match place {
                         Place::Host => {
-                            location.push_str(label(value)?);
+                            location.push_str(label(value).ok_or(StatusCode::NOT_FOUND)?);
                             continue;
                         }
                         Place::Path => SEGMENT,
@@ -179,10 +181,13 @@ impl Redirect {
         if location.starts_with("//") {
             location.replace_range(..location.len() - location.trim_start_matches('/').len(), "/");
         }
+        if climbs(&location) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
         if let (Some(query), true) = (query, self.keeps_query) {
             location.extend(["?", query]);
         }
-        Some(location)
+        Ok(location)
     }
 }
 
@@ -195,7 +200,21 @@ impl fmt::Display for Redirect {
 /// `value`, if it can be a part of a host's name.
 fn label(value: &[u8]) -> Option<&str> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    std::str::from_utf8(value).ok().filter(|_| value.iter().all(allowed))
+    let text = std::str::from_utf8(value).ok().filter(|_| value.iter().all(allowed))?;
+    (!text.split('.').any(str::is_empty)).then_some(text)
+}
+
+/// Whether a segment of the path is `.` or `..` to anybody: who resolves it may decode it
+/// first, or take a backslash for a slash, and some leave out what follows a semicolon.
+fn climbs(location: &str) -> bool {
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    let authority_and_path = path.split_once("://").filter(|_| !path.starts_with('/'));
+    let path = authority_and_path.map_or(path, |(_, rest)| rest);
+    let decoded: Vec<u8> = percent_decode_str(path).collect();
+    decoded
+        .split(|byte| matches!(byte, b'/' | b'\\'))
+        .skip(1)
+        .any(|segment| matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b"..")))
 }
 
 fn parse(
@@ -305,6 +324,39 @@ mod tests {
     }
 
     #[test]
+    fn no_request_leads_above_the_path() {
+        let refused = "400 Bad Request";
+        for (route, to, target, expected) in [
+            ("/files/{*rest}", "https://s.example/ours/{*rest}", "/files/..%2ftheirs%2fx", refused),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/a%2F..%2F..%2Fx", refused),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/..%5C..%5Cx", refused),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/a%5C.", refused),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/..;a/x", refused),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/.;/x", refused),
+            ("/files/{*rest}", "/ours/{rest}", "/files/..%2Fx", refused),
+            ("/files/{id}", "/ours/{id}", "/files/..%2f..", refused),
+            ("/files/{id}", "/ours/{id}", "/files/%2e%2e%2f", refused),
+            ("/files/{id}", "/ours/{id}", "/files/a%2f%2e", refused),
+            ("/files/{a}-{b}", "/ours/{a}{b}", "/files/.-.", refused),
+            ("/files/{id}", "/ours/.{id}", "/files/.%2fx", refused),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/http:%2f%2f..%2f", refused),
+            // What stays beneath, and what only looks like it.
+            ("/files/{*rest}", "/ours/{*rest}", "/files/...", "/ours/..."),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/..a/b..", "/ours/..a/b.."),
+            ("/files/{*rest}", "/ours/{*rest}", "/files//a//", "/ours//a//"),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/a%2Fb", "/ours/a/b"),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/%252e%252e%252fx", "/ours/%252e%252e%252fx"),
+            ("/files/{*rest}", "/ours/{*rest}", "/files/a%0d%0ab%09", "/ours/a%0D%0Ab%09"),
+            ("/files/{id}", "/ours/{id}", "/files/a%5Cb", "/ours/a%5Cb"),
+            ("/files/{id}", "/ours?at={id}", "/files/..%2f..", "/ours?at=../.."),
+            ("/files/{id}", "/ours#{id}", "/files/..%2f..", "/ours#..%2F.."),
+            ("/files/{id}", "https://s.example?at={id}", "/files/..%2f", "https://s.example?at=../"),
+        ] {
+            assert_eq!(location(route, to, "h", target), expected, "{route} {to} {target}");
+        }
+    }
+
+    #[test]
     fn the_query_goes_along_unless_the_target_has_one() {
         assert_eq!(location("/a", "/b", "h", "/a?x=1&y=%20"), "/b?x=1&y=%20");
         assert_eq!(location("/a", "/b?z=1", "h", "/a?x=1"), "/b?z=1");
@@ -316,6 +368,9 @@ mod tests {
         let (route, to) = ("{tenant}.old.example/{*rest}", "https://{tenant}.example.org/{*rest}");
         assert_eq!(location(route, to, "a-b.old.example", "/x"), "https://a-b.example.org/x");
         assert_eq!(location(route, to, "a%20b.old.example", "/x"), "404 Not Found");
+        let (route, to) = ("{*sub}.old.example/{*rest}", "https://{sub}.example.org/{*rest}");
+        assert_eq!(location(route, to, "a.b.old.example", "/x"), "https://a.b.example.org/x");
+        assert_eq!(location(route, to, "a..b.old.example", "/x"), "404 Not Found");
     }
 
     #[test]
@@ -338,6 +393,8 @@ mod tests {
             ("/a", "https:///b", 301, "is not a URL"),
             ("/a", "/b c", 301, "is not a URL"),
             ("/a", "/b\nc", 301, "is not a URL"),
+            ("/{x}", "/b/../{x}", 301, "segment"),
+            ("/{x}", "https://a.example/%2e%2E/{x}", 301, "segment"),
         ] {
             let error = Redirect::parse(&route.parse().unwrap(), to, status).unwrap_err().to_string();
             assert!(error.contains(part), "{to}: {error}");
