@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use super::fault::{BodyFault, HeadFault};
 use super::head::field;
-use super::line::{is_value, line};
+use super::line::{line, quoted, token, trim_start};
 
 /// Digits of a chunk's size.
 const SIZE_DIGITS: usize = 16;
@@ -88,9 +88,7 @@ impl Chunked {
         if self.extension_bytes > EXTENSION_BYTES {
             return Err(BodyFault::ChunkExtensions);
         }
-        // RFC 9112, section 7.1.1: *( BWS ";" ... ); what they say is ignored.
-        let begins = extension.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
-        if !extension.is_empty() && begins != Some(&b';') || !is_value(extension) {
+        if !are_extensions(extension) {
             return Err(BodyFault::ChunkExtension);
         }
         self.at = if size == 0 { At::Trailers } else { At::Data(size) };
@@ -132,4 +130,19 @@ impl Chunked {
         let text = line(bytes.get(..end).unwrap_or_default()).ok_or(bare)?;
         Ok(Some((text, end)))
     }
+}
+
+/// RFC 9112, section 7.1.1: `*( BWS ";" BWS name [ BWS "=" BWS value ] )`, and no space at
+/// the end. What they say is ignored.
+fn are_extensions(mut rest: &[u8]) -> bool {
+    while !rest.is_empty() {
+        let named = trim_start(rest).strip_prefix(b";").and_then(|rest| token(trim_start(rest)));
+        let Some(after) = named else { return false };
+        let valued = trim_start(after).strip_prefix(b"=").map(trim_start);
+        let Some(after) = valued.map_or(Some(after), |value| token(value).or_else(|| quoted(value))) else {
+            return false;
+        };
+        rest = after;
+    }
+    true
 }

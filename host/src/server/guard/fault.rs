@@ -27,8 +27,8 @@ pub enum HeadFault {
     /// RFC 9110, section 9.1.
     #[error("the method is not a token")]
     Method,
-    /// RFC 9112, section 3.2.
-    #[error("the target is not a path, `*` or an absolute URI")]
+    /// RFC 9112, section 3.2; a fragment and raw characters such as `"`, `\\` or `é` are in no URI.
+    #[error("the target is not a path with a query, `*` or a URI of http or https with a host")]
     Target,
     /// A tunnel would end the framing (RFC 9110, section 9.3.6).
     #[error("CONNECT is not supported")]
@@ -101,7 +101,7 @@ pub enum BodyFault {
     /// Not CRLF, be it a line feed alone.
     #[error("a chunk's size or its data does not end with CRLF")]
     ChunkEnd,
-    /// Something else than `;` after the size, or a control character.
+    /// Not `;name` or `;name=value`, with a token or a quoted string for its value.
     #[error("a chunk's extension is malformed")]
     ChunkExtension,
     /// More of them than anybody needs.

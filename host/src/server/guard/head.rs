@@ -6,11 +6,11 @@
 //! the framing. Which rule is broken first depends on the bytes only, never on the
 //! pieces they come in.
 
-use http::Uri;
 use memchr::memchr;
 
 use super::fault::HeadFault;
 use super::line::{Bytes, is_token, is_value, line, trim};
+use crate::authority;
 
 /// The longest name of a field that hyper takes.
 const NAME_BYTES: usize = (1 << 16) - 1;
@@ -194,22 +194,39 @@ fn request_line(line: &[u8]) -> Result<Version, HeadFault> {
     if is_target(target) { Ok(version) } else { Err(HeadFault::Target) }
 }
 
-/// Whether `target` is in origin form, absolute form or `*`.
+/// Whether `target` is in origin form, absolute form or `*` (RFC 9112, section 3.2).
 fn is_target(target: &[u8]) -> bool {
-    if target.first() == Some(&b'/') && PLAIN.are_all(target) || target == b"*" {
-        return true;
+    match target.first() {
+        Some(b'/') => is_path_with_query(target),
+        Some(b'*') => target == b"*",
+        _ => std::str::from_utf8(target).is_ok_and(is_absolute),
     }
-    // What is left is rare: characters that should have been encoded, of which those
-    // are let through that a URI of hyper's may have, and absolute URIs.
-    if target.contains(&0x7f) {
-        return false;
-    }
-    Uri::try_from(target).is_ok_and(|uri| target.starts_with(b"/") || uri.scheme().is_some())
 }
 
-/// Bytes that a URI has anywhere in path and query (RFC 3986, section 3.3).
-static PLAIN: Bytes =
-    Bytes::of(b"!$%&'()*+,-./:;=?@_~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+/// A URI of `http` or `https`, whose authority is held to what Host is.
+fn is_absolute(target: &str) -> bool {
+    let Some((scheme, rest)) = target.split_once("://") else { return false };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        && authority::is_valid(authority)
+        && is_path_with_query(path.as_bytes())
+}
+
+fn is_path_with_query(target: &[u8]) -> bool {
+    let end = memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at_checked(end).unwrap_or_default();
+    PATH.are_all(path) && QUERY.are_all(query)
+}
+
+// The bytes of RFC 3986, sections 3.3 and 3.4, and those that browsers send as they are
+// (https://url.spec.whatwg.org/, the percent-encode sets of paths and of queries), which is
+// not grammatical, but leaves no doubt. Nothing else, least of all a fragment, which is not
+// sent (RFC 9110, section 4.2.5), and what others would read as a slash or as an end.
+static PATH: Bytes =
+    Bytes::of(b"!$%&'()*+,-./:;=@_~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz[]^|");
+static QUERY: Bytes =
+    Bytes::of(b"!$%&'()*+,-./:;=?@_~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz[]^|{}`\\");
 
 /// Name and value of a field; also of a trailer.
 pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadFault> {

@@ -24,6 +24,32 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// `bytes` without spaces and tabs before them.
+pub(super) fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// What follows the token that `bytes` begin with, if they do.
+pub(super) fn token(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().position(|byte| !is_token(&[*byte])).unwrap_or(bytes.len());
+    bytes.get(end..).filter(|_| end > 0)
+}
+
+/// What follows the quoted string that `bytes` begin with, if they do (RFC 9110, section 5.6.4).
+pub(super) fn quoted(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.strip_prefix(b"\"")?;
+    loop {
+        match rest {
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', byte, after @ ..] | [byte, after @ ..] if is_value(&[*byte]) => rest = after,
+            _ => return None,
+        }
+    }
+}
+
 static TOKEN: Bytes =
     Bytes::of(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
