@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue};
 
 use self::element::Element;
 pub use self::network::Network;
-use crate::authority;
+use crate::{authority, fields};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -64,9 +64,14 @@ impl Told {
         told
     }
 
-    /// Writes it where handlers look for it, in the place of what there was.
+    /// Writes it where handlers look for it, in the place of what there was, and of what
+    /// was of the connection: `Connection` cannot name what is written here.
     pub fn write(&self, headers: &mut HeaderMap) {
-        strip(headers);
+        let mut gone = fields::of_connection(headers);
+        gone.extend(headers.keys().filter(|name| fields::is_reserved(name)).cloned());
+        for name in gone {
+            headers.remove(name);
+        }
         let mut insert = |name, value: Option<String>| {
             headers
                 .extend(value.and_then(|value| HeaderValue::try_from(value).ok()).map(|value| (name, value)));
@@ -74,18 +79,6 @@ impl Told {
         insert(FOR, self.client.map(|client| client.to_string()));
         insert(PROTO, self.scheme.as_ref().map(ToString::to_string));
         insert(HOST, self.authority.as_ref().map(ToString::to_string));
-    }
-}
-
-/// Removes the fields that only proxies may send.
-fn strip(headers: &mut HeaderMap) {
-    let is_reserved = |name: &&HeaderName| {
-        let name = name.as_str();
-        name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "x-request-id")
-    };
-    let reserved: Vec<_> = headers.keys().filter(is_reserved).cloned().collect();
-    for name in reserved {
-        headers.remove(name);
     }
 }
 
@@ -212,11 +205,21 @@ mod tests {
     #[test]
     fn handlers_see_only_what_is_believed() {
         let mut headers = HeaderMap::new();
-        for name in
-            ["forwarded", "x-forwarded-for", "x-forwarded-port", "x-real-ip", "x-request-id", "x-other"]
-        {
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-port",
+            "x-real-ip",
+            "x-request-id",
+            "x_forwarded_for",
+            "x-forwarded_proto",
+            "x_request_id",
+            "x-other",
+            "cookie",
+        ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static("6.6.6.6"));
         }
+        headers.append("connection", HeaderValue::from_static("close, X-Forwarded-For, Cookie"));
         let told = Told { client: Some("1.2.3.4".parse().unwrap()), ..Told::default() };
         told.write(&mut headers);
         assert_eq!(headers.len(), 2, "{headers:?}");

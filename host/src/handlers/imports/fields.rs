@@ -1,57 +1,31 @@
 //! Header fields as they cross: packed into two lists (`wit/handler.wit`, `fields`).
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
+use crate::fields::{is_of_connection, of_connection};
 use crate::handlers::bindings::types::Fields;
 
-/// Fields of the connection, not of the message (RFC 9110, section 7.6.1).
-static OF_CONNECTION: [HeaderName; 8] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-const REQUEST_ID: &str = "x-request-id";
 /// The most fields a response may have, and the most bytes in them.
 const MOST_FIELDS: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
 
-/// Packs the fields of a request: not those of the connection, nor those that only
-/// the host may set.
+/// Packs the fields of a request, which are those that its handler may see.
 pub(in crate::handlers) fn pack(headers: &HeaderMap) -> Fields {
-    pack_without(headers, Some(REQUEST_ID))
+    pack_without(headers, &[])
 }
 
 /// Packs the fields of another server's response: not those of the connection.
 pub(in crate::handlers) fn pack_foreign(headers: &HeaderMap) -> Fields {
-    pack_without(headers, None)
+    pack_without(headers, &of_connection(headers))
 }
 
-fn pack_without(headers: &HeaderMap, reserved: Option<&str>) -> Fields {
+fn pack_without(headers: &HeaderMap, left_out: &[HeaderName]) -> Fields {
     let mut fields = Fields { text: Vec::with_capacity(512), ends: Vec::with_capacity(2 * headers.len()) };
-    let named_by_connection: Vec<&str> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(str::trim))
-        .collect();
     for (name, value) in headers {
-        let text = name.as_str();
-        if OF_CONNECTION.contains(name)
-            || reserved == Some(text)
-            || named_by_connection.iter().any(|named| named.eq_ignore_ascii_case(text))
-        {
-            continue;
+        if !left_out.contains(name) {
+            push(&mut fields, name.as_str().as_bytes());
+            push(&mut fields, value.as_bytes());
         }
-        push(&mut fields, text.as_bytes());
-        push(&mut fields, value.as_bytes());
     }
     fields
 }
@@ -86,7 +60,7 @@ pub(in crate::handlers) fn unpack(fields: &Fields) -> Result<HeaderMap, String> 
             .map_err(|_| format!("`{}` is not a field name in lower case", String::from_utf8_lossy(name)))?;
         let value = HeaderValue::from_bytes(value)
             .map_err(|_| format!("the value of `{name}` has a control character"))?;
-        if OF_CONNECTION.contains(&name) {
+        if is_of_connection(&name) {
             continue;
         }
         headers.try_append(name, value).map_err(|_| "there are too many fields".to_owned())?;
@@ -123,12 +97,11 @@ mod tests {
             ("connection", "close, x-hop"),
             ("x-hop", "1"),
             ("te", "trailers"),
-            ("x-request-id", "forged"),
             ("x-empty", ""),
         ] {
             headers.append(name, value.parse().unwrap());
         }
-        let unpacked = unpack(&pack(&headers)).unwrap();
+        let unpacked = unpack(&pack_foreign(&headers)).unwrap();
         let mut list: Vec<_> = unpacked.iter().map(|(n, v)| format!("{n}={}", v.to_str().unwrap())).collect();
         list.sort();
         assert_eq!(list, ["accept=x", "accept=y", "host=a", "x-empty="]);

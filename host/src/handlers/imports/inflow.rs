@@ -96,7 +96,7 @@ impl<S: BodySource> StreamProducer<State> for Inflow<S> {
                 Ok(data) => self.chunk = data,
                 Err(frame) => {
                     let trailers = frame.into_trailers().ok();
-                    let trailers = trailers.as_ref().map(fields::pack);
+                    let trailers = trailers.as_ref().map(fields::pack_foreign);
                     return Poll::Ready(Ok(self.finish(Ok(trailers))));
                 }
             }
