@@ -145,7 +145,8 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
     /// Whether hyper may be shown that the client sends no more.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A body that breaks off is its reader's to know.
-        while self.framing.awaits_head() && !self.watch.is_answered() {
+        let breaks_off = !self.watch.is_refused() && !self.framing.awaits_head();
+        while !breaks_off && !self.watch.is_answered() {
             let grace = self.grace.get_or_insert_with(|| Box::pin(tokio::time::sleep(GRACE)));
             ready!(grace.as_mut().poll(cx));
             if !self.watch.has_written() {
