@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::{Method, Request, Version};
+use http::{HeaderValue, Method, Request, Version};
 
 use crate::authority;
 
@@ -20,10 +20,30 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<Arc<str>, &'static str> {
     if request.uri().path() == "*" && request.method() != Method::OPTIONS {
         return Err("the target `*` is for OPTIONS");
     }
+    let said = match host {
+        None | Some("") => Arc::default(),
+        Some(host) => authority::parse(host).ok_or("the Host field is not a host and port")?,
+    };
     // The authority of an absolute target wins over Host (RFC 9112, section 3.2.2).
-    match (request.uri().authority(), host) {
-        (Some(authority), _) => Ok(authority.as_str().into()),
-        (None, Some("")) | (None, None) => Ok(Arc::default()),
-        (None, Some(host)) => authority::parse(host).ok_or("the Host field is not a host and port"),
+    match request.uri().authority() {
+        Some(authority) => {
+            authority::parse(authority.as_str()).ok_or("the target's authority is not a host and port")
+        }
+        None => Ok(said),
+    }
+}
+
+/// Makes an absolute target one of origin form, and Host its authority, as is done where a
+/// request is sent on (RFC 9112, section 3.2.2): handlers shall not see two hosts.
+pub(super) fn to_origin_form<B>(request: &mut Request<B>) {
+    let Some(authority) = request.uri().authority() else { return };
+    let host = HeaderValue::from_str(authority.as_str());
+    let target = match request.uri().query() {
+        Some(query) => format!("{}?{query}", request.uri().path()).parse(),
+        None => request.uri().path().parse(),
+    };
+    if let (Ok(host), Ok(target)) = (host, target) {
+        request.headers_mut().insert(HOST, host);
+        *request.uri_mut() = target;
     }
 }

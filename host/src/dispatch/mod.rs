@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use hyper::ext::ReasonPhrase;
 
 use self::logged_body::Line;
 pub use self::logged_body::LoggedBody;
@@ -195,6 +196,10 @@ impl Dispatch {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        // It may be empty (RFC 9112, section 4); hyper would make `<none>` of it.
+        if response.status().canonical_reason().is_none() {
+            response.extensions_mut().insert(ReasonPhrase::from_static(b""));
+        }
         line.answer(response.status());
         response.map(|body| LoggedBody { body, line })
     }
@@ -332,6 +337,7 @@ impl Dispatch {
             }
             Target::Handler { handler, name, declared } => {
                 notes.line.set_handler(handler.shared_name());
+                head::to_origin_form(&mut request);
                 told.write(request.headers_mut());
                 if let Some(scheme) = &told.scheme {
                     request.extensions_mut().insert(scheme.clone());

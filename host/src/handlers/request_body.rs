@@ -9,12 +9,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
 use super::error::CallError;
 use crate::config::Limits;
+use crate::fields::may_trail;
 use crate::upload::Upload;
 
 /// A body this long or shorter crosses with the head, if it is there already.
@@ -30,6 +32,7 @@ pub(super) enum Inbound {
 /// A request body that is still arriving.
 pub(super) struct RequestBody {
     ready: Option<Bytes>,
+    trailers: Option<HeaderMap>,
     rest: Upload,
     left: u64,
     failed: Option<BodyFailure>,
@@ -74,11 +77,12 @@ impl Inbound {
         if body.is_end_stream() {
             return Self::Empty;
         }
-        let streaming = |ready: BytesMut, rest, failed| {
+        let streaming = |ready: BytesMut, trailers, rest, failed| {
             let left = limit.saturating_sub(ready.len() as u64);
             let ready = (!ready.is_empty()).then(|| ready.freeze());
             Self::Streaming(RequestBody {
                 ready,
+                trailers,
                 rest,
                 left,
                 failed,
@@ -89,7 +93,7 @@ impl Inbound {
         };
         let mut ready = BytesMut::new();
         if body.size_hint().lower() > INLINE_BYTES {
-            return streaming(ready, body, None);
+            return streaming(ready, None, body, None);
         }
         // hyper hands over what came with the head only after its service has
         // returned to it once.
@@ -98,18 +102,19 @@ impl Inbound {
             let frame = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await;
             match frame {
                 Poll::Ready(None) => return Self::whole(ready),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => {
+                Poll::Ready(Some(Ok(frame))) => match of_guest(frame).map(Frame::into_data) {
+                    None => return Self::whole(ready),
+                    Some(Ok(data)) => {
                         ready.extend_from_slice(&data);
                         if body.is_end_stream() && ready.len() as u64 <= limit {
                             return Self::whole(ready);
                         }
                     }
-                    // Trailers come last; they are of use in a stream only.
-                    Err(_) => return Self::whole(ready),
+                    // Only a stream has room for them.
+                    Some(Err(frame)) => return streaming(ready, frame.into_trailers().ok(), body, None),
                 },
                 Poll::Ready(Some(Err(error))) => {
-                    return streaming(ready, body, Some(BodyFailure::of(&error)));
+                    return streaming(ready, None, body, Some(BodyFailure::of(&error)));
                 }
                 Poll::Pending => break,
             }
@@ -117,12 +122,25 @@ impl Inbound {
         if ready.len() as u64 > limit {
             faults.too_large.store(true, Ordering::Relaxed);
         }
-        streaming(ready, body, None)
+        streaming(ready, None, body, None)
     }
 
     fn whole(bytes: BytesMut) -> Self {
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes.freeze()) }
     }
+}
+
+/// What a guest gets of `frame`: of trailers, those that it may see, if there are any.
+fn of_guest(frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    let mut trailers = match frame.into_trailers() {
+        Ok(trailers) => trailers,
+        Err(frame) => return Some(frame),
+    };
+    let refused: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+    for name in refused {
+        trailers.remove(name);
+    }
+    (!trailers.is_empty()).then(|| Frame::trailers(trailers))
 }
 
 impl BodyFailure {
@@ -151,6 +169,9 @@ impl RequestBody {
         if let Some(ready) = self.ready.take() {
             return Poll::Ready(Some(Ok(Frame::data(ready))));
         }
+        if let Some(trailers) = self.trailers.take() {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
         if let Some(failure) = self.failed {
             return Poll::Ready(Some(Err(failure)));
         }
@@ -163,18 +184,22 @@ impl RequestBody {
             return Poll::Ready(Some(Err(BodyFailure::TooSlow)));
         };
         self.idle = None;
-        Poll::Ready(frame.map(|frame| {
-            let frame = frame.map_err(|error| BodyFailure::of(&error))?;
-            let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-            match self.left.checked_sub(length) {
-                Some(left) => self.left = left,
-                None => {
-                    self.faults.too_large.store(true, Ordering::Relaxed);
-                    return Err(BodyFailure::TooLarge);
-                }
+        let frame = match frame {
+            Some(Ok(frame)) => of_guest(frame),
+            Some(Err(error)) => return Poll::Ready(Some(Err(BodyFailure::of(&error)))),
+            None => None,
+        };
+        let length = frame.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        Poll::Ready(match self.left.checked_sub(length) {
+            Some(left) => {
+                self.left = left;
+                frame.map(Ok)
             }
-            Ok(frame)
-        }))
+            None => {
+                self.faults.too_large.store(true, Ordering::Relaxed);
+                Some(Err(BodyFailure::TooLarge))
+            }
+        })
     }
 }
 
@@ -195,7 +220,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ready.is_none() && self.failed.is_none() && self.rest.is_end_stream()
+        self.ready.is_none() && self.trailers.is_none() && self.failed.is_none() && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -45,3 +45,4 @@ mod start;
 mod static_files;
 mod texts;
 mod urls;
+mod wire;

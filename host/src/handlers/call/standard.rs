@@ -19,7 +19,10 @@ pub(super) fn request(head: &CallHead, body: Inbound) -> http::Request<WasiBody>
     *request.headers_mut() = head.parts.headers.clone();
     let mut uri = head.parts.uri.clone().into_parts();
     uri.scheme = Some(scheme(head));
-    uri.authority = head.authority.parse().ok();
+    // HTTP/1.0 needs no Host. Guests make a URI of scheme, authority and path, and one of http
+    // has a host (RFC 9110, section 4.2.1), so they get one that names no other server.
+    let authority = if head.authority.is_empty() { "localhost" } else { &head.authority };
+    uri.authority = authority.parse().ok();
     if let Ok(uri) = http::Uri::from_parts(uri) {
         *request.uri_mut() = uri;
     }

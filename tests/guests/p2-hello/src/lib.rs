@@ -1,8 +1,9 @@
 //! A component of `wasi:http/proxy@0.2`, as others make them: no SDK, no routes.
 //!
 //! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
-//! `/trap` panics, `/silent` never sets a response, `/plain` says no more than any other
-//! hello of the benchmark; anything else says hello.
+//! `/request` tells the request with its trailers, `/trap` panics, `/silent` never sets a
+//! response, `/plain` says no more than any other hello of the benchmark; anything else
+//! says hello.
 
 use std::io::Write as _;
 
@@ -29,6 +30,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hello {
         let outcome = match path.rsplit('/').next().unwrap_or_default() {
             "stream" => stream(out),
             "echo" => echo(&request, out),
+            "request" => told(&request, out),
             "trap" => panic!("this panic is asked for"),
             "silent" => Ok(()),
             "plain" => plain(out),
@@ -55,6 +57,33 @@ fn hello(request: &IncomingRequest, out: ResponseOutparam) -> Outcome {
     let id = String::from_utf8(ids.pop().unwrap_or_default())?;
     let mut content = body.write().map_err(|()| "the body was taken")?;
     write!(content, "hello from 0.2: {:?} {authority} {path} {id}", request.method())?;
+    content.flush()?;
+    drop(content);
+    OutgoingBody::finish(body, None)?;
+    Ok(())
+}
+
+/// The request as it came, a line for each field and trailer.
+fn told(request: &IncomingRequest, out: ResponseOutparam) -> Outcome {
+    let mut text = format!("{:?} {}\n", request.scheme(), request.authority().unwrap_or_default());
+    let lines = |kind: &str, fields: &Fields| -> String {
+        let line =
+            |(name, value): (String, Vec<u8>)| format!("{kind}{name}: {}\n", String::from_utf8_lossy(&value));
+        fields.entries().into_iter().map(line).collect()
+    };
+    text += &lines("", &request.headers());
+    let incoming = request.consume().map_err(|()| "the request body was taken")?;
+    let mut from = incoming.stream().map_err(|()| "the request stream was taken")?;
+    text += &format!("{} bytes\n", std::io::copy(&mut from, &mut std::io::sink())?);
+    drop(from);
+    let trailers = IncomingBody::finish(incoming);
+    trailers.subscribe().block();
+    if let Some(Ok(Ok(Some(fields)))) = trailers.get() {
+        text += &lines("trailer ", &fields);
+    }
+    let body = respond(out)?;
+    let mut content = body.write().map_err(|()| "the body was taken")?;
+    content.write_all(text.as_bytes())?;
     content.flush()?;
     drop(content);
     OutgoingBody::finish(body, None)?;

@@ -1,9 +1,10 @@
 //! A component of `wasi:http/service@0.3`, as others make them: no SDK, no routes.
 //!
 //! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
-//! `/fail` passes an error on, `/trap` panics, `/route…` tells the route that the
-//! host has matched, `/url-for/NAME` asks for a URL, `/short` announces more than it
-//! sends, `/own` reads a response of its own; anything else says hello.
+//! `/request` tells the request with its trailers, `/fail` passes an error on, `/trap`
+//! panics, `/route…` tells the route that the host has matched, `/url-for/NAME` asks for a
+//! URL, `/short` announces more than it sends, `/own` reads a response of its own; anything
+//! else says hello.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -59,6 +60,7 @@ impl wasip3::exports::http::handler::Guest for Hello {
         match path.rsplit('/').next().unwrap_or_default() {
             "stream" => http_into_wasi_response(http::Response::new(parts())),
             "echo" => http_into_wasi_response(http::Response::new(request.into_body())),
+            "request" => told(request).await,
             "fail" => Err(ErrorCode::ConnectionRefused),
             "short" => short(),
             "own" => own().await,
@@ -78,6 +80,25 @@ impl wasip3::exports::http::handler::Guest for Hello {
 
 fn text(text: String) -> Result<Response, ErrorCode> {
     http_into_wasi_response(http::Response::new(Full::new(Bytes::from(text))))
+}
+
+/// The request as it came, a line for each field and trailer.
+async fn told(request: http::Request<IncomingRequestBody>) -> Result<Response, ErrorCode> {
+    let lines = |kind: &str, fields: &http::HeaderMap| -> String {
+        let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            format!("{kind}{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
+        };
+        fields.iter().map(line).collect()
+    };
+    let (parts, body) = request.into_parts();
+    let uri = &parts.uri;
+    let mut told = format!("{:?} {}\n", uri.scheme(), uri.authority().map_or("", |name| name.as_str()));
+    told += &lines("", &parts.headers);
+    let body = body.collect().await?;
+    let trailers = body.trailers().cloned();
+    told += &format!("{} bytes\n", body.to_bytes().len());
+    told += &trailers.map(|fields| lines("trailer ", &fields)).unwrap_or_default();
+    text(told)
 }
 
 /// The pattern and parameters that the host matched, asked for after a while.

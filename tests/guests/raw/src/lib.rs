@@ -96,25 +96,36 @@ impl Guest for Raw {
                 }
             }
             "request" => {
-                Response { status: 200, headers: fields(none), body: Body::Full(told(&request).into()) }
+                let mut text = told(&request);
+                if let Body::Streaming(BodyStream { content, trailers, .. }) = request.body {
+                    text += &format!("{} bytes\n", content.collect().await.len());
+                    if let Ok(Some(fields)) = trailers.await {
+                        text += &lines("trailer ", &fields);
+                    }
+                }
+                Response { status: 200, headers: fields(none), body: Body::Full(text.into()) }
             }
             _ => full(404, fields(none)),
         }
     }
 }
 
-/// The request as it came, a line for each field.
+/// The request as it came, a line for each field; below, one for each trailer.
 fn told(request: &Request) -> String {
     let head = format!("{:?} {} {}\n", request.scheme, request.authority, request.request_id);
-    let text = String::from_utf8_lossy(&request.headers.text);
+    head + &lines("", &request.headers)
+}
+
+fn lines(kind: &str, fields: &Fields) -> String {
+    let text = String::from_utf8_lossy(&fields.text);
     let mut start = 0;
-    let parts = request.headers.ends.iter().map(|end| {
+    let parts = fields.ends.iter().map(|end| {
         let part = text.get(start..*end as usize).unwrap_or_default();
         start = *end as usize;
         part
     });
     let parts: Vec<_> = parts.collect();
-    parts.chunks(2).fold(head, |lines, field| lines + &field.join(": ") + "\n")
+    parts.chunks(2).fold(String::new(), |lines, field| lines + kind + &field.join(": ") + "\n")
 }
 
 fn full(status: u16, headers: Fields) -> Response {
