@@ -22,7 +22,7 @@ const DEMO: &str = "guest-handlers";
 /// The guests that misbehave on purpose, and others only the tests need.
 const TESTS: &str = "tests/guests";
 /// Demo guests that the tests also want as components of `wasi:http`.
-const VARIANTS: [&str; 2] = ["hello", "demo1"];
+const VARIANTS: [&str; 3] = ["hello", "demo1", "demo2"];
 /// The feature that makes them so, and the end of their names.
 const VARIANT_FEATURE: &str = "wasi-http";
 

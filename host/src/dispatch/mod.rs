@@ -227,6 +227,7 @@ impl Dispatch {
                 duration: Duration::ZERO,
                 handler: None,
                 route: None,
+                caller: told.caller.clone(),
                 complete: false,
             }
         });
@@ -377,8 +378,17 @@ impl Rules {
     }
 }
 
-/// What the peer tells of the request, if it is one of the proxies that are trusted.
+/// An extension of each request that a handler of this server sends to it. Whatever address
+/// stands for such a peer, it is no proxy.
+#[derive(Debug, Clone, Copy)]
+pub struct Own;
+
+/// What the peer tells of the request, if it is one of the proxies that are trusted, or a
+/// handler of this server.
 fn told(proxies: &[Network], request: &Request<Upload>, peer: SocketAddr) -> Told {
+    if request.extensions().get::<Own>().is_some() {
+        return Told::read_own(request.headers());
+    }
     match Network::any_has(proxies, peer.ip()) {
         true => Told::read(request.headers(), proxies),
         false => Told::default(),

@@ -1,7 +1,8 @@
 //! What trusted proxies tell of a request: its client, scheme, authority and id.
 //!
 //! In: the head of a request whose peer is a proxy that `trusted_proxies` names. Out:
-//! [`Told`], of which every part was checked. From anybody else these fields are not
+//! [`Told`], of which every part was checked. Or a request of a handler's to this server,
+//! which tells whose it is, and is believed nothing else. From anybody else these fields are not
 //! believed, and no handler sees any field of this kind that is not written here.
 //! Pure.
 
@@ -23,6 +24,8 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Read on this server's own connections only.
+const CALLER: HeaderName = HeaderName::from_static("x-forwarded-caller");
 
 /// The longest request id that is taken.
 const LONGEST_ID: usize = 128;
@@ -40,6 +43,8 @@ pub struct Told {
     pub authority: Option<Arc<str>>,
     /// The id that the request has had before.
     pub request_id: Option<Arc<str>>,
+    /// The handler of this server that asks.
+    pub caller: Option<Arc<str>>,
 }
 
 impl Told {
@@ -62,6 +67,22 @@ impl Told {
             }
         }
         told
+    }
+
+    /// Reads `headers` of a request that was written by [`write_own`](Self::write_own).
+    pub fn read_own(headers: &HeaderMap) -> Self {
+        let caller = headers.get(CALLER).and_then(|name| Some(Arc::from(name.to_str().ok()?)));
+        Self { request_id: request_id(headers), caller, ..Self::default() }
+    }
+
+    /// Writes into a request of the handler `caller` to this server which request it belongs
+    /// to, in the place of what it says itself.
+    pub fn write_own(headers: &mut HeaderMap, caller: &str, request_id: Option<&str>) {
+        for (name, value) in [(CALLER, Some(caller)), (REQUEST_ID, request_id)] {
+            headers.remove(&name);
+            headers
+                .extend(value.and_then(|value| HeaderValue::from_str(value).ok()).map(|value| (name, value)));
+        }
     }
 
     /// Writes it where handlers look for it, in the place of what there was, and of what

@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 use super::guard::{Guard, HeadLimits, Overdue, Watch, refusal};
 use super::limits::ConnectionLimits;
 use super::phase::Phase;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, Own};
 use crate::handlers::Core;
 use crate::upload::Upload;
 
@@ -35,11 +35,16 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// What a connection is made of.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Whether the other side is a handler of this server.
+    const IS_OWN: bool;
+
     /// Throws away what the other side has not taken.
     fn abort(self);
 }
 
 impl Transport for tokio::net::TcpStream {
+    const IS_OWN: bool = false;
+
     fn abort(self) {
         // It would otherwise wait in the kernel.
         SockRef::from(&self).set_linger(Some(Duration::ZERO)).ok();
@@ -47,6 +52,8 @@ impl Transport for tokio::net::TcpStream {
 }
 
 impl Transport for DuplexStream {
+    const IS_OWN: bool = true;
+
     fn abort(self) {}
 }
 
@@ -58,8 +65,8 @@ pub(super) fn open(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> 
     tokio::net::TcpStream::from_std(stream)
 }
 
-pub(super) async fn serve(
-    (stream, peer): (impl Transport, SocketAddr),
+pub(super) async fn serve<T: Transport>(
+    (stream, peer): (T, SocketAddr),
     limits: ConnectionLimits,
     watch: Rc<Watch>,
     core: &Rc<Core>,
@@ -70,7 +77,10 @@ pub(super) async fn serve(
     let served = Cell::new(0);
     let is_last = Cell::new(false);
     let service = service_fn(|request| async {
-        let (request, rest) = Upload::of(request);
+        let (mut request, rest) = Upload::of(request);
+        if T::IS_OWN {
+            request.extensions_mut().insert(Own);
+        }
         let Ok(mut response) = dispatch.dispatch(core, request, peer).await;
         served.set(served.get() + 1);
         let ends = match rest {

@@ -53,6 +53,8 @@ pub struct AccessRecord {
     pub handler: Option<Arc<str>>,
     /// The pattern that matched.
     pub route: Option<Arc<str>>,
+    /// The handler of this server that asked.
+    pub caller: Option<Arc<str>>,
     /// Whether the whole response was handed to the connection.
     pub complete: bool,
 }
@@ -142,6 +144,9 @@ fn text(record: &AccessRecord) -> String {
     if let Some(route) = &record.route {
         write!(line, " route={route:?}").ok();
     }
+    if let Some(caller) = &record.caller {
+        write!(line, " caller={caller}").ok();
+    }
     if !record.complete {
         line.push_str(" complete=false");
     }
@@ -164,6 +169,7 @@ fn json(record: &AccessRecord) -> String {
         "duration_us": record.duration.as_micros() as u64,
         "handler": record.handler.as_deref(),
         "route": record.route.as_deref(),
+        "caller": record.caller.as_deref(),
         "complete": record.complete,
     });
     format!("{line}\n")
@@ -188,6 +194,7 @@ mod tests {
             duration: Duration::from_micros(7),
             handler: Some("h".into()),
             route: Some("/{x}".into()),
+            caller: None,
             complete: true,
         }
     }

@@ -30,6 +30,7 @@ mod limits;
 mod load;
 mod namesakes;
 mod outbound;
+mod own_requests;
 mod prepare;
 mod probes;
 mod proxies;

@@ -25,7 +25,8 @@ use wasmtime_wasi_http::{FieldMap, WasiHttp, WasiHttpView as _};
 
 use super::pipe::{Closed, PipeBody, Trailers, pipe};
 use crate::body::BodyError;
-use crate::handlers::state::State;
+use crate::handlers::grants::outbound::of_call;
+use crate::handlers::state::{State, current_call};
 
 const TYPES: &str = "wasi:http/types@0.3.0";
 const CLIENT: &str = "wasi:http/client@0.3.0";
@@ -95,7 +96,10 @@ pub(in crate::handlers) fn link(linker: &mut Linker<State>) -> wasmtime::Result<
     })?;
     linker.instance(CLIENT)?.func_wrap_concurrent("send", |accessor, (request,): (Resource<Request>,)| {
         Box::pin(async move {
-            let outcome = WasiHttp::send(&accessor.with_getter::<WasiHttp>(State::http), request).await;
+            let call = accessor.with(|mut access| current_call(access.as_context_mut()))?;
+            let accessor_of_http = accessor.with_getter::<WasiHttp>(State::http);
+            let sending = WasiHttp::send(&accessor_of_http, request);
+            let outcome = of_call(call.map(|call| call.request_id.clone()), sending).await;
             let response = match outcome {
                 Ok(response) => response,
                 Err(error) => return Ok((Err(error.downcast()?),)),

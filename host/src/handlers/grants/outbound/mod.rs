@@ -26,7 +26,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use self::connect::Connector;
 use self::origin::OriginPattern;
-pub(in crate::handlers) use self::send::Outbound;
+pub(in crate::handlers) use self::send::{Outbound, of_call};
 pub use self::this_server::SelfConnections;
 use self::this_server::SelfConnector;
 use super::grant::{Grant, Grantee, Wanted};

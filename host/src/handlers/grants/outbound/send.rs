@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -14,12 +15,29 @@ use super::connect::{CONNECT_TIMEOUT, LONGEST_WAIT};
 use super::origin::SELF_HOST;
 use super::response::ResponseBody;
 use super::{Granted, Origins, OutboundClient};
+use crate::forwarded::Told;
 
 /// An instance's power to send requests.
 pub(in crate::handlers) struct Outbound {
     granted: Origins,
     client: OutboundClient,
     requests: u64,
+    /// The id of the request whose call the instance has, where it has one at a time.
+    only: Option<Arc<str>>,
+}
+
+tokio::task_local! {
+    /// The id of the request in whose call `wasi:http` sends one, where several share the
+    /// instance.
+    static CALL: Option<Arc<str>>;
+}
+
+/// `sending`, which is what the call of the request `id` does.
+pub(in crate::handlers) fn of_call<F: Future>(
+    id: Option<Arc<str>>,
+    sending: F,
+) -> impl Future<Output = F::Output> {
+    CALL.scope(id, sending)
 }
 
 /// How long may be waited; none is the longest there is.
@@ -50,7 +68,17 @@ pub(super) enum Failure {
 impl Outbound {
     /// Of an instance, to the origins that its handler was granted.
     pub(in crate::handlers) fn new(granted: Origins, client: OutboundClient) -> Self {
-        Self { granted, client, requests: 0 }
+        Self { granted, client, requests: 0, only: None }
+    }
+
+    /// The instance's only call is that of the request `id`.
+    pub(in crate::handlers) fn begin(&mut self, id: &Arc<str>) {
+        self.only = Some(id.clone());
+    }
+
+    /// The id of the request whose call is sending one, as far as `wasi:http` can tell.
+    pub(super) fn caller(&self) -> Option<Arc<str>> {
+        CALL.try_with(Option::clone).ok().flatten().or_else(|| self.only.clone())
     }
 
     /// How many requests have been sent so far.
@@ -58,15 +86,17 @@ impl Outbound {
         self.requests
     }
 
-    /// Sends `request`; nothing happens before the future is polled.
+    /// Sends `request` for the call of the request `caller`; nothing happens before the future
+    /// is polled.
     pub(super) fn send(
         &mut self,
         request: Request<WasiBody>,
         timeouts: Timeouts,
+        caller: Option<Arc<str>>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Failure>> + Send + use<> {
         self.requests += 1;
         let origin = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let response = self.start(request);
+        let response = self.start(request, caller);
         let Granted { handler, permits, .. } = &*self.granted;
         let (handler, permits) = (handler.clone(), permits.clone());
         async move {
@@ -94,7 +124,11 @@ impl Outbound {
     }
 
     /// The response to `request` as it will come, if the origin is granted.
-    fn start(&self, mut request: Request<WasiBody>) -> Result<ResponseFuture, Failure> {
+    fn start(
+        &self,
+        mut request: Request<WasiBody>,
+        caller: Option<Arc<str>>,
+    ) -> Result<ResponseFuture, Failure> {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Failure::InvalidUrl);
@@ -113,6 +147,7 @@ impl Outbound {
         }
         let (client, address) = self.client.this_server.as_ref().ok_or(Failure::NoServer)?;
         address_to(*address, &mut request).ok_or(Failure::InvalidUrl)?;
+        Told::write_own(request.headers_mut(), handler, caller.as_deref());
         Ok(client.request(request))
     }
 }

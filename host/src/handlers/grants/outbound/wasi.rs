@@ -25,7 +25,7 @@ impl WasiHttpHooks for Outbound {
             first_byte: options.first_byte_timeout,
             between_bytes: options.between_bytes_timeout,
         };
-        let response = self.send(request, timeouts);
+        let response = self.send(request, timeouts, self.caller());
         Box::new(async move {
             // Whatever the guest's response stream reports is of no use to the server.
             drop(sent);

@@ -71,7 +71,10 @@ fn send(
         between_bytes: nanoseconds(request.timeouts.between_bytes),
     };
     let sent = match into_http(store.as_context_mut(), request)? {
-        Ok(request) => Ok(store.data_mut().outbound.send(request, timeouts)),
+        Ok(request) => {
+            let caller = call.as_ref().map(|call| call.head.request_id.clone());
+            Ok(store.data_mut().outbound.send(request, timeouts, caller))
+        }
         Err(error) => Err(error),
     };
     Ok(async move {
