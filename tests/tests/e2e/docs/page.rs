@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use patchboard_tests::workspace;
 
 /// Languages of blocks that nothing here can run.
-const NOT_RUN: [&str; 5] = ["dockerfile", "ini", "nginx", "sh", "yaml"];
+const NOT_RUN: [&str; 6] = ["dockerfile", "haproxy", "ini", "nginx", "sh", "yaml"];
 
 /// A page.
 pub(super) struct Page {
