@@ -32,7 +32,8 @@ pub(super) enum Inbound {
 /// A request body that is still arriving.
 pub(super) struct RequestBody {
     ready: Option<Bytes>,
-    trailers: Option<HeaderMap>,
+    /// Boxed, since hardly any request has some.
+    trailers: Option<Box<HeaderMap>>,
     rest: Upload,
     left: u64,
     failed: Option<BodyFailure>,
@@ -111,7 +112,10 @@ impl Inbound {
                         }
                     }
                     // Only a stream has room for them.
-                    Some(Err(frame)) => return streaming(ready, frame.into_trailers().ok(), body, None),
+                    Some(Err(frame)) => {
+                        let trailers = frame.into_trailers().ok().map(Box::new);
+                        return streaming(ready, trailers, body, None);
+                    }
                 },
                 Poll::Ready(Some(Err(error))) => {
                     return streaming(ready, None, body, Some(BodyFailure::of(&error)));
@@ -170,7 +174,7 @@ impl RequestBody {
             return Poll::Ready(Some(Ok(Frame::data(ready))));
         }
         if let Some(trailers) = self.trailers.take() {
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
         }
         if let Some(failure) = self.failed {
             return Poll::Ready(Some(Err(failure)));
