@@ -39,6 +39,9 @@ pub enum CallError {
     /// The client sent nothing of the request body for longer than `body_idle_timeout`.
     #[error("nothing of the request body came for limits.body_idle_timeout ({0:?})")]
     RequestTooSlow(Duration),
+    /// The request body broke off or was malformed, and the guest failed on it.
+    #[error("the request body broke off or is malformed")]
+    RequestBroken,
     /// The call took longer than `call_timeout`.
     #[error("the call took longer than limits.call_timeout ({0:?})")]
     CallTimeout(Duration),
@@ -63,6 +66,7 @@ impl CallError {
             Self::InvalidResponse(_) | Self::PassedOn(_) => StatusCode::BAD_GATEWAY,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::RequestBroken => StatusCode::BAD_REQUEST,
             Self::CallTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::NoInstance(_) | Self::QueueFull | Self::QueueTimeout(_) | Self::Paused(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -74,7 +78,7 @@ impl CallError {
     pub fn log(&self, handler: &str, request_id: &str) {
         match self {
             // The client's doing; and what was said when the pause began.
-            Self::RequestTooLarge | Self::RequestTooSlow(_) | Self::Paused(_) => {
+            Self::RequestTooLarge | Self::RequestTooSlow(_) | Self::RequestBroken | Self::Paused(_) => {
                 tracing::debug!(handler, request_id, "{self}")
             }
             Self::Trapped { trace, .. } => {
@@ -97,6 +101,7 @@ impl CallError {
             Self::PassedOn(_) => "passed_on",
             Self::RequestTooLarge => "request_too_large",
             Self::RequestTooSlow(_) => "request_too_slow",
+            Self::RequestBroken => "request_broken",
             Self::CallTimeout(_) => "call_timeout",
             Self::QueueFull => "queue_full",
             Self::QueueTimeout(_) => "queue_timeout",

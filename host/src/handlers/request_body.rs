@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
@@ -47,16 +47,23 @@ pub(super) struct RequestBody {
 pub(super) struct Faults {
     too_large: AtomicBool,
     too_slow: AtomicBool,
+    /// Its reader was told so.
+    broken: AtomicBool,
 }
 
 impl Faults {
-    /// The failure of the call that follows from it.
-    pub(super) fn error(&self, limits: &Limits) -> Option<CallError> {
+    /// The failure of the call that follows from it, where the guest has answered `status`, or
+    /// what stands for its failure. A body that breaks off or is malformed is the client's
+    /// doing, but for most guests an error they did not expect: a 500.
+    pub(super) fn error(&self, limits: &Limits, status: StatusCode) -> Option<CallError> {
         if self.too_large.load(Ordering::Relaxed) {
             return Some(CallError::RequestTooLarge);
         }
-        let too_slow = self.too_slow.load(Ordering::Relaxed);
-        too_slow.then_some(CallError::RequestTooSlow(limits.body_idle_timeout))
+        if self.too_slow.load(Ordering::Relaxed) {
+            return Some(CallError::RequestTooSlow(limits.body_idle_timeout));
+        }
+        let broken = self.broken.load(Ordering::Relaxed);
+        (broken && status == StatusCode::INTERNAL_SERVER_ERROR).then_some(CallError::RequestBroken)
     }
 }
 
@@ -167,6 +174,14 @@ impl RequestBody {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        let next = self.next(cx);
+        if let Poll::Ready(Some(Err(BodyFailure::Disconnected | BodyFailure::Malformed))) = next {
+            self.faults.broken.store(true, Ordering::Relaxed);
+        }
+        next
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         if self.faults.too_large.load(Ordering::Relaxed) {
             return Poll::Ready(Some(Err(BodyFailure::TooLarge)));
         }

@@ -8,6 +8,7 @@ mod aiohttp;
 mod benchmark_guest;
 mod blast_radius;
 mod blob;
+mod broken_bodies;
 mod closing;
 mod connections;
 mod demo;

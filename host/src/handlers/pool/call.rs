@@ -108,7 +108,7 @@ impl Core {
                 Ok(Outcome::Response(mut response)) => {
                     let status = response.status();
                     if (status.is_client_error() || status.is_server_error())
-                        && let Some(error) = faults.error(limits)
+                        && let Some(error) = faults.error(limits, status)
                     {
                         // It says in its own words what the body lacked.
                         ticket.end();
@@ -143,7 +143,7 @@ impl Core {
                 self.trapped(handler, head.parts.uri.path(), &failure);
             }
             // The guest's failure follows from the body it did not get.
-            return Err(faults.error(limits).unwrap_or(failure));
+            return Err(faults.error(limits, failure.status()).unwrap_or(failure));
         }
         Err(CallError::Neighbour)
     }
