@@ -20,6 +20,8 @@ pub struct Body(Kind);
 
 enum Kind {
     Empty,
+    /// Of a response that has none, but tells the length it would have.
+    Absent(u64),
     Full(Bytes),
     Stream(UnsyncBoxBody<Bytes, BodyError>),
 }
@@ -28,6 +30,12 @@ impl Body {
     /// No body.
     pub fn empty() -> Self {
         Self(Kind::Empty)
+    }
+
+    /// No body, in a response that tells the length in bytes of what a GET would give: to
+    /// HEAD, or in a 304 (RFC 9110, section 8.6).
+    pub fn absent(length: u64) -> Self {
+        Self(Kind::Absent(length))
     }
 
     /// A complete body.
@@ -46,7 +54,7 @@ impl Body {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        matches!(self.0, Kind::Empty)
+        matches!(self.0, Kind::Empty | Kind::Absent(_))
     }
 
     /// Whether it is produced as it is sent.
@@ -64,7 +72,7 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Absent(_) => Poll::Ready(None),
             Kind::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.0 = Kind::Empty;
@@ -77,7 +85,8 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Empty => true,
-            Kind::Full(_) => false,
+            // Else hyper would leave out the length of a 304.
+            Kind::Absent(_) | Kind::Full(_) => false,
             Kind::Stream(body) => body.is_end_stream(),
         }
     }
@@ -85,6 +94,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
+            Kind::Absent(length) => SizeHint::with_exact(*length),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(body) => body.size_hint(),
         }
@@ -95,6 +105,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Empty => f.write_str("Body::Empty"),
+            Kind::Absent(length) => write!(f, "Body::Absent({length} bytes)"),
             Kind::Full(bytes) => write!(f, "Body::Full({} bytes)", bytes.len()),
             Kind::Stream(_) => f.write_str("Body::Stream"),
         }

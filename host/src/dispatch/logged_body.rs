@@ -101,7 +101,7 @@ impl http_body::Body for LoggedBody {
 
 impl Drop for LoggedBody {
     fn drop(&mut self) {
-        let has_ended = self.body.is_end_stream();
+        let has_ended = self.body.is_empty() || self.body.is_end_stream();
         if let Some(record) = self.line.record() {
             // hyper does not read a body that is empty or that answers HEAD.
             record.complete |= has_ended || record.method == Some(Method::HEAD);

@@ -12,6 +12,7 @@ mod request_id;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ use crate::compression::{coding_for, compress};
 use crate::config::{AccessLogFormat, CompressionConfig, CurrentServer, ServerConfig};
 use crate::error;
 use crate::forwarded::{Network, Told};
-use crate::handlers::{Call, Core, Engine, Handler};
+use crate::handlers::{Call, CallError, Core, Engine, Handler};
 use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Site, Target};
 use crate::static_files::Served;
@@ -98,6 +99,8 @@ struct Asked {
 struct Notes {
     line: Line,
     detail: Option<String>,
+    /// Whether the answer is a handler's own, which gets no body of the server's.
+    is_handlers: bool,
 }
 
 /// Who answers a request. What is only needed to find out is gone when the answer is waited
@@ -106,7 +109,9 @@ enum Way<'s> {
     /// Nobody else.
     Here(Response<Body>),
     Mount(Served),
-    Handler(&'s Arc<Handler>, Call),
+    // Boxed, so that requests for files, whose future is small without it, do not copy the
+    // room for it about.
+    Handler(&'s Arc<Handler>, Pin<Box<dyn Future<Output = Result<Response<Body>, CallError>> + 's>>),
 }
 
 impl Dispatch {
@@ -143,7 +148,7 @@ impl Dispatch {
         let request_id = told.request_id.clone().unwrap_or_else(|| self.ids.next());
         let asked = Asked { rules, request_id, peer, told, accept: request.headers().get(ACCEPT).cloned() };
         let head = || (Some(request.method().clone()), Some(request.uri().clone()));
-        let mut notes = Notes { line: self.line(&asked, head, start), detail: None };
+        let mut notes = Notes { line: self.line(&asked, head, start), detail: None, is_handlers: false };
         async move {
             let response = self.answer(core, &site, request, &asked, &mut notes).await;
             Ok(self.finish(response, asked, notes))
@@ -165,7 +170,7 @@ impl Dispatch {
         };
         let head = || (Some(request.method().clone()), Some(request.uri().clone()));
         let line = self.line(&asked, head, Instant::now());
-        self.finish(response, asked, Notes { line, detail: None })
+        self.finish(response, asked, Notes { line, detail: None, is_handlers: false })
     }
 
     /// Answers a request whose head was refused before hyper could see it.
@@ -175,16 +180,21 @@ impl Dispatch {
         tracing::debug!(%request_id, %peer, %detail, "head refused");
         let told = Told::default();
         let asked = Asked { rules, request_id, peer, told, accept };
-        let notes = Notes { line: self.line(&asked, || (method, target), begun), detail: Some(detail) };
+        let notes = Notes {
+            line: self.line(&asked, || (method, target), begun),
+            detail: Some(detail),
+            is_handlers: false,
+        };
         self.finish(status(code), asked, notes)
     }
 
     /// Gives a response what every response has.
     fn finish(&self, mut response: Response<Body>, asked: Asked, notes: Notes) -> Response<LoggedBody> {
         let Asked { rules, request_id, accept, .. } = asked;
-        let Notes { mut line, detail } = notes;
+        let Notes { mut line, detail, is_handlers } = notes;
         // A HEAD that was answered for an error page has a length, but no body.
-        if response.body().is_empty()
+        if !is_handlers
+            && response.body().is_empty()
             && !response.headers().contains_key(CONTENT_LENGTH)
             && (response.status().is_client_error() || response.status().is_server_error())
         {
@@ -235,23 +245,24 @@ impl Dispatch {
     }
 
     /// Answers a request, and notes what becomes of it.
-    fn answer(
+    fn answer<'s>(
         &self,
-        core: &Rc<Core>,
-        site: &Site,
+        core: &'s Rc<Core>,
+        site: &'s Site,
         request: Request<Upload>,
         asked: &Asked,
         notes: &mut Notes,
     ) -> impl Future<Output = Response<Body>> {
-        let (way, compression) = self.way(site, request, asked, notes);
+        let (way, compression) = self.way(core, site, request, asked, notes);
         async move {
             let response = match way {
                 Way::Here(response) => response,
                 Way::Mount(served) => served.await,
-                // Boxed, so that requests for files, whose future is small without it, do
-                // not copy the room for it about.
-                Way::Handler(handler, call) => match Box::pin(core.call(handler, call)).await {
-                    Ok(response) => response,
+                Way::Handler(handler, answer) => match answer.await {
+                    Ok(response) => {
+                        notes.is_handlers = true;
+                        response
+                    }
                     Err(error) => {
                         error.log(handler.name(), &asked.request_id);
                         notes.detail = Some(error.detail());
@@ -271,6 +282,7 @@ impl Dispatch {
     /// Who answers, and how the answer is to be compressed.
     fn way<'s>(
         &self,
+        core: &'s Rc<Core>,
         site: &'s Site,
         mut request: Request<Upload>,
         asked: &Asked,
@@ -351,7 +363,7 @@ impl Dispatch {
                     route: Target::matched_route(name, id, &found),
                     request_id: request_id.clone(),
                 };
-                Way::Handler(handler, call)
+                Way::Handler(handler, Box::pin(core.call(handler, call)))
             }
         };
         (way, compression)

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+/// Why a body is cut: whoever made it has ended, or given it up.
+#[derive(Debug, thiserror::Error)]
+#[error("the call ended before the body of its response")]
+pub(super) struct Unfinished;
+
 /// Why a handler gave no response.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -24,6 +29,12 @@ pub enum CallError {
     /// The guest gave no response.
     #[error("the call ended without a response")]
     NoResponse,
+    /// The call ended before the body of its response did, and nothing of it had left.
+    #[error("{Unfinished}")]
+    Unfinished,
+    /// The call could not be handed to the guest, which never began with it.
+    #[error("the call could not be handed to the handler: {0}")]
+    NotEntered(String),
     /// The guest could not be started.
     #[error("no instance could be made: {0}")]
     NoInstance(String),
@@ -60,9 +71,12 @@ impl CallError {
     /// The status that stands for it.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Trapped { .. } | Self::Neighbour | Self::CpuTimeout(_) | Self::NoResponse => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Trapped { .. }
+            | Self::Neighbour
+            | Self::CpuTimeout(_)
+            | Self::NoResponse
+            | Self::Unfinished
+            | Self::NotEntered(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::InvalidResponse(_) | Self::PassedOn(_) => StatusCode::BAD_GATEWAY,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -96,6 +110,8 @@ impl CallError {
             Self::Neighbour => "neighbour_trapped",
             Self::CpuTimeout(_) => "cpu_timeout",
             Self::NoResponse => "no_response",
+            Self::Unfinished => "unfinished",
+            Self::NotEntered(_) => "not_entered",
             Self::NoInstance(_) => "no_instance",
             Self::InvalidResponse(_) => "invalid_response",
             Self::PassedOn(_) => "passed_on",
@@ -111,7 +127,14 @@ impl CallError {
 
     /// Whether the guest itself failed, so that it may well fail again.
     pub(super) fn is_guest_failure(&self) -> bool {
-        matches!(self, Self::Trapped { .. } | Self::CpuTimeout(_) | Self::NoResponse | Self::NoInstance(_))
+        matches!(
+            self,
+            Self::Trapped { .. }
+                | Self::CpuTimeout(_)
+                | Self::NoResponse
+                | Self::Unfinished
+                | Self::NoInstance(_)
+        )
     }
 
     /// How long the client should wait before it asks again, where that is known.

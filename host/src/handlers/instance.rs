@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -90,6 +91,8 @@ fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> was
         handler: handler.shared_name(),
         grants: grants.clone(),
         operations: 0,
+        response_bodies: FxHashMap::default(),
+        ended: Arc::default(),
         futures: Arc::new(()),
         most_futures: handler.limits().handles as usize,
     })
@@ -173,6 +176,7 @@ pub(super) async fn run(
     };
     status.retire();
     inbox.close();
+    store.data().ended.store(true, Ordering::Relaxed);
     if let ControlFlow::Continue(Err(error) | Ok(Err(error))) = outcome {
         fail(&mut store, &handler, &error);
     }

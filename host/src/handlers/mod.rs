@@ -7,6 +7,7 @@
 
 mod admission;
 mod bindings;
+mod body_end;
 mod call;
 mod call_stack;
 mod claim;
@@ -14,6 +15,7 @@ mod code_cache;
 mod collapse;
 mod compilers;
 mod component;
+mod content;
 mod counts;
 mod cpu_clock;
 mod deadlines;

@@ -11,7 +11,9 @@ use wasmtime::component::{Accessor, GuestTaskId, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::body_end::BodyEnd;
 use super::call_stack::outermost_task;
+use super::error::CallError;
 use super::grants::Grants;
 use super::grants::held::{End, Held};
 use super::grants::outbound::Outbound;
@@ -40,6 +42,10 @@ pub(super) struct State {
     pub(super) grants: Arc<Grants>,
     /// Operations of key-value stores, databases and blob folders so far.
     pub(super) operations: u64,
+    /// The bodies of responses by `wasi:http` 0.2 that a guest has and has not finished.
+    pub(super) response_bodies: FxHashMap<u32, Arc<BodyEnd>>,
+    /// Set when the store is about to end: its guests do nothing any more.
+    pub(super) ended: Arc<AtomicBool>,
     /// Held by each future of the host's that the guest has not read, and how many there may
     /// be.
     pub(super) futures: Arc<()>,
@@ -160,6 +166,11 @@ impl CallRecord {
     /// Answers the call, if nobody has yet; whether somebody waited for it.
     pub(super) fn answer(&self, answer: Outcome) -> bool {
         self.take().is_some_and(|sender| sender.send(answer).is_ok())
+    }
+
+    /// It has failed before the guest was entered: that is never the guest's trap.
+    pub(super) fn not_entered(&self, error: &wasmtime::Error) {
+        self.answer(Outcome::Failed(CallError::NotEntered(format!("{error:#}"))));
     }
 
     pub(super) fn take(&self) -> Option<oneshot::Sender<Outcome>> {

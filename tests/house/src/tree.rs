@@ -61,6 +61,19 @@ pub(crate) struct Mention {
     pub(crate) path: String,
 }
 
+/// The file that `path` names in `#[path = "…"]`, as it is seen from `file`.
+fn beside(file: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = file.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 impl Tree {
     /// The crate whose root is this file.
     pub(crate) fn read(sources: &Sources, root: &str) -> Result<Self, String> {
@@ -112,7 +125,7 @@ impl Tree {
             let module = match (child.inline, child.path) {
                 (Some(text), _) => self.module(sources, file, &inside, Some(number), text)?,
                 (None, Some(path)) => {
-                    let file = format!("{}/{path}", file.rsplit_once('/').map_or("", |(folder, _)| folder));
+                    let file = beside(file, &path);
                     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
                     self.file(sources, &file, &folder, Some(number))?
                 }

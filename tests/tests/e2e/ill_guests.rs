@@ -414,15 +414,17 @@ fn the_host_frames_the_message_whatever_the_handler_says() {
 }
 
 #[test]
-fn a_body_whose_end_is_not_told_is_cut() {
+fn a_body_whose_end_is_not_told_never_ends_cleanly() {
     let server = RAW.get();
     for case in ["no-trailers", "failed", "length-too-long", "bad-trailers"] {
         let mut connection = server.connect();
         ask(&mut connection, &format!("/raw/{case}"));
         let head = connection.head();
-        assert_eq!(head.status, 200, "{case}");
         let (body, end) = connection.body(&head);
-        assert_eq!(end, BodyEnd::Cut, "{case}: {head:?} {:?}", String::from_utf8_lossy(&body));
+        // Mostly it is known before anything has left.
+        let is_told = head.status == 502 && end == BodyEnd::Complete;
+        let is_cut = head.status == 200 && end == BodyEnd::Cut;
+        assert!(is_told || is_cut, "{case}: {head:?} {:?}", String::from_utf8_lossy(&body));
         server.get("/raw/ok").expect(200, "raw");
     }
 }
@@ -432,9 +434,7 @@ fn more_than_the_announced_length_is_never_sent() {
     let server = RAW.get();
     let mut connection = server.connect();
     ask(&mut connection, "/raw/length-too-short");
-    let head = connection.head();
-    assert_eq!(head.header("content-length"), Some("5"));
-    assert_eq!(connection.body(&head).0, b"00000");
+    connection.reply().expect_error(502);
     // What is left over must not be taken for a response.
     if connection.try_send("GET /raw/ok HTTP/1.1\r\nHost: test\r\n\r\n").is_ok() {
         let rest = String::from_utf8_lossy(&connection.some()).into_owned();

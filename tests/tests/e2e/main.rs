@@ -5,6 +5,7 @@
 
 mod access_log;
 mod aiohttp;
+mod answers;
 mod benchmark_guest;
 mod blast_radius;
 mod blob;

@@ -192,6 +192,18 @@ fn reuse_serves_one_call_after_the_other() {
 }
 
 #[test]
+fn an_instance_that_gave_no_answer_is_not_used_again() {
+    let server =
+        Server::builder().guest("p2-hello").config("[handlers.p2-hello]\nisolation = \"reuse\"").start();
+    for path in ["/p2-hello/silent", "/p2-hello/answer?body=part&end=returned"] {
+        assert_eq!(server.get("/p2-hello").status, 200);
+        server.get(path).expect_error(500);
+        server.log.wait_for("its instance is given up after a call without an answer");
+        assert_eq!(server.get("/p2-hello").status, 200);
+    }
+}
+
+#[test]
 fn demo_handlers_run_as_standard_components_too() {
     let server = Server::builder().guest("hello-wasi-http").guest("demo1-wasi-http").start();
     server.log.wait_for_all(&["handler=\"hello-wasi-http\"", "kind=wasi:http 0.3"]);

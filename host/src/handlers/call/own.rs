@@ -4,7 +4,8 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::Method;
+use http::header::CONTENT_LENGTH;
 use http_body::Frame;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, Accessor, TypedFunc};
@@ -12,6 +13,7 @@ use wasmtime::component::{Access, Accessor, TypedFunc};
 use super::own_request::Request;
 use crate::body::Body;
 use crate::handlers::bindings::types;
+use crate::handlers::content::{final_status, has_content, length};
 use crate::handlers::error::CallError;
 use crate::handlers::imports::fields;
 use crate::handlers::imports::inflow::{self, BodySource};
@@ -24,23 +26,34 @@ use crate::handlers::state::{CallRecord, State};
 pub(in crate::handlers) type Handle = TypedFunc<(Request,), (types::Response,)>;
 
 pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
-    let (call, task, record) = accessor.with(|mut access| {
-        let body = match job.body {
-            Inbound::Empty => inflow::Body::Empty,
-            Inbound::Full(bytes) => inflow::Body::Full(bytes),
-            Inbound::Streaming(body) => {
-                inflow::Body::Streaming(inflow::stream(access.as_context_mut(), body)?)
-            }
-        };
-        let request = Request::new(&job.head, body);
+    let (record, entered) = accessor.with(|mut access| {
         let record = CallRecord::share(job.head, job.answer, access.get());
-        let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
-        let task = call.task();
-        access.get().calls.insert(task, record.clone());
-        wasmtime::error::Ok((call, task, record))
-    })?;
+        let entered = (|| {
+            let body = match job.body {
+                Inbound::Empty => inflow::Body::Empty,
+                Inbound::Full(bytes) => inflow::Body::Full(bytes),
+                Inbound::Streaming(body) => {
+                    inflow::Body::Streaming(inflow::stream(access.as_context_mut(), body)?)
+                }
+            };
+            let request = Request::new(&record.head, body);
+            let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
+            let task = call.task();
+            access.get().calls.insert(task, record.clone());
+            wasmtime::error::Ok((call, task))
+        })();
+        (record, entered)
+    });
+    let (call, task) = match entered {
+        Ok(entered) => entered,
+        Err(error) => {
+            record.not_entered(&error);
+            return Ok(());
+        }
+    };
     let (response,) = handle.finish_call_concurrent(accessor, call).await?;
-    let (answer, closed) = accessor.with(|mut access| answer(&mut access, response))?;
+    let (answer, closed) =
+        accessor.with(|mut access| answer(&mut access, &record.head.parts.method, response))?;
     record.answer(answer);
     if let Some(closed) = closed {
         closed.await;
@@ -73,14 +86,17 @@ impl From<BodyFailure> for types::BodyError {
 /// The guest's response as an answer, and where its body streams, when that ends.
 fn answer(
     access: &mut Access<'_, State>,
+    method: &Method,
     response: types::Response,
 ) -> wasmtime::Result<(Outcome, Option<Closed>)> {
     let head = head(response.status, &response.headers);
-    let (body, closed, length_known) = match response.body {
+    let announced = head.as_ref().ok().filter(|head| has_content(method, head.status()));
+    let announced = announced.and_then(|head| length(head.headers()).ok()?);
+    let (body, closed, tells_length) = match response.body {
         types::Body::Empty => (Body::empty(), None, true),
         types::Body::Full(bytes) => (Body::full(bytes), None, true),
         types::Body::Streaming(stream) => {
-            let (content, trailers, body, closed) = pipe(stream.length);
+            let (content, trailers, body, closed) = pipe(access.get(), stream.length.or(announced));
             stream.content.pipe(access.as_context_mut(), content)?;
             stream.trailers.pipe(access.as_context_mut(), trailers)?;
             (Body::stream(body), Some(closed), stream.length.is_some())
@@ -88,8 +104,9 @@ fn answer(
     };
     Ok(match head {
         Ok(mut head) => {
-            if length_known {
-                fields::drop_length(head.headers_mut());
+            if tells_length && has_content(method, head.status()) {
+                // Of a body the world itself tells the length.
+                head.headers_mut().remove(CONTENT_LENGTH);
             }
             (Outcome::Response(head.map(|()| body)), closed)
         }
@@ -100,10 +117,7 @@ fn answer(
 
 fn head(status: u16, headers: &types::Fields) -> Result<http::Response<()>, String> {
     let mut head = http::Response::new(());
-    *head.status_mut() = StatusCode::from_u16(status)
-        .ok()
-        .filter(|status| (200..600).contains(&status.as_u16()))
-        .ok_or_else(|| format!("{status} is not a status from 200 to 599"))?;
+    *head.status_mut() = final_status(status)?;
     *head.headers_mut() = fields::unpack(headers)?;
     Ok(head)
 }

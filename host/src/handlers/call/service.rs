@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 
-use http::header::CONTENT_LENGTH;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, Resource, TypedFunc};
 use wasmtime_wasi_http::WasiHttpView as _;
@@ -11,6 +10,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 
 use super::standard;
 use crate::body::Body;
+use crate::handlers::content::has_content;
 use crate::handlers::error::CallError;
 use crate::handlers::imports::response::{Made, Response};
 use crate::handlers::job::{Job, Outcome};
@@ -22,16 +22,23 @@ pub(in crate::handlers) type Handle =
 
 pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) -> wasmtime::Result<()> {
     let request = standard::request(&job.head, job.body);
-    let (call, sent, task, record) = accessor.with(|mut access| {
-        let record = CallRecord::share(job.head, job.answer, access.get());
+    let record = accessor.with(|mut access| CallRecord::share(job.head, job.answer, access.get()));
+    let entered = accessor.with(|mut access| {
         let (request, sent) = Request::from_http(&mut access.get().outbound, request);
         let sent: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(sent);
         let request = access.get().http().table.push(request)?;
         let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
         let task = call.task();
         access.get().calls.insert(task, record.clone());
-        wasmtime::error::Ok((call, sent, task, record))
-    })?;
+        wasmtime::error::Ok((call, sent, task))
+    });
+    let (call, sent, task) = match entered {
+        Ok(entered) => entered,
+        Err(error) => {
+            record.not_entered(&error);
+            return Ok(());
+        }
+    };
     let (outcome,) = handle.finish_call_concurrent(accessor, call).await?;
     let response = match outcome {
         Ok(response) => accessor.with(|mut access| access.get().http().table.delete(response))?,
@@ -43,18 +50,14 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
     };
     match response {
         Response::Made(made) => {
-            let Made { status, headers, body, closed } = *made;
+            let Made { status, headers, mut body, closed } = *made;
             let mut response = http::Response::new(());
             *response.status_mut() = status;
             *response.headers_mut() = headers.into();
-            record.answer(match body.whole().await {
-                Some(Ok(whole)) => {
-                    response.headers_mut().remove(CONTENT_LENGTH);
-                    Outcome::Response(response.map(|()| Body::full(whole)))
-                }
-                Some(Err(reason)) => Outcome::Failed(CallError::InvalidResponse(reason)),
-                None => Outcome::Response(response.map(|()| Body::stream(body))),
-            });
+            if !has_content(&record.head.parts.method, status) {
+                body.give_up();
+            }
+            record.answer(Outcome::Response(response.map(|()| Body::stream(body))));
             closed.await;
         }
         // What came from elsewhere is passed on as it is.

@@ -74,11 +74,6 @@ pub(in crate::handlers) fn unpack(fields: &Fields) -> Result<HeaderMap, String> 
     Ok(headers)
 }
 
-/// Removes a length that the body itself tells.
-pub(in crate::handlers) fn drop_length(headers: &mut HeaderMap) {
-    headers.remove(CONTENT_LENGTH);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,3 +8,4 @@ pub(super) mod inflow;
 pub(super) mod nonblocking;
 pub(super) mod pipe;
 pub(super) mod response;
+pub(super) mod response_0_2;

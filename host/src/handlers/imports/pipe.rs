@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -18,11 +19,9 @@ use wasmtime::component::{FutureConsumer, Source, StreamConsumer, StreamResult};
 use super::fields;
 use crate::body::BodyError;
 use crate::handlers::bindings::types::{BodyError as GuestError, Fields};
+use crate::handlers::error::Unfinished;
 use crate::handlers::state::State;
-use crate::handlers::turn::turn;
 
-/// How often a guest that has returned a head gets a turn to complete the body.
-const TURNS: u32 = 4;
 /// Bytes a pipe holds before the guest has to wait.
 const CAPACITY: usize = 64 << 10;
 
@@ -34,6 +33,8 @@ struct Pipe {
     /// How the body ended: with or without trailers, or early.
     end: Option<Result<Option<http::HeaderMap>, String>>,
     trailers_dropped: bool,
+    /// The store ended before the guest had ended the content.
+    cut: bool,
     reader_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -55,8 +56,9 @@ fn wake(waker: &mut Option<Waker>) {
     }
 }
 
-/// The guest's end for the content.
-pub(in crate::handlers) struct Content(Shared);
+/// The guest's end for the content, and whether its store has ended: what is dropped then, the
+/// guest has not ended.
+pub(in crate::handlers) struct Content(Shared, Arc<AtomicBool>);
 
 /// The guest's end for the trailers.
 pub(in crate::handlers) struct Trailers(Shared);
@@ -70,11 +72,11 @@ pub(in crate::handlers) struct PipeBody {
 /// Resolves when the guest has closed its content, or the connection its end.
 pub(in crate::handlers) struct Closed(Shared);
 
-/// A new pipe. `length` is the announced length in bytes.
-pub(in crate::handlers) fn pipe(length: Option<u64>) -> (Content, Trailers, PipeBody, Closed) {
+/// A new pipe out of the store of `state`. `length` is the announced length in bytes.
+pub(in crate::handlers) fn pipe(state: &State, length: Option<u64>) -> (Content, Trailers, PipeBody, Closed) {
     let pipe = Shared(Arc::default());
     let body = PipeBody { pipe: pipe.clone(), left: length };
-    (Content(pipe.clone()), Trailers(pipe.clone()), body, Closed(pipe))
+    (Content(pipe.clone(), state.ended.clone()), Trailers(pipe.clone()), body, Closed(pipe))
 }
 
 impl StreamConsumer<State> for Content {
@@ -117,6 +119,7 @@ impl Drop for Content {
     fn drop(&mut self) {
         let mut pipe = self.0.lock();
         pipe.content_ended = true;
+        pipe.cut = self.1.load(Ordering::Relaxed);
         wake(&mut pipe.reader);
         wake(&mut pipe.watcher);
     }
@@ -163,40 +166,9 @@ impl Drop for Trailers {
 }
 
 impl PipeBody {
-    /// All of the body, where it is complete and has no trailers. Lets the guest have
-    /// a few more turns to complete it: most guests write it after they have returned
-    /// the head.
-    ///
-    /// # Errors
-    ///
-    /// If it is complete, but not of its announced length.
-    pub(in crate::handlers) async fn whole(&self) -> Option<Result<Bytes, String>> {
-        for _ in 0..TURNS {
-            if let Some(whole) = self.take_whole() {
-                return Some(whole);
-            }
-            turn().await;
-        }
-        self.take_whole()
-    }
-
-    fn take_whole(&self) -> Option<Result<Bytes, String>> {
-        let mut pipe = self.pipe.lock();
-        if !pipe.content_ended || !matches!(pipe.end, Some(Ok(None))) {
-            return None;
-        }
-        if let Some(announced) = self.left.filter(|&announced| announced != pipe.buffered as u64) {
-            return Some(Err(format!(
-                "its content-length is {announced}, but its body has {} bytes",
-                pipe.buffered
-            )));
-        }
-        pipe.buffered = 0;
-        let mut chunks = std::mem::take(&mut pipe.chunks);
-        Some(Ok(match chunks.len() {
-            1 => chunks.pop_front().unwrap_or_default(),
-            _ => Vec::from(chunks).concat().into(),
-        }))
+    /// Holds the guest to no length: what it announced is not sent.
+    pub(super) fn forget_length(&mut self) {
+        self.left = None;
     }
 }
 
@@ -209,20 +181,28 @@ impl http_body::Body for PipeBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut pipe = self.pipe.lock();
-        if let Some(mut chunk) = pipe.chunks.pop_front() {
+        if let Some(chunk) = pipe.chunks.pop_front() {
             pipe.buffered -= chunk.len();
             wake(&mut pipe.writer);
             drop(pipe);
-            if let Some(left) = self.left {
-                // What is sent beyond the announced length would be taken for the next
-                // response.
-                chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                self.left = Some(left - chunk.len() as u64);
+            if let Some(left) = &mut self.left {
+                let Some(rest) = left.checked_sub(chunk.len() as u64) else {
+                    // What is sent beyond it would be taken for the next response.
+                    return Poll::Ready(Some(Err("its body is longer than it announced".into())));
+                };
+                *left = rest;
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
+        if pipe.cut {
+            return Poll::Ready(Some(Err(Unfinished.into())));
+        }
         if pipe.content_ended {
+            let is_short = self.left.is_some_and(|left| left > 0);
             match pipe.end.take() {
+                Some(Ok(_)) if is_short => {
+                    return Poll::Ready(Some(Err("its body is shorter than it announced".into())));
+                }
                 Some(Ok(None)) => {
                     pipe.end = Some(Ok(None));
                     return Poll::Ready(None);
@@ -233,7 +213,7 @@ impl http_body::Body for PipeBody {
                 }
                 Some(Err(reason)) => return Poll::Ready(Some(Err(reason.into()))),
                 None if pipe.trailers_dropped => {
-                    return Poll::Ready(Some(Err("the handler ended half-way through its body".into())));
+                    return Poll::Ready(Some(Err(Unfinished.into())));
                 }
                 None => {}
             }
@@ -246,7 +226,8 @@ impl http_body::Body for PipeBody {
         let pipe = self.pipe.lock();
         // Of a body of known length hyper reads no further than that.
         pipe.chunks.is_empty()
-            && (self.left == Some(0) || (pipe.content_ended && matches!(pipe.end, Some(Ok(None)))))
+            && (self.left == Some(0)
+                || (pipe.content_ended && !pipe.cut && matches!(pipe.end, Some(Ok(None)))))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -124,7 +124,8 @@ fn new(
     let http = store.data_mut().http();
     let mut headers = http.table.delete(headers)?;
     headers.set_immutable();
-    let (content, end, body, closed) = pipe(announced(&headers));
+    let announced = announced(&headers);
+    let (content, end, body, closed) = pipe(store.data(), announced);
     if let Some(contents) = contents {
         contents.pipe(&mut store, content)?;
     }
@@ -198,9 +199,12 @@ pub(in crate::handlers) struct MadeBody {
 }
 
 impl MadeBody {
-    /// See [`PipeBody::whole`].
-    pub(in crate::handlers) async fn whole(&self) -> Option<Result<Bytes, String>> {
-        self.pipe.whole().await
+    /// Nobody reads it, since its response has no content; for its guest it was sent.
+    pub(in crate::handlers) fn give_up(&mut self) {
+        self.pipe.forget_length();
+        if let Some(sent) = self.sent.take() {
+            sent.send(Ok(())).ok();
+        }
     }
 }
 

@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 
 use super::{Core, Instance};
 use crate::body::Body;
-use crate::handlers::collapse::{begin, collapse};
-use crate::handlers::component::Kind;
+use crate::config::Isolation;
+use crate::handlers::collapse::gather;
+use crate::handlers::content::{has_content, settle};
 use crate::handlers::counts::Counts;
-use crate::handlers::error::CallError;
+use crate::handlers::error::{CallError, Unfinished};
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::{Cuts, hold};
@@ -105,7 +106,7 @@ impl Core {
                 return Err(CallError::CallTimeout(limits.call_timeout));
             };
             let failure = match answer {
-                Ok(Outcome::Response(mut response)) => {
+                Ok(Outcome::Response(response)) => {
                     let status = response.status();
                     if (status.is_client_error() || status.is_server_error())
                         && let Some(error) = faults.error(limits, status)
@@ -114,21 +115,19 @@ impl Core {
                         ticket.end();
                         return Err(error);
                     }
-                    if handler.kind() == Kind::Proxy {
-                        response = collapse(response).await;
-                    }
                     // While another answer is still possible.
-                    let Ok(response) = begin(response).await else {
-                        return Err(CallError::NoResponse);
-                    };
-                    if head.parts.method == Method::HEAD {
-                        // Nobody reads the body.
-                        ticket.end();
+                    match ready(&head.parts.method, response).await {
+                        Ok(response) => {
+                            self.answered(handler, head.parts.uri.path());
+                            self.replenish(handler);
+                            let cuts =
+                                Cuts { handler: handler.shared_name(), counts: handler.counts().clone() };
+                            return Ok(
+                                response.map(|body| hold(body, ticket, permit, limits, cuts, deadline))
+                            );
+                        }
+                        Err(failure) => failure,
                     }
-                    self.answered(handler, head.parts.uri.path());
-                    self.replenish(handler);
-                    let cuts = Cuts { handler: handler.shared_name(), counts: handler.counts().clone() };
-                    return Ok(response.map(|body| hold(body, ticket, permit, limits, cuts, deadline)));
                 }
                 Ok(Outcome::Again(again)) => {
                     ticket.move_on();
@@ -139,6 +138,18 @@ impl Core {
                 Err(_) => CallError::NoResponse,
             };
             ticket.end();
+            if handler.isolation() == Isolation::Reuse
+                && matches!(failure, CallError::NoResponse | CallError::Unfinished)
+                && instance.status.accepts()
+            {
+                // What was left undone may stand in the way of the next call.
+                instance.status.retire();
+                tracing::warn!(
+                    handler = handler.name(),
+                    "its instance is given up after a call without an answer; where that goes on, it may not bear \
+                     isolation = \"reuse\""
+                );
+            }
             if failure.is_guest_failure() {
                 self.trapped(handler, head.parts.uri.path(), &failure);
             }
@@ -171,6 +182,18 @@ impl Core {
             Verdict::RollBack => self.engine.alarm(),
         }
     }
+}
+
+/// The response as it goes to the client, with what there is of its body soon.
+async fn ready(method: &Method, mut response: Response<Body>) -> Result<Response<Body>, CallError> {
+    // What a HEAD does not get has a length.
+    if response.body().is_streaming() && (*method == Method::HEAD || has_content(method, response.status())) {
+        response = gather(response).await.map_err(|error| match error.is::<Unfinished>() {
+            true => CallError::Unfinished,
+            false => CallError::InvalidResponse(error.to_string()),
+        })?;
+    }
+    settle(method, response).map_err(CallError::InvalidResponse)
 }
 
 /// Gives the call to the instance.

@@ -11,6 +11,11 @@ use wasip2::http::types::{
     Fields, IncomingBody, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 
+#[path = "../../raw/src/asked.rs"]
+mod asked;
+
+use self::asked::{Asked, End, LATER};
+
 struct Hello;
 
 /// The export itself, generated.
@@ -31,6 +36,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hello {
             "stream" => stream(out),
             "echo" => echo(&request, out),
             "request" => told(&request, out),
+            "answer" => answer(&Asked::of(&request.path_with_query().unwrap_or_default()), out),
             "trap" => panic!("this panic is asked for"),
             "silent" => Ok(()),
             "plain" => plain(out),
@@ -87,6 +93,32 @@ fn told(request: &IncomingRequest, out: ResponseOutparam) -> Outcome {
     content.flush()?;
     drop(content);
     OutgoingBody::finish(body, None)?;
+    Ok(())
+}
+
+/// What a test asks for.
+fn answer(asked: &Asked, out: ResponseOutparam) -> Outcome {
+    let headers = Fields::new();
+    for (name, value) in asked.fields() {
+        headers.append(name, value.as_bytes()).map_err(|error| format!("{error:?}"))?;
+    }
+    let response = OutgoingResponse::new(headers);
+    response.set_status_code(asked.status).map_err(|()| "no such status")?;
+    let body = response.body().map_err(|()| "the body was taken")?;
+    ResponseOutparam::set(out, Ok(response));
+    let mut content = body.write().map_err(|()| "the body was taken")?;
+    // Nobody reads the body of some.
+    let _unread = content.write_all(asked.body.as_bytes()).is_ok() && content.flush().is_ok();
+    if asked.later {
+        std::thread::sleep(LATER);
+    }
+    drop(content);
+    match asked.end {
+        End::Complete => OutgoingBody::finish(body, None)?,
+        End::Trap | End::Early => panic!("this panic is asked for"),
+        End::Dropped => drop(body),
+        End::Returned => std::mem::forget(body),
+    }
     Ok(())
 }
 

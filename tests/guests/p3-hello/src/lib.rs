@@ -15,7 +15,7 @@ use futures_util::stream;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use wasip3::clocks::monotonic_clock;
-use wasip3::http::types::{ErrorCode, Request, Response};
+use wasip3::http::types::{ErrorCode, Fields, Request, Response};
 use wasip3::http_compat::{
     IncomingRequestBody, http_from_wasi_request, http_from_wasi_response, http_into_wasi_response,
 };
@@ -51,6 +51,11 @@ mod export {
     wasip3::http::service::export!(Hello);
 }
 
+#[path = "../../raw/src/asked.rs"]
+mod asked;
+
+use self::asked::{Asked, End, LATER};
+
 struct Hello;
 
 impl wasip3::exports::http::handler::Guest for Hello {
@@ -64,6 +69,7 @@ impl wasip3::exports::http::handler::Guest for Hello {
             "fail" => Err(ErrorCode::ConnectionRefused),
             "short" => short(),
             "own" => own().await,
+            "answer" => answer(Asked::of(&request.uri().to_string())),
             "trap" => panic!("this panic is asked for"),
             "route-later" => route(&request, Duration::from_millis(50)).await,
             name if path.contains("/url-for/") => url_for(name, request.uri().query().unwrap_or_default()),
@@ -114,6 +120,46 @@ async fn route(request: &http::Request<IncomingRequestBody>, wait: Duration) -> 
         }
         None => text(format!("no route for {}", request.uri())),
     }
+}
+
+/// What a test asks for.
+fn answer(asked: Asked) -> Result<Response, ErrorCode> {
+    let fields: Vec<_> =
+        asked.fields().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    let headers =
+        Fields::from_list(&fields).map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
+    let (mut content, content_reader) = wasip3::wit_stream::new();
+    let (trailers, trailers_reader) =
+        wasip3::wit_future::new(|| Err(ErrorCode::InternalError(Some("nothing was said".to_owned()))));
+    let is_streamed = !asked.body.is_empty() || asked.end != End::Complete;
+    let (response, _) = Response::new(headers, is_streamed.then_some(content_reader), trailers_reader);
+    let invalid = ErrorCode::InternalError(Some("no such status".to_owned()));
+    response.set_status_code(asked.status).map_err(|()| invalid)?;
+    wit_bindgen::spawn_local(async move {
+        let mut trailers = Some(trailers);
+        if asked.end == End::Early
+            && let Some(trailers) = trailers.take()
+        {
+            let _unread = trailers.write(Ok(None)).await;
+        }
+        let _unread = content.write_all(asked.body.into_bytes()).await;
+        if asked.later {
+            monotonic_clock::wait_for(u64::try_from(LATER.as_nanos()).unwrap_or(u64::MAX)).await;
+        }
+        match (asked.end, trailers) {
+            (End::Trap | End::Early, _) => panic!("this panic is asked for"),
+            (End::Returned, trailers) => {
+                std::mem::forget(content);
+                std::mem::forget(trailers);
+            }
+            (End::Complete, Some(trailers)) => {
+                drop(content);
+                let _unread = trailers.write(Ok(None)).await;
+            }
+            (End::Dropped | End::Complete, _) => {}
+        }
+    });
+    Ok(response)
 }
 
 /// A response whose body is shorter than it says.

@@ -3,6 +3,8 @@
 //! One route, `GET /raw/{case}`; the case says what is wrong. The host answers 502
 //! to each that is invalid, and to nothing else.
 
+mod asked;
+
 mod bindings {
     #![allow(
         missing_docs,
@@ -20,6 +22,7 @@ mod bindings {
 
             world raw {
                 import patchboard:handler/routing@0.2.0;
+                import wasi:clocks/monotonic-clock@0.3.0;
                 export patchboard:handler/handler@0.2.0;
             }
         ",
@@ -38,6 +41,8 @@ mod export {
 use bindings::exports::patchboard::handler::handler::Guest;
 use bindings::patchboard::handler::types::{Body, BodyError, BodyStream, Fields, Request, Response};
 use bindings::{wit_future, wit_stream};
+
+use self::asked::{Asked, End as Ends, LATER};
 
 struct Raw;
 
@@ -86,6 +91,7 @@ impl Guest for Raw {
             "length-too-long" => stream(Announced { length: Some(20), sent: 10 }, End::Complete),
             "length-too-short" => stream(Announced { length: Some(5), sent: 10 }, End::Complete),
             "no-content-with-body" => full(204, fields(none)),
+            "answer" => answer(&Asked::of(&request.path_with_query)),
             "current-route" => {
                 let route = bindings::patchboard::handler::routing::current_route();
                 let text = route.map(|route| format!("{} {:?}", route.pattern, route.parameters));
@@ -139,6 +145,46 @@ fn fields(list: &[(&str, &str)]) -> Fields {
         fields.ends.push(u32::try_from(fields.text.len()).unwrap_or(u32::MAX));
     }
     fields
+}
+
+/// What a test asks for; its body always streams, but where it is empty.
+fn answer(asked: &Asked) -> Response {
+    let named = asked.fields();
+    let named: Vec<_> = named.iter().map(|(name, value)| (*name, &**value)).collect();
+    let (status, headers) = (asked.status, fields(&named));
+    if asked.body.is_empty() && asked.end == Ends::Complete {
+        return Response { status, headers, body: Body::Empty };
+    }
+    let (mut content, content_reader) = wit_stream::new();
+    let (trailers, trailers_reader) = wit_future::new(|| Err(BodyError::Disconnected));
+    let (body, end, later) = (asked.body.clone().into_bytes(), asked.end, asked.later);
+    wit_bindgen::spawn_local(async move {
+        let mut trailers = Some(trailers);
+        if end == Ends::Early
+            && let Some(trailers) = trailers.take()
+        {
+            let _unread = trailers.write(Ok(None)).await;
+        }
+        let _unread = content.write_all(body).await;
+        if later {
+            let later = u64::try_from(LATER.as_nanos()).unwrap_or(u64::MAX);
+            bindings::wasi::clocks0_3_0::monotonic_clock::wait_for(later).await;
+        }
+        match (end, trailers) {
+            (Ends::Trap | Ends::Early, _) => panic!("this panic is asked for"),
+            (Ends::Returned, trailers) => {
+                std::mem::forget(content);
+                std::mem::forget(trailers);
+            }
+            (Ends::Complete, Some(trailers)) => {
+                drop(content);
+                let _unread = trailers.write(Ok(None)).await;
+            }
+            (Ends::Dropped | Ends::Complete, _) => {}
+        }
+    });
+    let body = BodyStream { content: content_reader, trailers: trailers_reader, length: None };
+    Response { status, headers, body: Body::Streaming(body) }
 }
 
 /// What is said of a body's length, and what is true.

@@ -46,7 +46,7 @@ fn put(
     (folder, name, content, complete): (Folder, String, Content, FutureReader<Result<(), ()>>),
 ) -> wasmtime::Result<impl Future<Output = GuestResult<Metadata>> + Send + use<>> {
     let (folder, operation) = enter(store.as_context_mut(), &folder)?;
-    let (bytes, end, body, _) = pipe(None);
+    let (bytes, end, body, _) = pipe(store.data(), None);
     content.pipe(store.as_context_mut(), bytes)?;
     complete.pipe(store, Complete(end))?;
     Ok(async move {

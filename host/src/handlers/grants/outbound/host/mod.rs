@@ -6,7 +6,7 @@ mod own;
 use wasmtime::component::Linker;
 
 use crate::config::Isolation;
-use crate::handlers::imports::response;
+use crate::handlers::imports::{response, response_0_2};
 use crate::handlers::state::State;
 
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation) -> wasmtime::Result<()> {
@@ -17,7 +17,8 @@ pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation
         // It waits by blocking.
         Isolation::Shared => Ok(()),
         Isolation::Request | Isolation::Reuse => {
-            wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+            response_0_2::link(linker)
         }
     }
 }

@@ -104,7 +104,7 @@ fn into_http(
             Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
         }
         types::Body::Streaming(stream) => {
-            let (content, trailers, body, _) = pipe(stream.length);
+            let (content, trailers, body, _) = pipe(store.data(), stream.length);
             stream.content.pipe(store.as_context_mut(), content)?;
             stream.trailers.pipe(store.as_context_mut(), trailers)?;
             body.map_err(|_| WasiError::InternalError(Some(GIVEN_UP.to_owned()))).boxed_unsync()

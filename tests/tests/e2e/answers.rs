@@ -1,0 +1,215 @@
+//! What a handler may answer, and what the client then sees: one table for the guests of all
+//! worlds (docs/answers.md).
+
+use std::time::Duration;
+
+use patchboard_tests::{BodyEnd, Reply, Server, Shared, wait_until};
+
+static SERVER: Shared = Shared::new(server);
+
+fn server() -> Server {
+    Server::builder()
+        .guest("raw")
+        .guest("p2-hello")
+        .guest("p3-hello")
+        .config(
+            "[handlers.p2-hello]\nroutes = [\"/p2/{*rest}\"]\nisolation = \"request\"\n\
+             [handlers.p3-hello]\nroutes = [\"/p3/{*rest}\"]\n\
+             [handlers.raw]\nroutes = [\"/raw/{case}\"]",
+        )
+        .start()
+}
+
+/// Our world, `wasi:http` 0.3 and 0.2.
+const WORLDS: [&str; 3] = ["/raw/answer", "/p3/answer", "/p2/answer"];
+
+/// What the client sees.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// A status, a length and a body.
+    Whole(u16, Option<u64>, &'static str),
+    /// A failed call.
+    Failed(u16),
+    /// A head, and no end.
+    Cut(u16),
+}
+use Seen::{Cut, Failed, Whole};
+
+fn ask(method: &str, world: &str, query: &str) -> (Reply, BodyEnd) {
+    ask_at(&SERVER.get(), method, world, query)
+}
+
+fn ask_at(server: &Server, method: &str, world: &str, query: &str) -> (Reply, BodyEnd) {
+    let mut connection = server.connect();
+    connection.send(format!("{method} {world}?{query} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    let mut reply = connection.head();
+    if method == "HEAD" {
+        // Nothing is to follow, and the connection goes on.
+        connection.send(format!("GET {world}?body=next HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert_eq!(connection.reply().text(), "next", "{method} {world}?{query}: {reply:?}");
+        return (reply, BodyEnd::Complete);
+    }
+    let (body, end) = connection.body(&reply);
+    reply.body = body;
+    if matches!(reply.status, 204 | 205 | 304) {
+        assert_eq!(connection.get(&format!("{world}?body=next")).text(), "next", "{world}?{query}");
+    }
+    (reply, end)
+}
+
+fn seen(reply: &Reply, end: BodyEnd, expected: &Seen) -> bool {
+    match *expected {
+        Whole(status, length, body) => {
+            let told = reply.header("content-length").map(|length| length.parse().unwrap());
+            reply.status == status && told == length && reply.text() == body && end == BodyEnd::Complete
+        }
+        Failed(status) => {
+            reply.status == status && reply.text().contains("request id: ") && end == BodyEnd::Complete
+        }
+        Cut(status) => reply.status == status && end == BodyEnd::Cut,
+    }
+}
+
+/// Tries a case in each world where it is.
+#[track_caller]
+fn expect(method: &str, query: &str, by_world: [Option<Seen>; 3]) {
+    for (world, expected) in WORLDS.iter().zip(by_world) {
+        let Some(expected) = expected else { continue };
+        let (reply, end) = ask(method, world, query);
+        assert!(
+            seen(&reply, end, &expected),
+            "{method} {world}?{query}: {reply:?}, {end:?}, and not {expected:?}"
+        );
+    }
+}
+
+#[track_caller]
+fn expect_in_all(method: &str, query: &str, expected: impl Fn() -> Seen) {
+    expect(method, query, [Some(expected()), Some(expected()), Some(expected())]);
+}
+
+#[test]
+fn content_and_its_length() {
+    expect_in_all("GET", "body=abc", || Whole(200, Some(3), "abc"));
+    expect_in_all("GET", "", || Whole(200, Some(0), ""));
+    expect_in_all("GET", "body=abc&length=3", || Whole(200, Some(3), "abc"));
+    // What has no content may tell the length of what a GET has.
+    expect_in_all("HEAD", "length=10", || Whole(200, Some(10), ""));
+    expect_in_all("HEAD", "status=404&length=10", || Whole(404, Some(10), ""));
+    expect_in_all("HEAD", "", || Whole(200, None, ""));
+    expect_in_all("HEAD", "body=abc&length=3", || Whole(200, Some(3), ""));
+    expect_in_all("GET", "status=304&length=10", || Whole(304, Some(10), ""));
+    expect_in_all("GET", "status=304", || Whole(304, None, ""));
+    expect_in_all("HEAD", "status=304&length=10", || Whole(304, Some(10), ""));
+    expect_in_all("GET", "status=204", || Whole(204, None, ""));
+    expect_in_all("GET", "status=204&length=3", || Whole(204, None, ""));
+    expect_in_all("GET", "status=204&body=abc", || Whole(204, None, ""));
+    expect_in_all("GET", "status=205", || Whole(205, Some(0), ""));
+    expect_in_all("GET", "status=205&body=abc", || Whole(205, Some(0), ""));
+    expect_in_all("GET", "status=304&body=abc&length=3", || Whole(304, Some(3), ""));
+}
+
+#[test]
+fn a_length_that_is_none_or_wrong_is_a_failed_call() {
+    for query in ["body=abc&length=abc", "body=abc&length=-3", "body=abc&length=%2B3"] {
+        // `wasi:http` refuses some of them itself, where the guest sets them.
+        let (reply, end) = ask("GET", WORLDS[0], query);
+        assert!(seen(&reply, end, &Failed(502)), "{query}: {reply:?}");
+    }
+    expect_in_all("GET", "body=short&length=10", || Failed(502));
+    expect_in_all("GET", "body=longer&length=3", || Failed(502));
+    // `wasi:http` 0.2 takes no more of a write than was announced.
+    let announced = Whole(200, Some(3), "lon");
+    expect("GET", "body=longer&length=3&later", [Some(Failed(502)), Some(Failed(502)), Some(announced)]);
+}
+
+#[test]
+fn only_final_statuses_are_answers() {
+    for status in [100, 101, 103, 199] {
+        expect_in_all("GET", &format!("status={status}"), || Failed(502));
+        expect_in_all("HEAD", &format!("status={status}"), || Whole(502, Some(45), ""));
+    }
+    for status in [600, 999] {
+        // `wasi:http` 0.3 refuses it where the guest sets it, who then passes an error on.
+        expect_in_all("GET", &format!("status={status}"), || Failed(502));
+    }
+    for status in [200, 299, 400, 499, 500, 599] {
+        expect_in_all("GET", &format!("status={status}&body=abc"), || Whole(status, Some(3), "abc"));
+    }
+}
+
+#[test]
+fn an_error_is_the_handlers_own() {
+    for status in [400, 404, 410, 500, 503] {
+        for world in WORLDS {
+            let (reply, _) = ask("GET", world, &format!("status={status}&cache=public"));
+            assert_eq!((reply.status, reply.text()), (status, ""), "{world}");
+            assert_eq!(reply.header("cache-control"), Some("public"), "{world}");
+            assert_eq!((reply.header("content-type"), reply.header("retry-after")), (None, None), "{world}");
+        }
+    }
+}
+
+#[test]
+fn what_fails_before_anything_has_left_is_a_failed_call() {
+    for end in ["trap", "early"] {
+        // What a guest of our world does after it has answered may come too late.
+        expect("GET", &format!("body=part&end={end}"), [None, None, Some(Failed(500))]);
+        for world in WORLDS {
+            let (reply, cut) = ask("GET", world, &format!("body=part&end={end}"));
+            assert!(
+                seen(&reply, cut, &Failed(500)) || seen(&reply, cut, &Cut(200)),
+                "{world} {end}: {reply:?} {cut:?}"
+            );
+        }
+    }
+    expect("GET", "body=part&end=dropped", [None, None, Some(Failed(502))]);
+    expect("GET", "body=part&end=returned", [None, None, Some(Failed(500))]);
+}
+
+#[test]
+fn what_fails_after_its_head_has_left_is_cut() {
+    let server = server();
+    let mut tried = 0;
+    for end in ["trap", "early", "dropped", "returned"] {
+        for length in ["", "&length=1000"] {
+            // A guest of the other worlds that only returns may still write.
+            let worlds = WORLDS.iter().filter(|world| end != "returned" || **world == WORLDS[2]);
+            for world in worlds {
+                let query = format!("body=part&end={end}&later{length}");
+                let (reply, cut) = ask_at(&server, "GET", world, &query);
+                assert!(seen(&reply, cut, &Cut(200)), "{world}?{query}: {reply:?}, {cut:?}");
+                tried += 1;
+            }
+        }
+    }
+    // No line says that the client got it all.
+    let log = &server.access_log;
+    wait_until("the lines are there", || log.lines().len() >= tried);
+    for line in log.lines() {
+        assert!(line.contains("complete=false"), "{line}");
+    }
+}
+
+#[test]
+fn a_guest_that_returns_without_the_end_is_not_waited_for() {
+    let begun = std::time::Instant::now();
+    expect("GET", "body=part&end=returned&later", [None, None, Some(Cut(200))]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn who_names_no_host_is_nobodys_trap() {
+    for _ in 0..20 {
+        for world in WORLDS {
+            let mut connection = SERVER.get().connect();
+            connection.send(format!("GET {world}?body=abc HTTP/1.0\r\n\r\n"));
+            let answer = String::from_utf8(connection.rest()).unwrap();
+            assert!(
+                answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.0 200 "),
+                "{world}: {answer}"
+            );
+            assert!(answer.ends_with("abc"), "{world}: {answer}");
+        }
+    }
+}
