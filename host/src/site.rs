@@ -63,7 +63,11 @@ impl Target {
     /// What an operator calls it.
     pub fn describe(&self) -> String {
         match self {
-            Self::Handler { handler, .. } => format!("handler {}", handler.name()),
+            Self::Handler { handler, .. } => match handler.most_instances() {
+                None => format!("handler {}", handler.name()),
+                Some(1) => format!("handler {} (1 instance)", handler.name()),
+                Some(most) => format!("handler {} ({most} instances)", handler.name()),
+            },
             Self::Mount(mount) => format!("static mount `{}/`", mount.prefix()),
             Self::Answer(answer) => answer.to_string(),
             Self::Unavailable { handler } => format!("handler {handler}, which is not loaded"),

@@ -55,6 +55,15 @@ limits = { call_timeout = "5s", request_body_bytes = "64KiB" }
             "How its calls share instances: a fresh one for every call, one call at a time, or many at once as \
              coroutines.",
         ),
+        Key::<HandlerConfig>::count(
+            "instances",
+            1,
+            |h| h.instances.get_or_insert(0),
+            "The instances in which all its calls run, whichever core they come to, for state in memory; they are \
+             kept while the server runs this version, until one traps. Calls that come to another core take a \
+             few microseconds longer, and all of one instance run on one core. Needs `isolation = \"shared\"`.",
+        )
+        .by_default("as many as the calls need, on each core"),
         Key::other(
             "compress",
             COMPRESS_OR_NOT,

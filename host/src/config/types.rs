@@ -47,6 +47,9 @@ pub struct HandlerConfig {
     pub routes: Option<Vec<RouteConfig>>,
     /// How its calls share instances; the default depends on the component's kind.
     pub isolation: Option<Isolation>,
+    /// The instances that all its calls share, on all cores; none where there are as many as
+    /// the calls need.
+    pub instances: Option<u32>,
     /// What it is granted.
     pub(crate) grants: GrantsConfig,
     /// Whether and how its responses are compressed.

@@ -158,6 +158,7 @@ pub fn log_loaded(handler: &Handler) {
         digest = handler.digest(),
         kind = %handler.kind(),
         isolation = %handler.isolation(),
+        instances = handler.most_instances(),
         routes,
         "loaded"
     );

@@ -363,7 +363,7 @@ impl Dispatch {
                     route: Target::matched_route(name, id, &found),
                     request_id: request_id.clone(),
                 };
-                Way::Handler(handler, Box::pin(core.call(handler, call)))
+                Way::Handler(handler, core.call(handler, call))
             }
         };
         (way, compression)

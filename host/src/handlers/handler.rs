@@ -26,6 +26,8 @@ pub struct Handler {
     pub(super) compression: Option<CompressionConfig>,
     pub(super) grants: Arc<Grants>,
     pub(super) admission: Admission,
+    /// The instances of all cores that its calls share, where there is a number.
+    pub(super) most_instances: Option<u32>,
     pub(super) superseded: AtomicBool,
     pub(super) instances: Arc<AtomicU32>,
     pub(super) health: Health,
@@ -72,6 +74,11 @@ impl Handler {
     /// How its calls share instances.
     pub fn isolation(&self) -> Isolation {
         self.isolation
+    }
+
+    /// The instances that all its calls share, where there is a number.
+    pub fn most_instances(&self) -> Option<u32> {
+        self.most_instances
     }
 
     /// The routes it claims.

@@ -92,6 +92,12 @@ impl Loader {
         let kind = component::kind(engine, &component).map_err(fail)?;
         let holds = Grants::hold(&wanted) || lift::takes_turns(bytes);
         let isolation = component::isolation(kind, config.isolation, holds).map_err(fail)?;
+        if config.instances.is_some() && isolation != Isolation::Shared {
+            return Err(fail(format!(
+                "instances is for handlers whose calls share instances, and its isolation is \"{isolation}\"; remove \
+                 it, or set isolation = \"shared\""
+            )));
+        }
         if isolation == Isolation::Shared {
             Grants::check_shared(&wanted).map_err(fail)?;
         }
@@ -100,8 +106,11 @@ impl Loader {
             .link(&component, kind, isolation)
             .map_err(|error| fail(newer(format!("cannot be linked: {error:#}"))))?;
         let mut limits = config.limits.clone();
-        if isolation == Isolation::Request {
-            limits.calls_per_instance = 1;
+        match config.instances {
+            _ if isolation == Isolation::Request => limits.calls_per_instance = 1,
+            // They are kept.
+            Some(_) => limits.calls_per_instance = u32::MAX,
+            None => {}
         }
         let grantee = Grantee { handler: name, config: &config.grants };
         let handler = Arc::new(Handler {
@@ -115,6 +124,7 @@ impl Loader {
             compression: config.compression.clone(),
             grants: Arc::new(Grants::new(&grantee, engine.grants())),
             admission: Admission::new(&limits),
+            most_instances: config.instances,
             superseded: AtomicBool::new(false),
             instances: Arc::default(),
             health: Health::default(),

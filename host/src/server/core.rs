@@ -17,7 +17,7 @@ use super::open::{Counted, OpenConnections};
 use super::phase::Phase;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
-use crate::handlers::{self, Engine};
+use crate::handlers::{self, Engine, Seat};
 
 /// Threads a core may use for blocking file work.
 const BLOCKING_THREADS: usize = 16;
@@ -83,6 +83,7 @@ impl Core {
 
 pub(super) fn spawn(
     index: usize,
+    seat: Seat,
     settings: &Arc<CurrentServer>,
     engine: &Arc<Engine>,
     dispatch: &Arc<Dispatch>,
@@ -96,7 +97,7 @@ pub(super) fn spawn(
     let (settings, engine, dispatch) = (settings.clone(), engine.clone(), dispatch.clone());
     let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
         let local = LocalSet::new();
-        local.block_on(&runtime, serve(receiver, phases, settings, engine, dispatch));
+        local.block_on(&runtime, serve(receiver, phases, seat, settings, engine, dispatch));
         // Calls under way end here, with the loop they ran in.
         drop(local);
         runtime.shutdown_background();
@@ -107,14 +108,17 @@ pub(super) fn spawn(
 async fn serve(
     mut messages: mpsc::UnboundedReceiver<Message>,
     mut phases: watch::Receiver<Phase>,
+    seat: Seat,
     settings: Arc<CurrentServer>,
     engine: Arc<Engine>,
     dispatch: Arc<Dispatch>,
 ) {
     let (own, mut own_connections) = mpsc::unbounded_channel();
-    let core = Rc::new(handlers::Core::new(engine, own));
+    let (core, from_others) = handlers::Core::new(engine, own, seat);
+    let core = Rc::new(core);
     let watched = core.clone();
     tokio::task::spawn_local(async move { watched.watch().await });
+    tokio::task::spawn_local(core.clone().serve_others(from_others));
     let (of_connections, mut draining) = (phases.clone(), phases.clone());
     let open = Rc::new(OpenConnections::default());
     let mut is_draining = false;

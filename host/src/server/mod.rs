@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
-use crate::handlers::Engine;
+use crate::handlers::{Engine, Seat};
 
 pub use limits::{check_connections, raise_open_files};
 pub use listener::{BindError, Listeners, try_bind};
@@ -55,8 +55,10 @@ pub fn run(
 ) -> anyhow::Result<()> {
     let addresses = listeners.addresses().to_vec();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let cores = (0..settings.load().cores)
-        .map(|index| core::spawn(index, settings, engine, dispatch))
+    let cores = Seat::all(settings.load().cores)
+        .into_iter()
+        .enumerate()
+        .map(|(index, seat)| core::spawn(index, seat, settings, engine, dispatch))
         .collect::<std::io::Result<Vec<_>>>()?;
     runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;

@@ -31,6 +31,7 @@ mod leaving;
 mod limits;
 mod load;
 mod namesakes;
+mod one_instance;
 mod outbound;
 mod own_requests;
 mod prepare;

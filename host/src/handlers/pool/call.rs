@@ -1,5 +1,6 @@
 //! The way of a call into an instance and of its answer out of it.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,13 +10,14 @@ use http::{Method, Response};
 use http_body::Body as _;
 use tokio::sync::oneshot;
 
+use super::seats::Handed;
 use super::{Core, Instance};
 use crate::body::Body;
 use crate::config::Isolation;
-use crate::handlers::collapse::gather;
 use crate::handlers::content::{has_content, settle};
 use crate::handlers::counts::Counts;
 use crate::handlers::error::{CallError, Unfinished};
+use crate::handlers::gather::gather;
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::{Cuts, hold};
@@ -44,9 +46,31 @@ impl Core {
     /// # Errors
     ///
     /// Why there is no response.
+    pub fn call<'c>(
+        self: &'c Rc<Self>,
+        handler: &'c Arc<Handler>,
+        call: Call,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, CallError>> + 'c>> {
+        match handler.most_instances().and_then(|most| self.others.home(most)) {
+            None => Box::pin(self.call_here(handler, call)),
+            Some(home) => {
+                let (answer, answered) = oneshot::channel();
+                let sent = home.send(Handed { handler: handler.clone(), call, answer }).is_ok();
+                Box::pin(async move {
+                    match answered.await {
+                        Ok(outcome) if sent => outcome,
+                        // That core ends.
+                        _ => Err(CallError::NoResponse),
+                    }
+                })
+            }
+        }
+    }
+
+    /// Likewise, where its instance is on this core.
     // No `async fn`: its future would keep the call beside what is made of it, and is
     // copied to where it runs.
-    pub fn call(
+    pub(super) fn call_here(
         self: &Rc<Self>,
         handler: &Arc<Handler>,
         call: Call,

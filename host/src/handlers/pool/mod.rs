@@ -5,6 +5,7 @@
 //! is in `call`. Out: a response that holds permit and place until its body ends.
 
 mod call;
+mod seats;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
+use self::seats::{Handed, Others};
 use super::deadlines::Deadlines;
 use super::engine::Engine;
 use super::error::CallError;
@@ -25,6 +27,8 @@ use super::places::Place;
 use super::slices::Slices;
 use super::status::Status;
 use crate::config::Isolation;
+
+pub use self::seats::{FromOthers, Seat};
 
 /// Calls at once in one shared instance; further ones go to another.
 const CALLS_PER_SHARED: u32 = 256;
@@ -52,6 +56,7 @@ pub struct Core {
     spawned: Notify,
     slices: Arc<Slices>,
     freed: Arc<Notify>,
+    others: Others,
     draining: Cell<bool>,
 }
 
@@ -74,9 +79,12 @@ impl Instance {
 }
 
 impl Core {
-    /// A core without instances yet; what its handlers ask of this server comes to `this_server`.
-    pub fn new(engine: Arc<Engine>, this_server: SelfConnections) -> Self {
-        Self {
+    /// A core without instances yet, at its seat among the cores; what its handlers ask of this
+    /// server comes to `this_server`. And what [`serve_others`](Self::serve_others) takes.
+    pub fn new(engine: Arc<Engine>, this_server: SelfConnections, seat: Seat) -> (Self, FromOthers) {
+        let (others, from_others) = seat.split();
+        let core = Self {
+            others,
             slices: Arc::new(Slices::new(engine.ticks())),
             engine,
             client: OnceCell::new(),
@@ -86,6 +94,22 @@ impl Core {
             spawned: Notify::new(),
             freed: Arc::default(),
             draining: Cell::new(false),
+        };
+        (core, from_others)
+    }
+
+    /// Runs the calls that came to other cores, and whose instance is here.
+    pub async fn serve_others(self: Rc<Self>, mut from_others: FromOthers) {
+        while let Some(Handed { handler, call, mut answer }) = from_others.next().await {
+            let core = self.clone();
+            tokio::task::spawn_local(async move {
+                let outcome = tokio::select! {
+                    outcome = core.call_here(&handler, call) => outcome,
+                    // Nobody waits any more.
+                    () = answer.closed() => return,
+                };
+                answer.send(outcome).ok();
+            });
         }
     }
 
@@ -139,7 +163,9 @@ impl Core {
             }
             let left = instance.left.get();
             let (left_before, since) = instance.used.get();
-            if instance.status.calls() > 0 || left != left_before {
+            if instance.handler.most_instances().is_some() && !instance.handler.is_superseded() {
+                // What it has in memory is what it is kept for.
+            } else if instance.status.calls() > 0 || left != left_before {
                 instance.used.set((left, now));
             } else if instance.handler.is_superseded() || now.duration_since(since) >= IDLE {
                 instance.status.retire();
@@ -151,6 +177,7 @@ impl Core {
     fn retire_idlest(&self) {
         let instances = self.instances.borrow();
         let idle = instances.values().flatten().filter(|instance| instance.is_idle());
+        let idle = idle.filter(|instance| instance.handler.most_instances().is_none());
         let idlest = idle.min_by_key(|instance| instance.used.get().1);
         if let Some(instance) = idlest {
             instance.status.retire();
@@ -193,6 +220,9 @@ impl Core {
     /// A new instance, or where the pool is full, the first that is to be had.
     async fn new_instance(self: &Rc<Self>, handler: &Arc<Handler>) -> Result<Rc<Instance>, CallError> {
         let places = self.engine.places();
+        if self.has_its_share(handler) {
+            return self.next_instance(handler).await;
+        }
         if let Some(place) = places.try_take(handler.instances()) {
             return Ok(self.spawn(handler, place));
         }
@@ -207,6 +237,33 @@ impl Core {
                 }
                 if let Some(instance) = self.any_instance(handler) {
                     return instance;
+                }
+            }
+        };
+        tokio::time::timeout(limit, found).await.map_err(|_| CallError::QueueTimeout(limit))
+    }
+
+    /// Whether the handler has as many instances here as it may.
+    fn has_its_share(&self, handler: &Handler) -> bool {
+        handler.most_instances().is_some_and(|most| {
+            let instances = self.instances.borrow();
+            let of_handler = instances.get(&handler.id()).into_iter().flatten();
+            of_handler.filter(|instance| !instance.status.is_retiring()).count() >= self.others.share(most)
+        })
+    }
+
+    /// The instance that is to be had next, of those that there are.
+    async fn next_instance(&self, handler: &Handler) -> Result<Rc<Instance>, CallError> {
+        let limit = handler.limits().queue_timeout;
+        let found = async {
+            loop {
+                if let Some(instance) = self.any_instance(handler) {
+                    return instance;
+                }
+                tokio::select! {
+                    () = self.freed.notified() => {}
+                    // It may have been computing, and wait for something now.
+                    () = tokio::time::sleep(LOOK) => {}
                 }
             }
         };

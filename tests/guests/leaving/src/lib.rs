@@ -104,8 +104,19 @@ async fn body(request: Request) -> String {
 /// Sends an event to all who listen; gives how many that were.
 #[post("/tell")]
 async fn tell() -> String {
+    tell_all("x")
+}
+
+/// Likewise, with this as its data.
+#[post("/tell/{data}")]
+async fn tell_this(Path(data): Path<String>) -> String {
+    tell_all(&data)
+}
+
+fn tell_all(data: &str) -> String {
+    let event = Bytes::from(format!("data: {data}\n\n"));
     LISTENERS.with_borrow_mut(|listeners| {
-        listeners.retain(|listener| listener.unbounded_send(Bytes::from_static(b"data: x\n\n")).is_ok());
+        listeners.retain(|listener| listener.unbounded_send(event.clone()).is_ok());
         listeners.len().to_string()
     })
 }
