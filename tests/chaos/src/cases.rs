@@ -261,7 +261,7 @@ impl Own {
         match self {
             Self::Fails(own) | Self::FullOr(_, own) => *own == status,
             // It may fail before its head has left.
-            Self::Begun(_) => status == 500,
+            Self::Begun(_) => matches!(status, 500 | 502),
             Self::Full(_) | Self::Streamed(_) | Self::Endless(_) => false,
         }
     }
