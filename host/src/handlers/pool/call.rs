@@ -55,14 +55,9 @@ impl Core {
             None => Box::pin(self.call_here(handler, call)),
             Some(home) => {
                 let (answer, answered) = oneshot::channel();
-                let sent = home.send(Handed { handler: handler.clone(), call, answer }).is_ok();
-                Box::pin(async move {
-                    match answered.await {
-                        Ok(outcome) if sent => outcome,
-                        // That core ends.
-                        _ => Err(CallError::NoResponse),
-                    }
-                })
+                // Where that core ends, what was handed to it is dropped, and with it the answer.
+                home.send(Handed { handler: handler.clone(), call, answer }).ok();
+                Box::pin(async move { answered.await.unwrap_or(Err(CallError::NoResponse)) })
             }
         }
     }
