@@ -73,6 +73,9 @@ pub fn compress(
     config: &CompressionConfig,
 ) -> Response<Body> {
     let unsent = response.extensions_mut().remove::<Unsent>();
+    if response.status() == StatusCode::NOT_MODIFIED && unsent.is_none() {
+        return not_modified(response, coding);
+    }
     if !is_eligible(&response, unsent.as_ref()) {
         return response;
     }
@@ -90,7 +93,8 @@ pub fn compress(
         return Response::from_parts(head, body);
     };
     let body = if body.is_empty() {
-        body
+        // Without the length that a body told in the place of a head.
+        if unsent.is_some() { body } else { Body::empty() }
     } else if let Ok(encoder) = Encoder::new(coding, config) {
         let (input, encoder) = (Bytes::new(), Some(encoder));
         Body::stream(Compressed { body, input, encoder, dirty: false, trailers: None })
@@ -104,6 +108,19 @@ pub fn compress(
     }
     weaken(&mut head.headers);
     Response::from_parts(head, body)
+}
+
+/// A 304 that does not say what it stands for. That may have been compressed, so this says what
+/// holds for both, and no length.
+fn not_modified(response: Response<Body>, coding: Option<Coding>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    add_vary(&mut head.headers);
+    if coding.is_none() {
+        return Response::from_parts(head, body);
+    }
+    head.headers.remove(CONTENT_LENGTH);
+    weaken(&mut head.headers);
+    Response::from_parts(head, Body::empty())
 }
 
 /// Whether the response, or the one that it saves, may be compressed, for some client.
@@ -339,6 +356,24 @@ mod tests {
             assert!(bytes.len() < content.len() / 3);
             assert!(decode(expected, &bytes) == content);
         }
+    }
+
+    #[test]
+    fn head_and_304_tell_no_length_of_what_would_be_compressed() {
+        let head = |accept| run(accept, response("text/plain", Body::absent(5000)));
+        assert_eq!(coding(&head("gzip")), Some("gzip"));
+        assert_eq!(head("gzip").body().size_hint().exact(), Some(0));
+        assert_eq!(head("identity").body().size_hint().exact(), Some(5000));
+        let unmodified = |accept| {
+            let mut response = response("text/plain", Body::absent(5000));
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            let (head, body) = run(accept, response).into_parts();
+            let field = |name| head.headers.get(name).unwrap().to_str().unwrap().to_owned();
+            (field(VARY), field(ETAG), body.size_hint().exact())
+        };
+        let vary = || "accept-encoding".to_owned();
+        assert_eq!(unmodified("gzip"), (vary(), "W/\"x\"".to_owned(), Some(0)));
+        assert_eq!(unmodified("identity"), (vary(), "\"x\"".to_owned(), Some(5000)));
     }
 
     #[test]

@@ -51,15 +51,44 @@ pub fn is_of_connection(name: &HeaderName) -> bool {
 /// shall see them too, whatever `Connection` says of them.
 pub fn of_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let mut names: Vec<_> = headers.keys().filter(|name| is_of_connection(name)).cloned().collect();
-    for options in headers.get_all(CONNECTION) {
-        let options = options.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        names.extend(
-            options
-                .filter_map(|option| HeaderName::from_bytes(option).ok())
-                .filter(|name| *name != HOST && *name != CONTENT_LENGTH && headers.contains_key(name)),
-        );
-    }
+    names.extend(
+        options(headers)
+            .filter(|name| *name != HOST && *name != CONTENT_LENGTH && headers.contains_key(name)),
+    );
     names
+}
+
+/// Removes the fields of the connection from a head that goes further.
+pub fn strip(headers: &mut HeaderMap) {
+    for name in of_connection(headers) {
+        headers.remove(name);
+    }
+}
+
+/// What the `Connection` of a head names, which goes no further in its trailers either.
+#[derive(Debug, Clone, Default)]
+pub struct Named(Option<Box<[HeaderName]>>);
+
+impl Named {
+    /// In a head whose fields are still those of its connection.
+    pub fn by(headers: &HeaderMap) -> Self {
+        let named = headers.contains_key(CONNECTION).then(|| options(headers).collect());
+        Self(named)
+    }
+
+    /// Removes from `trailers` what is of the connection.
+    pub fn strip(&self, trailers: &mut HeaderMap) {
+        for name in self.0.iter().flatten().chain(&OF_CONNECTION) {
+            trailers.remove(name);
+        }
+    }
+}
+
+/// The names that `Connection` has.
+fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let lines = headers.get_all(CONNECTION).into_iter();
+    let options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
 }
 
 /// Whether only the host may set a field of a request, be it by a name that merely reads so.
@@ -124,6 +153,20 @@ mod tests {
         let mut found: Vec<_> = of_connection(&headers).iter().map(ToString::to_string).collect();
         found.sort();
         assert_eq!(found, ["connection", "cookie", "http2-settings", "keep-alive", "te", "x-a", "x-b"]);
+        // Nor in the trailers, where they come later.
+        let mut trailers = HeaderMap::new();
+        for name in names("x-a x-none etag x-c trailer-only te upgrade") {
+            trailers.append(name, "1".parse().unwrap());
+        }
+        Named::by(&headers).strip(&mut trailers);
+        let left = |fields: &HeaderMap| {
+            let mut names: Vec<_> = fields.keys().map(ToString::to_string).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(&trailers), ["etag", "trailer-only", "x-c"]);
+        strip(&mut headers);
+        assert_eq!(left(&headers), ["accept", "content-length", "host"]);
     }
 
     #[test]

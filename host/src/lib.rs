@@ -15,6 +15,7 @@
 //! - [`router`] (pure) finds the target of a method and path.
 //! - [`static_files`] answers from a folder; [`answers`] are the host's own.
 //! - [`handlers`] loads components, keeps their instances and calls them.
+//! - [`data`] is the folder of what handlers keep, with its backups.
 //! - [`deploy`] makes a site of the configuration and the handlers folder.
 //! - [`follow`] replaces what is served when the configuration or the folder changes.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
@@ -28,6 +29,7 @@ pub mod cli;
 pub mod coding;
 pub mod compression;
 pub mod config;
+pub mod data;
 pub mod deploy;
 pub mod dispatch;
 pub mod error;
@@ -37,7 +39,9 @@ pub mod forwarded;
 pub mod handlers;
 pub mod name;
 pub mod negotiate;
+pub mod printable;
 pub mod problem;
+pub mod readiness;
 pub mod router;
 pub mod server;
 pub mod site;

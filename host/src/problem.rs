@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::printable::printable;
+
 /// Something that keeps a configuration from being served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -32,14 +34,19 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+            write!(f, "{}: ", printable(&self.place))?;
         }
-        f.write_str(&self.wrong)?;
+        f.write_str(&printable(&self.wrong))?;
         if !self.remedy.is_empty() {
-            write!(f, "; {}", self.remedy)?;
+            write!(f, "; {}", printable(&self.remedy))?;
         }
         Ok(())
     }
+}
+
+/// Several, as what is wrong with one thing.
+pub fn one_line(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -54,5 +61,6 @@ mod tests {
             Problem::new("handler a", "wrong").remedy("mend it").to_string(),
             "handler a: wrong; mend it"
         );
+        assert_eq!(Problem::new("a\nb", "c\u{1b}").to_string(), "a\u{fffd}b: c\u{fffd}");
     }
 }

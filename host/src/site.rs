@@ -11,7 +11,7 @@ use crate::answers::Answer;
 use crate::compression::CompressionConfig;
 use crate::config::AnswerConfig;
 use crate::handlers::{Claim, Declared, Handler, MatchedRoute, Routes, Urls};
-use crate::router::{MethodFilter, Pattern, Route, RoutePattern, Slashes, Table, Url, UrlError};
+use crate::router::{Conflict, MethodFilter, Pattern, Route, RoutePattern, Slashes, Table, Url, UrlError};
 use crate::static_files::Mount;
 
 /// The routes of one moment.
@@ -49,14 +49,11 @@ pub type Current = ArcSwap<Site>;
 
 /// A route that somebody else holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "claims the route `{route}`, which {holder} has as `{pattern}` ({reason}); give one of them another route"
-)]
+#[error("{wrong}")]
 pub struct Taken {
-    route: String,
-    pattern: String,
-    holder: String,
-    reason: String,
+    wrong: String,
+    /// The holder, where it is a handler.
+    pub(crate) handler: Option<String>,
 }
 
 impl Target {
@@ -195,14 +192,32 @@ impl Site {
     }
 
     fn free(&self, route: &RoutePattern, name: Option<&str>) -> Result<(), Taken> {
+        if route.pattern.as_str().starts_with("/-/") {
+            let wrong = format!(
+                "claims the route `{route}`, which the server itself has as `/-/{{*path}}` (for its probes, before any \
+                 route); give it another route"
+            );
+            return Err(Taken { wrong, handler: None });
+        }
         match self.table.conflict(route, name) {
             None => Ok(()),
-            Some(conflict) => Err(Taken {
-                route: route.to_string(),
-                pattern: conflict.holder.pattern.to_string(),
-                holder: conflict.holder.target.describe(),
-                reason: conflict.reason.to_string(),
-            }),
+            Some(Conflict { holder, reason }) => {
+                let remedy = match &holder.target {
+                    // It has no route of its own to give.
+                    Target::Mount(_) => "give one of them another route or prefix",
+                    _ => "give one of them another route",
+                };
+                let wrong = format!(
+                    "claims the route `{route}`, which {} has as `{}` ({reason}); {remedy}",
+                    holder.target.describe(),
+                    holder.pattern
+                );
+                let handler = match &holder.target {
+                    Target::Handler { handler, .. } => Some(handler.name().to_owned()),
+                    _ => None,
+                };
+                Err(Taken { wrong, handler })
+            }
         }
     }
 }

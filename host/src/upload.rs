@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use http::header::EXPECT;
+use http::header::{EXPECT, TRANSFER_ENCODING};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
+
+use crate::fields::Named;
 
 /// What is read before an answer of a body that nobody wants, so that its connection may be
 /// used again, and how long it may take to come: most clients send it right after the head.
@@ -36,6 +38,8 @@ pub struct Upload {
     /// None where there is no body.
     unread: Option<oneshot::Sender<Unread>>,
     awaits_continue: bool,
+    /// What its trailers may not have.
+    named: Named,
 }
 
 /// What is left of a body where its reader has done with it, or will have.
@@ -59,8 +63,11 @@ impl Upload {
                 (Some(sender), Some(Rest(receiver)))
             }
         };
-        let awaits_continue = sender.is_some() && request.headers().contains_key(EXPECT);
-        (request.map(|body| Self { body: Some(body), unread: sender, awaits_continue }), rest)
+        let headers = request.headers();
+        let awaits_continue = sender.is_some() && headers.contains_key(EXPECT);
+        let may_trail = sender.is_some() && headers.contains_key(TRANSFER_ENCODING);
+        let named = if may_trail { Named::by(headers) } else { Named::default() };
+        (request.map(|body| Self { body: Some(body), unread: sender, awaits_continue, named }), rest)
     }
 }
 
@@ -75,9 +82,14 @@ impl Body for Upload {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
         self.awaits_continue = false;
-        let frame = ready!(frame);
-        if !matches!(frame, Some(Ok(_))) {
-            self.unread = None;
+        let mut frame = ready!(frame);
+        match &mut frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    self.named.strip(trailers);
+                }
+            }
+            _ => self.unread = None,
         }
         Poll::Ready(frame)
     }

@@ -1,10 +1,18 @@
-//! Whether files may be written, found without writing any.
+//! Whether files and folders may be read and written, found without doing either.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
+
+/// Whether what is in `folder` may be listed and read, as far as the folder has it.
+pub(crate) fn may_read_folder(folder: &Path) -> io::Result<()> {
+    if !fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(access(folder, Access::READ_OK | Access::EXEC_OK)?)
+}
 
 /// Whether the file at `path` may be written, or made with the folders it needs; changes
 /// nothing.

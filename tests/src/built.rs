@@ -18,7 +18,7 @@ fn existing(path: PathBuf, what: &str) -> PathBuf {
 
 /// The server binary. Test programs lie in a folder of their own beside it, others with it.
 #[track_caller]
-pub(crate) fn server_binary() -> PathBuf {
+pub fn server_binary() -> PathBuf {
     let this = std::env::current_exe().expect("a program knows its own path");
     let folder = this.parent().expect("a program lies in a folder");
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
@@ -26,7 +26,7 @@ pub(crate) fn server_binary() -> PathBuf {
 }
 
 /// Compiled code, shared by all servers of the tests.
-pub(crate) fn code_cache() -> PathBuf {
+pub fn code_cache() -> PathBuf {
     workspace().join("target/tmp/code-cache")
 }
 

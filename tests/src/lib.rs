@@ -23,6 +23,7 @@ mod browser;
 mod built;
 mod client;
 mod connection;
+mod heavier;
 mod output;
 mod postgres;
 mod python;
@@ -33,13 +34,17 @@ mod shared;
 mod shell;
 mod upstream;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use balancer::Balancer;
 pub use browser::{Browser, Scripts};
-pub use built::{demo_handler, hello_that_says, test_guest, test_guests_in_workspace, workspace};
+pub use built::{
+    code_cache, demo_handler, hello_that_says, server_binary, test_guest, test_guests_in_workspace, workspace,
+};
 pub use client::Client;
 pub use connection::{BodyEnd, Connection};
+pub use heavier::with_instances;
 pub use output::Output;
 pub use postgres::Postgres;
 pub use python::{PythonServer, aiohttp_file, python};
@@ -52,6 +57,16 @@ pub use upstream::{Answer, Asked, Upstream};
 
 /// How long a condition may take on the slowest machine. Only failures wait so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Says when it is dropped that something is over, also where a test fails: threads beside it
+/// would else go on, and be waited for.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Waits until `condition` holds.
 ///

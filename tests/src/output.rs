@@ -106,9 +106,10 @@ impl Output {
         assert!(enough.is_some(), "fewer than {count} lines with {text:?} in:\n{}", self.lines().join("\n"));
     }
 
-    /// Waits for the first line; none where the stream is closed without one.
-    pub(crate) fn first_line(&self) -> Option<String> {
-        self.wait(|lines| lines.first().cloned())
+    /// Waits for a line that begins with `prefix`, and gives the rest of it; none where the
+    /// stream is closed without one.
+    pub(crate) fn after(&self, prefix: &str) -> Option<String> {
+        self.wait(|lines| lines.iter().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned))
     }
 
     /// Waits until the stream is closed; gives all lines.

@@ -32,7 +32,7 @@ impl PythonServer {
     pub fn start(program: &str, arguments: &[&Path]) -> Self {
         // It reads its standard input, which ends with this process at the latest.
         let process = Process::start(program, arguments, Stdio::piped());
-        let first = process.output.first_line();
+        let first = process.output.after(ANNOUNCED);
         let Some((address, version)) = first.as_deref().and_then(announced) else {
             panic!("{program} did not start: {first:?}");
         };
@@ -122,9 +122,12 @@ fn interpreter() -> PathBuf {
     folder.join("bin/python")
 }
 
-/// `listening on http://127.0.0.1:1234 with Python 3.11.7`
+/// What it begins the line with that says where it listens.
+const ANNOUNCED: &str = "listening on http://";
+
+/// `127.0.0.1:1234 with Python 3.11.7`
 fn announced(line: &str) -> Option<(SocketAddr, (u32, u32))> {
-    let (address, version) = line.strip_prefix("listening on http://")?.split_once(" with Python ")?;
+    let (address, version) = line.split_once(" with Python ")?;
     let mut numbers = version.split('.').map(str::parse);
     Some((address.parse().ok()?, (numbers.next()?.ok()?, numbers.next()?.ok()?)))
 }

@@ -36,6 +36,8 @@ pub struct ServerBuilder {
     listen: bool,
     has_config: bool,
     inherited: Option<TcpListener>,
+    /// A program that runs the server, with its first arguments.
+    runner: Vec<String>,
 }
 
 /// What is left of a process that has ended.
@@ -63,6 +65,7 @@ impl Server {
             listen: true,
             has_config: true,
             inherited: None,
+            runner: Vec::new(),
         }
     }
 
@@ -257,6 +260,12 @@ impl ServerBuilder {
         self.copy(&built::test_guest(guest), &format!("handlers/{name}.wasm"))
     }
 
+    /// Lets `make` put into the folder what the other methods do not.
+    pub fn with(self, make: impl FnOnce(&Path)) -> Self {
+        make(self.dir());
+        self
+    }
+
     /// Adds a component that is written as text.
     #[track_caller]
     pub fn component(self, name: &str, text: &str) -> Self {
@@ -315,6 +324,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets `program` run it, which gets the server and its arguments after its own.
+    pub fn run_by(mut self, program: &[&str]) -> Self {
+        self.runner.extend(program.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Lets rights hold for it, which root is exempt from.
+    pub fn without_powers(self) -> Self {
+        match rustix::process::geteuid().is_root() {
+            true => self.run_by(&["setpriv", "--bounding-set=-all", "--inh-caps=-all"]),
+            false => self,
+        }
+    }
+
     /// Writes no configuration, and makes no `handlers` folder: an empty folder.
     ///
     /// # Panics
@@ -336,13 +359,11 @@ impl ServerBuilder {
     pub fn start(self) -> Server {
         let (mut child, dir) = self.spawn("serve");
         let (access_log, log) = Output::of(&mut child);
-        let Some(first) = log.first_line() else {
-            panic!("the server did not start:\n{}", log.wait_closed().join("\n"));
-        };
-        let Some(address) = first.strip_prefix("listening on http://") else {
+        // Before that it may say what it compiles.
+        let Some(address) = log.after("listening on http://") else {
             child.kill().ok();
             child.wait().ok();
-            panic!("the first line names no address:\n{}", log.wait_closed().join("\n"));
+            panic!("the server did not start:\n{}", log.wait_closed().join("\n"));
         };
         let address = address.parse().expect("the address is one");
         Server { child, address, dir, client: Client::new(), log, access_log }
@@ -387,9 +408,14 @@ impl ServerBuilder {
             let text = format!("[server]\n{}\n{}", self.server_table, self.config);
             fs::write(config, text).expect("the configuration can be written");
         }
-        let mut process = match self.inherited {
-            Some(_) => activated(),
-            None => Command::new(built::server_binary()),
+        let mut process = match (&self.inherited, &*self.runner) {
+            (Some(_), _) => activated(),
+            (None, [program, arguments @ ..]) => {
+                let mut process = Command::new(program);
+                process.args(arguments).arg(built::server_binary());
+                process
+            }
+            (None, []) => Command::new(built::server_binary()),
         };
         clean(&mut process);
         process.arg(command).args(&self.arguments).envs(self.environment);

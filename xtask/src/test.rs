@@ -8,6 +8,7 @@ use lexopt::Parser;
 
 use crate::command::{self, say};
 use crate::task::{self, Task, Work, work};
+use crate::toolchain::Toolchain;
 use crate::workspace::{Profile, Workspace};
 use crate::{guests, languages, python, services, wit};
 
@@ -23,8 +24,11 @@ const GROUPS: [&[&str]; 2] = [
         "patchboard-pattern",
         "patchboard-server",
         "patchboard-load",
+        "patchboard-allocator",
         "patchboard-blob",
+        "patchboard-files",
         "patchboard-key-value",
+        "patchboard-project",
         "patchboard-sql",
         "patchboard-fuzz",
         "patchboard-tests",
@@ -76,11 +80,16 @@ fn step(number: u32, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()
 }
 
 fn cargo_test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
+    let toolchain = Toolchain::find(&workspace.root)?;
     for packages in GROUPS {
         let mut cargo = command::cargo(&workspace.root);
         cargo.arg("test");
         for package in packages {
             cargo.args(["-p", package]);
+        }
+        // The tests of projects build handlers as their authors do.
+        if let Toolchain::Compiler(rustc) = &toolchain {
+            cargo.env("PATCHBOARD_GUEST_RUSTC", rustc);
         }
         if !filters.is_empty() {
             cargo.arg("--").args(filters);

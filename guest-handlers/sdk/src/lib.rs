@@ -64,6 +64,11 @@
 //! makes a component for the standard `wasi:http/service@0.3`, which runs on any
 //! host of that world and matches its routes by itself.
 //!
+//! # Memory
+//!
+//! The crate sets a global allocator that is fast with small blocks, by the feature `allocator`.
+//! A component with an allocator of its own takes this crate with `default-features = false`.
+//!
 //! # Testing
 //!
 //! Handlers are ordinary functions. [`testing::call`] runs a whole request through
@@ -72,6 +77,8 @@
 // The macros name this crate `patchboard`, also where it uses them itself.
 extern crate self as patchboard;
 
+#[cfg(any(test, all(feature = "allocator", target_family = "wasm", not(target_feature = "atomics"))))]
+mod allocator;
 pub mod blob;
 mod call;
 pub mod client;
@@ -106,6 +113,8 @@ pub use tracing;
 /// The Rust of the documentation, which is compiled and run with this crate's own.
 #[cfg(doctest)]
 mod documentation {
+    #[doc = include_str!("../README.md")]
+    struct Sdk;
     #[doc = include_str!("../../../README.md")]
     struct Readme;
     #[doc = include_str!("../../../docs/handlers.md")]

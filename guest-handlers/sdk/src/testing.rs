@@ -2,6 +2,7 @@
 
 use axum::extract::Request;
 use axum::response::Response;
+use http_body_util::BodyExt as _;
 
 /// Answers a request by the routes of this crate, as its component would.
 ///
@@ -20,8 +21,10 @@ use axum::response::Response;
 /// let request = http::Request::get("/hello/you").body(Body::empty())?;
 /// let response = testing::call(request).await;
 /// assert_eq!(response.status(), 200);
+/// assert_eq!(testing::text(response).await, "Hello, you");
 /// # Ok(())
 /// # }
+/// # futures_executor::block_on(test()).unwrap();
 /// ```
 ///
 /// It waits for what the handler has [spawned](crate::spawn). Values of [`config`](crate::config) are those of [`set_config`].
@@ -30,6 +33,17 @@ pub async fn call(request: Request) -> Response {
     #[cfg(not(target_family = "wasm"))]
     crate::task::finish().await;
     response
+}
+
+/// The body of a response, read to its end, as text.
+///
+/// # Panics
+///
+/// If the body breaks off, or is not UTF-8.
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+pub async fn text(response: Response) -> String {
+    let body = response.into_body().collect().await.expect("the body has an end").to_bytes();
+    String::from_utf8(body.into()).expect("the body is UTF-8")
 }
 
 /// Sets what [`config`](crate::config) gives on this thread, instead of what it gave

@@ -39,8 +39,8 @@ pub fn url_for(name: &str) -> UrlFor<'_> {
 ///
 /// # Errors
 ///
-/// If there is no mount of this name; so it is in a component for `wasi:http` and
-/// in unit tests, where nothing is known of mounts.
+/// If there is no mount of this name; so it is in a component for `wasi:http`, where nothing
+/// is known of mounts. In unit tests, a file of any is at `/MOUNT/PATH`.
 pub fn static_url(mount: &str, path: &str) -> Result<String, UrlError> {
     urls::static_url(mount, path)
 }

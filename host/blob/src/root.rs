@@ -4,8 +4,9 @@
 //! names holds the usage, so that counts are right and no folder is removed that another
 //! change is about to use.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -40,7 +41,8 @@ impl Root {
         let unavailable = |error: std::io::Error| {
             Error::Unavailable(format!("its folder {} cannot be opened: {error}", dir.display()))
         };
-        std::fs::create_dir_all(dir).map_err(unavailable)?;
+        // What guests keep is for no other user of this machine.
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unavailable)?;
         let dir = File::open(dir).map_err(unavailable)?.into();
         let root = Self { dir, usage: Mutex::default() };
         root.clean()?;

@@ -29,12 +29,13 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The keys after `after`, in the order of their bytes, `count` at most.
     async fn keys(&self, space: &Space, after: Option<String>, count: usize) -> Result<Keys, Error>;
 
-    /// Makes all `changes`, in their order, or none of them.
-    async fn change(&self, space: &Space, changes: Vec<Change>) -> Result<(), Error>;
+    /// Makes all `changes`, in their order, or none of them. Here and in what follows, a back
+    /// end that has no bound of its own lets the bucket come to `most_bytes`.
+    async fn change(&self, space: &Space, changes: Vec<Change>, most_bytes: u64) -> Result<(), Error>;
 
     /// Adds `delta` to a value that is a number in decimal digits, 0 where there is none;
     /// gives the sum.
-    async fn increment(&self, space: &Space, key: String, delta: i64) -> Result<i64, Error>;
+    async fn increment(&self, space: &Space, key: String, delta: i64, most_bytes: u64) -> Result<i64, Error>;
 
     /// Sets the value of `key` if it is `expected` at that moment, and else says what it
     /// is.
@@ -44,6 +45,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
         key: String,
         expected: Option<Bytes>,
         value: Bytes,
+        most_bytes: u64,
     ) -> Result<Swap, Error>;
 }
 
@@ -95,6 +97,14 @@ pub(crate) fn sum(key: &str, value: Option<&[u8]>, delta: i64) -> Result<i64, Er
             .ok_or_else(|| Error::not_a_number(key))?,
     };
     number.checked_add(delta).ok_or_else(|| Error::overflow(key))
+}
+
+/// What an entry costs beside its key and its value, about.
+const ENTRY_BYTES: u64 = 64;
+
+/// What an entry costs.
+pub(crate) fn cost(key: &str, value: &[u8]) -> u64 {
+    ENTRY_BYTES + key.len() as u64 + value.len() as u64
 }
 
 /// Counts the bytes of values that are read together.

@@ -94,7 +94,7 @@ impl Bucket {
         if changes.is_empty() {
             return Ok(());
         }
-        self.within(self.backend.change(&self.space, changes)).await
+        self.within(self.backend.change(&self.space, changes, self.limits.bucket_bytes)).await
     }
 
     /// Adds `delta` to the number that `key` has, 0 where it has none; gives the sum.
@@ -104,7 +104,7 @@ impl Bucket {
     /// If the value is no number, the sum does not fit, or the back end fails.
     pub async fn increment(&self, key: String, delta: i64) -> Result<i64, Error> {
         self.limits.key(&key)?;
-        self.within(self.backend.increment(&self.space, key, delta)).await
+        self.within(self.backend.increment(&self.space, key, delta, self.limits.bucket_bytes)).await
     }
 
     /// Sets the value of `key` if it is `expected` at that moment.
@@ -115,7 +115,7 @@ impl Bucket {
     pub async fn swap(&self, key: String, expected: Option<Bytes>, value: Bytes) -> Result<Swap, Error> {
         self.limits.key(&key)?;
         self.limits.value(&value)?;
-        self.within(self.backend.swap(&self.space, key, expected, value)).await
+        self.within(self.backend.swap(&self.space, key, expected, value, self.limits.bucket_bytes)).await
     }
 
     async fn within<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

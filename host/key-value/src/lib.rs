@@ -22,4 +22,4 @@ pub use file::File;
 pub use limits::Limits;
 pub use memory::Memory;
 pub use redis::{Redis, RedisConfig, RedisUrl};
-pub use stores::{BackendConfig, BucketConfig, Stores};
+pub use stores::{BackendConfig, BucketConfig, FILE, Stores, copy_file};

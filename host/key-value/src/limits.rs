@@ -17,6 +17,8 @@ pub struct Limits {
     pub batch_bytes: u64,
     /// Keys of a page of the list.
     pub page_keys: u32,
+    /// All keys and values of a bucket in a file, in bytes.
+    pub bucket_bytes: u64,
 }
 
 impl Default for Limits {
@@ -27,6 +29,7 @@ impl Default for Limits {
             batch_keys: 1000,
             batch_bytes: 16 << 20,
             page_keys: 1000,
+            bucket_bytes: 1 << 30,
         }
     }
 }

@@ -7,11 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::backend::{Room, sum};
+use crate::backend::{Room, cost, sum};
 use crate::{Backend, Change, Error, Keys, Space, Swap};
-
-/// What an entry costs beside its key and its value, about.
-const ENTRY_BYTES: u64 = 64;
 
 /// A back end in memory.
 #[derive(Debug)]
@@ -74,10 +71,6 @@ impl State {
     }
 }
 
-fn cost(key: &str, value: &Bytes) -> u64 {
-    ENTRY_BYTES + key.len() as u64 + value.len() as u64
-}
-
 #[async_trait]
 impl Backend for Memory {
     async fn get(
@@ -107,11 +100,11 @@ impl Backend for Memory {
         Ok(Keys { keys, more: found.next().is_some() })
     }
 
-    async fn change(&self, space: &Space, changes: Vec<Change>) -> Result<(), Error> {
+    async fn change(&self, space: &Space, changes: Vec<Change>, _: u64) -> Result<(), Error> {
         self.lock().change(space, changes)
     }
 
-    async fn increment(&self, space: &Space, key: String, delta: i64) -> Result<i64, Error> {
+    async fn increment(&self, space: &Space, key: String, delta: i64, _: u64) -> Result<i64, Error> {
         let mut state = self.lock();
         let sum = sum(&key, state.get(space, &key).map(AsRef::as_ref), delta)?;
         state.change(space, vec![(key, Some(sum.to_string().into()))])?;
@@ -124,6 +117,7 @@ impl Backend for Memory {
         key: String,
         expected: Option<Bytes>,
         value: Bytes,
+        _: u64,
     ) -> Result<Swap, Error> {
         let mut state = self.lock();
         let found = state.get(space, &key);

@@ -10,11 +10,23 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::file::copy;
 use crate::redis::Thread;
 use crate::{Backend, Bucket, Error, File, Limits, Memory, Redis, RedisConfig, Space, Unusable};
 
 /// The file of all buckets that are kept in one, in the data folder.
-const FILE: &str = "key-value.redb";
+pub const FILE: &str = "key-value.redb";
+
+/// Copies the file of the data folder `data`, if there is one, to a new file at `to`: all
+/// values as they are at one moment, whether a server has it open or not. Gives how many
+/// they are.
+///
+/// # Errors
+///
+/// Why it cannot be copied, and what to do.
+pub fn copy_file(data: &Path, to: &Path) -> Result<Option<u64>, String> {
+    copy(&data.join(FILE), to)
+}
 
 /// A bucket as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +96,36 @@ impl Stores {
         }
     }
 
+    /// Looks whether the Redis of `config` can be used, where it is kept in one; the log says
+    /// what is wrong with it.
+    pub fn look(&self, config: &BucketConfig) {
+        if let BackendConfig::Redis(config) = &config.backend {
+            let redis = self.redis(config);
+            self.thread.spawn(async move { redis.look().await }).ok();
+        }
+    }
+
+    /// What is wrong with each Redis of `configs` that nothing uses yet, as far as that is known
+    /// within its `connect_timeout`.
+    pub fn try_redises<'c>(&self, configs: impl Iterator<Item = &'c BucketConfig>) -> Vec<String> {
+        let of_redis = |config: &'c BucketConfig| match &config.backend {
+            BackendConfig::Redis(config) => Some(&**config),
+            _ => None,
+        };
+        let mut new: Vec<_> = configs.filter_map(of_redis).filter(|config| !self.has_redis(config)).collect();
+        new.dedup();
+        let looks: Vec<_> = new
+            .into_iter()
+            .filter_map(|config| {
+                let redis = Redis::tried(config, self.thread.clone());
+                let (send, receive) = std::sync::mpsc::channel();
+                self.thread.spawn(async move { send.send(redis.look().await) }).ok()?;
+                Some(receive)
+            })
+            .collect();
+        looks.into_iter().filter_map(|look| look.recv().ok().flatten()).collect()
+    }
+
     /// Whether the file can be opened, where there is one; changes nothing.
     ///
     /// # Errors
@@ -125,16 +167,26 @@ impl Stores {
                 let memory = memories.entry(name.to_owned()).or_insert_with(|| Arc::new(Memory::new(*bytes)));
                 memory.clone()
             }
-            BackendConfig::Redis(config) => {
-                let mut redises = self.redises.lock().unwrap_or_else(PoisonError::into_inner);
-                redises.retain(|_, redis| redis.strong_count() > 0);
-                if let Some(redis) = redises.get(&**config).and_then(Weak::upgrade) {
-                    return redis;
-                }
-                let redis = Arc::new(Redis::new(RedisConfig::clone(config), self.thread.clone()));
-                redises.insert(RedisConfig::clone(config), Arc::downgrade(&redis));
-                redis
-            }
+            BackendConfig::Redis(config) => self.redis(config),
         }
+    }
+
+    fn redis(&self, config: &RedisConfig) -> Arc<Redis> {
+        let mut redises = self.redises();
+        redises.retain(|_, redis| redis.strong_count() > 0);
+        if let Some(redis) = redises.get(config).and_then(Weak::upgrade) {
+            return redis;
+        }
+        let redis = Arc::new(Redis::new(config.clone(), self.thread.clone()));
+        redises.insert(config.clone(), Arc::downgrade(&redis));
+        redis
+    }
+
+    fn has_redis(&self, config: &RedisConfig) -> bool {
+        self.redises().get(config).is_some_and(|redis| redis.strong_count() > 0)
+    }
+
+    fn redises(&self) -> MutexGuard<'_, HashMap<RedisConfig, Weak<Redis>>> {
+        self.redises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

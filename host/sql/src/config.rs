@@ -44,6 +44,9 @@ pub struct Limits {
     pub query_rows: u64,
     /// The values of one query's rows, or of one statement's parameters, in bytes.
     pub query_bytes: u64,
+    /// One text or blob of a SQLite database, in bytes: functions work for as long as these
+    /// are large, and cannot be interrupted.
+    pub value_bytes: u64,
     /// The size of a SQLite database, in bytes.
     pub database_bytes: u64,
 }
@@ -58,6 +61,7 @@ impl Default for Limits {
             transaction_timeout: Duration::from_secs(10),
             query_rows: 100_000,
             query_bytes: 64 << 20,
+            value_bytes: 4 << 20,
             database_bytes: 4 << 30,
         }
     }

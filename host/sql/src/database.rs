@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::session::{Command, Job, Lanes, Reply, Rows, Session, Transaction};
 use crate::{Backend, DatabaseConfig, Error, Limits, Result, Start, Statement, postgres, sqlite};
 
 /// What a statement may take beyond its time-outs until nobody waits for it any more.
-const SLACK: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_millis(500);
 
 /// An open database. Clones share its connections; they are closed with the last.
 #[derive(Debug, Clone)]
@@ -42,10 +43,17 @@ impl Database {
     pub async fn start(&self, patience: Duration) -> Start {
         let mut start = self.0.start.clone();
         let over = start.wait_for(|start| !matches!(start, Start::Pending(_)));
-        match tokio::time::timeout(patience, over).await {
+        match timeout(patience, over).await {
             Ok(Ok(start)) => start.clone(),
             _ => self.0.start.borrow().clone(),
         }
+    }
+
+    /// Likewise, but no longer than until something is wrong with it.
+    pub(crate) async fn first_news(&self, patience: Duration) -> Start {
+        let mut start = self.0.start.clone();
+        let _ = timeout(patience, start.wait_for(|start| *start != Start::Pending(None))).await;
+        self.0.start.borrow().clone()
     }
 
     /// Runs a statement; gives the number of rows it has changed.
@@ -96,7 +104,7 @@ impl Database {
             }
         }
         let (reply, answer) = oneshot::channel();
-        let (session, job) = Session::new(first(reply));
+        let (session, job, is_taken) = Session::new(first(reply));
         lane.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Unavailable(format!(
                 "{} statements wait for a connection to the database already, which is `queue`",
@@ -104,11 +112,16 @@ impl Database {
             )),
             mpsc::error::TrySendError::Closed(_) => Error::gone(),
         })?;
-        let patience = limits.wait_timeout.saturating_add(limits.statement_timeout).saturating_add(SLACK);
-        match tokio::time::timeout(patience, answer).await {
+        // Where it was dropped, the answer says why.
+        if timeout(limits.wait_timeout + SLACK, is_taken).await.is_err() {
+            return Err((self.0.lanes.busy)());
+        }
+        // Which may include a wait for another process.
+        let patience = limits.statement_timeout.max(limits.wait_timeout) + SLACK;
+        match timeout(patience, answer).await {
             Ok(Ok(answer)) => answer.map(|answer| (answer, session)),
             Ok(Err(_)) => Err(Error::gone()),
-            Err(_) => Err(Error::busy()),
+            Err(_) => Err(Error::cancelled()),
         }
     }
 }

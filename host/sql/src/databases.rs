@@ -46,7 +46,7 @@ impl Databases {
 
     /// Opens those of `configs` that are new or have changed beside what is open, brings
     /// their schemas up to date, and waits for their migrations up to `patience` in all. A
-    /// server that cannot be reached within [`PATIENCE`] is tried again.
+    /// server that cannot be reached is not waited for, but tried again.
     ///
     /// # Errors
     ///
@@ -77,10 +77,10 @@ impl Databases {
                 continue;
             }
             let left = || deadline.saturating_duration_since(Instant::now());
-            let mut start = runtime.block_on(database.start(left().min(PATIENCE)));
+            let mut start = runtime.block_on(database.first_news(left().min(PATIENCE)));
             if start == Start::Pending(None) {
                 // It is at its migrations.
-                start = runtime.block_on(database.start(left()));
+                start = runtime.block_on(database.first_news(left()));
             }
             match start {
                 Start::Ready(applied) if applied.is_empty() => {}

@@ -59,6 +59,15 @@ impl Error {
         )
     }
 
+    /// Likewise of SQLite, where one writes.
+    pub(crate) fn busy_writer() -> Self {
+        Self::Unavailable(
+            "the database was in use for the whole of wait_timeout; SQLite has one writer: where a \
+             transaction of this call's own is open, run the statement within it, or after it"
+                .to_owned(),
+        )
+    }
+
     /// A transaction goes no further than its first error.
     pub(crate) fn failed_before() -> Self {
         Self::Invalid("a statement of this transaction has failed, so it was rolled back".to_owned())
@@ -67,6 +76,19 @@ impl Error {
     /// The query's rows are no longer there.
     pub(crate) fn no_rows() -> Self {
         Self::Invalid("the rows are gone, since another statement of the transaction came between".to_owned())
+    }
+
+    /// The statement ran for too long, and what became of it is not known.
+    pub(crate) fn cancelled() -> Self {
+        Self::TimedOut(
+            "the statement took longer than statement_timeout; it was cancelled, unless it was done just then"
+                .to_owned(),
+        )
+    }
+
+    /// Nobody waits for the statement.
+    pub(crate) fn abandoned() -> Self {
+        Self::Unavailable("nobody waits for the statement any more, so it was cancelled".to_owned())
     }
 
     /// The statement ran for too long.

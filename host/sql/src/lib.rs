@@ -26,6 +26,7 @@ pub use databases::{Databases, Opened, Wrong};
 pub use error::{ConstraintKind, Error};
 pub use migrations::{Migration, read as read_migrations};
 pub use session::{Cursor, Rows, Transaction};
+pub use sqlite::copy_sqlite;
 pub use start::{PATIENCE, Start};
 pub use statement::{Row, Statement, Value};
 pub use trial::Trial;

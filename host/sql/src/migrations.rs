@@ -46,11 +46,8 @@ pub fn read(folder: &Path) -> Result<Vec<Migration>, String> {
         if !name.ends_with(".sql") || name.starts_with('.') {
             continue;
         }
-        let length = fs::metadata(&path).map_err(|error| fail(&path, &error))?.len();
-        if length > LONGEST {
-            return Err(fail(&path, &format!("it is longer than {LONGEST} bytes")));
-        }
-        let sql = fs::read_to_string(&path).map_err(|error| fail(&path, &error))?;
+        let sql = patchboard_files::read(&path, LONGEST).map_err(|error| fail(&path, &error))?;
+        let sql = String::from_utf8(sql).map_err(|_| fail(&path, &"it is not UTF-8"))?;
         migrations.push(Migration::new(name, sql));
     }
     migrations.sort_by(|one, other| one.name.cmp(&other.name));
@@ -63,6 +60,12 @@ impl Migration {
         let digest = Sha256::digest(&sql).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self { name: name.to_owned(), sql, digest }
     }
+}
+
+/// The line of a byte of `sql`, as a text that says where.
+pub(crate) fn line(sql: &str, byte: usize) -> String {
+    let before = sql.as_bytes().get(..byte).unwrap_or_default();
+    format!(" in line {}", 1 + before.iter().filter(|byte| **byte == b'\n').count())
 }
 
 /// Those of `all` that are not yet `applied`.

@@ -28,6 +28,16 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether nobody waits for its answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Begin(reply) | Self::Commit(reply) | Self::Rollback(reply) => reply.is_closed(),
+            Self::Execute(_, reply) => reply.is_closed(),
+            Self::Query(_, reply) => reply.is_closed(),
+            Self::Fetch(reply) => reply.is_closed(),
+        }
+    }
+
     /// Answers it with an error.
     pub(crate) fn refuse(self, error: Error) {
         // Where nobody waits any more, nobody is told.
@@ -53,7 +63,21 @@ pub(crate) struct Page {
 pub(crate) struct Job {
     pub(crate) first: Command,
     pub(crate) rest: mpsc::Receiver<Command>,
+    /// Said when a connection has it.
+    pub(crate) taken: Option<oneshot::Sender<()>>,
+    /// Gone where nobody wants the session any more.
+    pub(crate) asker: mpsc::WeakSender<Command>,
     pub(crate) since: Instant,
+}
+
+impl Job {
+    /// Says that a connection has it, so that its wait for one is over.
+    pub(crate) fn take(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            // Where nobody waits, nobody is told.
+            let _ = taken.send(());
+        }
+    }
 }
 
 /// Where sessions are handed in.
@@ -63,6 +87,8 @@ pub(crate) struct Lanes {
     pub(crate) write: mpsc::Sender<Job>,
     /// Those that begin with a query, which may write as well.
     pub(crate) query: mpsc::Sender<Job>,
+    /// Why none of them was taken in time.
+    pub(crate) busy: fn() -> Error,
 }
 
 /// A session as its user sees it.
@@ -70,10 +96,12 @@ pub(crate) struct Lanes {
 pub(crate) struct Session(mpsc::Sender<Command>);
 
 impl Session {
-    /// A session that begins with `first`.
-    pub(crate) fn new(first: Command) -> (Self, Job) {
+    /// A session that begins with `first`, and tells when a connection has it.
+    pub(crate) fn new(first: Command) -> (Self, Job, oneshot::Receiver<()>) {
         let (sender, rest) = mpsc::channel(COMMANDS);
-        (Self(sender), Job { first, rest, since: Instant::now() })
+        let (taken, is_taken) = oneshot::channel();
+        let asker = sender.downgrade();
+        (Self(sender), Job { first, rest, taken: Some(taken), asker, since: Instant::now() }, is_taken)
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {

@@ -33,6 +33,9 @@ pub struct Statement {
     pub(crate) parameters: Vec<Value>,
 }
 
+/// The longest statement, in bytes.
+const LONGEST: usize = 1 << 20;
+
 /// The first words of statements that are let through.
 const KNOWN: [&str; 20] = [
     "ALTER", "ANALYZE", "CALL", "COMMENT", "CREATE", "DELETE", "DO", "DROP", "EXPLAIN", "INSERT", "MERGE",
@@ -47,8 +50,13 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// If its first word is none that a handler may use.
+    /// If its first word is none that a handler may use, or if it is too long.
     pub fn parse(sql: String, parameters: Vec<Value>) -> Result<Self> {
+        if sql.len() > LONGEST {
+            return Err(Error::TooLarge(format!(
+                "the statement is longer than {LONGEST} bytes; give its values as parameters"
+            )));
+        }
         let word = first_word(&sql).to_ascii_uppercase();
         if KNOWN.contains(&&*word) {
             return Ok(Self { sql, parameters });

@@ -3,16 +3,19 @@
 //! Exit codes: 0 after a drain or where all is well, 2 where the start or a check
 //! fails, with everything that is wrong on standard error; 1 where requests of a load fail.
 
+mod backup;
 mod check;
+mod inspect;
 mod load;
+mod restore;
 mod routes;
 mod serve;
 mod source;
-mod wit;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use patchboard_project::{Build, Doctor, New, Wit};
 
 /// A web server whose every dynamic route is a WebAssembly component, dropped into a folder.
 #[derive(Debug, Parser)]
@@ -28,7 +31,7 @@ enum Command {
     ///
     /// Without a configuration, `handlers/` and `static/` of the current folder are served.
     /// SIGINT and SIGTERM finish the calls under way, for `drain_timeout` at most. SIGHUP
-    /// reloads the configuration, as does a change of its file; SIGUSR1 opens the access
+    /// reloads the configuration, as does a change of its file unless `follow` says otherwise; SIGUSR1 opens the access
     /// log's file anew.
     Serve(serve::Serve),
     /// Find everything that would be wrong at a start, and report it at once.
@@ -37,6 +40,18 @@ enum Command {
     /// same configuration holds, that runs beside it, is no problem. What cannot be reached
     /// now is a warning. Compiled components are kept in the code cache, for the start.
     Check(check::Check),
+    /// Copy what handlers keep, the folder `data`, to a new folder; also while the server runs.
+    ///
+    /// Each database, and the file of the key-value buckets, is copied as it is at one moment,
+    /// and each object whole; nobody waits for it. Run it as the user of the server. The folder
+    /// is there when all is in it: files as they are in `data`, and a list with their checksums.
+    /// What is elsewhere (PostgreSQL, Redis, files outside of `data`) has backups of its own.
+    Backup(backup::Backup),
+    /// Put a backup into the folder `data`, where there is nothing yet.
+    ///
+    /// Every file is held against its checksum. Unless all of it is whole, nothing is there
+    /// afterwards; and nothing is overwritten: move away what is there, and stop the server.
+    Restore(restore::Restore),
     /// Print the routes, the more specific first, or explain where a request goes.
     Routes(routes::Routes),
     /// Put a server under load, and say what came of it.
@@ -45,8 +60,24 @@ enum Command {
     /// fixed rate (--rate), or all at once in rounds (--rounds). Only loopback and private addresses
     /// are loaded. The exit code is 1 where a request failed.
     Load(Box<load::Load>),
+    /// Make a project with a handler, or another handler of the project it is called in.
+    ///
+    /// A project is a workspace of cargo's, with patchboard.toml, tests, and the SDK of this
+    /// version in a folder that is committed with it; nothing but Rust and crates.io is needed
+    /// to build it.
+    New(New),
+    /// Compile the handlers of a project, and put the components where the server looks for them.
+    ///
+    /// A project is any workspace of cargo's; its handlers are the packages with a library of
+    /// type cdylib. RUSTFLAGS is not used, as it is meant for this machine;
+    /// CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS is.
+    Build(Build),
+    /// Say what is in a component, what it must be granted, and whether it would be loaded.
+    Inspect(inspect::Inspect),
+    /// Say what this machine lacks to build handlers, by language.
+    Doctor(Doctor),
     /// Write the contract with handlers, as WIT, for toolchains that make bindings of it.
-    Wit(wit::Wit),
+    Wit(Wit),
 }
 
 /// Runs the command that the arguments name.
@@ -55,8 +86,14 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run().map(done),
         Command::Check(check) => check.run().map(done),
+        Command::Backup(backup) => backup.run().map(done),
+        Command::Restore(restore) => restore.run().map(done),
         Command::Routes(routes) => routes.run().map(done),
         Command::Load(load) => load.run(),
+        Command::New(new) => new.run().map(done),
+        Command::Build(build) => build.run().map(done),
+        Command::Inspect(inspect) => inspect.run().map(done),
+        Command::Doctor(doctor) => Ok(if doctor.run() { ExitCode::SUCCESS } else { ExitCode::from(1) }),
         Command::Wit(wit) => wit.run().map(done),
     };
     match result {

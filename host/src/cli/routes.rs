@@ -6,6 +6,7 @@ use http::{Method, Uri};
 
 use super::source::SourceArgs;
 use crate::deploy;
+use crate::printable::printable;
 use crate::router::{MethodFilter, Route};
 use crate::site::Target;
 
@@ -42,7 +43,9 @@ impl Routes {
         match &self.command {
             Some(Command::Explain { method, url }) => {
                 let authority = url.authority().map_or("", |authority| authority.as_str());
-                print!("{}", table.explain(method, authority, url.path()));
+                for line in table.explain(method, authority, url.path()).to_string().lines() {
+                    println!("{}", printable(line));
+                }
             }
             None if self.json => println!("{}", json(table.routes())),
             None => print!("{}", text(table.routes())),
@@ -61,6 +64,7 @@ fn columns(route: &Route<Target>) -> [String; 4] {
     let host = if pattern.host.is_any() { String::new() } else { pattern.host.to_string() };
     let path = format!("{host}{}", pattern.pattern.as_str());
     [method, path, route.name.clone().unwrap_or_default(), route.target.describe()]
+        .map(|cell| printable(&cell).into_owned())
 }
 
 fn text<'t>(routes: impl Iterator<Item = &'t Route<Target>>) -> String {

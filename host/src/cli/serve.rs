@@ -6,6 +6,7 @@ use clap::Args;
 use listenfd::ListenFd;
 
 use super::source::ServerArgs;
+use crate::config::Source;
 use crate::deploy::{self, Beginning, FileStamp, Started, log_loaded};
 use crate::dispatch::Dispatch;
 use crate::follow::{Events, Follower};
@@ -24,22 +25,24 @@ pub(super) struct Serve {
     /// Show traps and their backtraces in error bodies; not for production
     #[arg(long)]
     dev: bool,
-    /// What is logged, for example `info`, `warn` or `debug`
+    /// What is logged: off, error, warn, info, debug or trace; `info,hyper=debug` for a part of it
     #[arg(long, value_name = "FILTER", default_value = "info", env = "PATCHBOARD_LOG")]
     log: String,
 }
 
 impl Serve {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        telemetry::start(&self.log)?;
-        let source = self.server.source(self.dev);
+        telemetry::start(&self.log);
+        let source = Source { log: Some(self.log.clone()), ..self.server.source(self.dev) };
         // Before it is read, so that no change is missed.
         let stamp = FileStamp::of(source.path());
         let events = Events::default();
         let beginning =
             Beginning { passed: ListenFd::from_env(), alarm: Box::new(events.look()), strict: self.strict };
         let started = deploy::start(&source, beginning)?.commit()?;
-        let Started { running, listeners, writer, tolerated, news } = started;
+        // What it took to compile, and to find out what is wrong.
+        patchboard_allocator::give_back();
+        let Started { running, listeners, writer, tolerated, odd, news } = started;
         let (engine, settings) = (running.engine().clone(), running.settings().clone());
         let access_log = running.access_log().clone();
         let dispatch = Arc::new(Dispatch::new(
@@ -47,6 +50,7 @@ impl Serve {
             engine.clone(),
             access_log.clone(),
             settings.clone(),
+            running.readiness().clone(),
         ));
         let handlers: Vec<_> = running.handlers().cloned().collect();
         let reload = events.reload();
@@ -68,6 +72,7 @@ impl Serve {
                 tracing::info!("the sockets are those of LISTEN_FDS; `listen` is not used");
             }
             engine.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
+            odd.iter().for_each(|problem| tracing::warn!("{problem}"));
             news.iter().for_each(News::log);
             // By value: what is replaced later is not to be kept.
             handlers.into_iter().for_each(|handler| log_loaded(&handler));

@@ -5,13 +5,33 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Source, parse_address};
+use crate::config::{Config, ConfigError, Source, parse_address};
+use crate::problem::Problem;
 
 #[derive(Debug, Args)]
-pub(super) struct SourceArgs {
+pub(super) struct ConfigArgs {
     /// The configuration file [default: patchboard.toml, where there is one]
     #[arg(long, value_name = "FILE", env = "PATCHBOARD_CONFIG")]
     config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// What it says, and what is wrong with it beside `[server]`, such as secrets that only the
+    /// server is given.
+    pub(super) fn read(&self) -> anyhow::Result<(Config, Vec<Problem>)> {
+        let mut reading = Config::read(&Source { file: self.config.clone(), ..Source::default() });
+        match reading.config.take() {
+            Some(config) if reading.is_certain("server") => Ok((config, reading.problems)),
+            _ => Err(ConfigError(reading.problems).into()),
+        }
+    }
+}
+
+/// Likewise, with where the handlers are.
+#[derive(Debug, Args)]
+pub(super) struct SourceArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// The folder that handlers are dropped into
     #[arg(long, value_name = "DIR")]
     handlers: Option<PathBuf>,
@@ -19,7 +39,7 @@ pub(super) struct SourceArgs {
 
 impl SourceArgs {
     pub(super) fn source(&self) -> Source {
-        let (file, handlers_dir) = (self.config.clone(), self.handlers.clone());
+        let (file, handlers_dir) = (self.config.config.clone(), self.handlers.clone());
         Source { file, handlers_dir, ..Source::default() }
     }
 }

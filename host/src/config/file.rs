@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::{env, fs, io};
+use std::{env, io};
 
 use super::address::take_repeated;
 use super::answer::{redirect, response};
@@ -13,11 +13,16 @@ use super::key::{Key, Table, Unset};
 use super::mount::mount;
 use super::reader::{Lookup, Problems, Section, nearest_within, variable};
 use super::server::{SERVER, ServerConfig, server};
+use super::tenant::tenants;
 use super::types::{Config, ConfigError, Reading, RouteConfig, Source};
 use super::value::Sources;
 use crate::handlers::grants::grants_config::{Context, Tables};
 use crate::problem::Problem;
 use crate::static_files::MountConfig;
+use crate::telemetry::parse_filter;
+
+/// The longest file that is read, in bytes.
+const LONGEST: u64 = 16 << 20;
 
 /// The whole of `patchboard.toml`.
 pub(super) static ROOT: Table<()> = Table {
@@ -28,6 +33,7 @@ pub(super) static ROOT: Table<()> = Table {
     keys: &[
         Key::other("server", "a table", Unset::Said("the defaults of its keys"), "[server]"),
         Key::other("handlers", "a table of tables", Unset::Said("none"), "[handlers.NAME]"),
+        Key::other("tenants", "a table of tables", Unset::Said("none"), "[tenants.NAME]"),
         Key::other("static", "an array of tables", Unset::Said("none"), "[[static]]"),
         Key::other("redirect", "an array of tables", Unset::Said("none"), "[[redirect]]"),
         Key::other("response", "an array of tables", Unset::Said("none"), "[[response]]"),
@@ -66,16 +72,17 @@ impl Config {
                 by_convention(config, &problems);
             }
             check_folders(config, &problems);
+            check_content(config, &problems);
         }
-        let (problems, doubtful) = problems.into_inner();
-        Reading { config, problems, doubtful }
+        let (problems, doubtful, places) = problems.into_inner();
+        Reading { config, problems, doubtful, places }
     }
 }
 
 /// The text of the file, which need not be there unless it was named.
 fn text(source: &Source) -> Result<Option<String>, Problem> {
     let file = source.path();
-    match fs::read(file) {
+    match patchboard_files::read(file, LONGEST) {
         Ok(bytes) => utf8(file, bytes).map(Some),
         Err(error) if source.file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
@@ -95,8 +102,14 @@ fn override_by(source: &Source, config: &mut Config, problems: &Problems<'_>) {
     }
     if let Some(dir) = &source.handlers_dir {
         config.server.handlers_dir = Some(dir.clone());
+        problems.note("server.handlers", "--handlers");
     }
     config.server.dev |= source.dev;
+    // The variable's has been said.
+    let log = source.log.as_deref().filter(|log| env::var(variable("log")).as_deref() != Ok(log));
+    if let Some(Err(wrong)) = log.map(parse_filter) {
+        problems.push_elsewhere("--log", wrong, "");
+    }
     let ServerConfig { listen, probes, .. } = &mut config.server;
     if let Some(address) = probes.take_if(|probes| probes.port() != 0 && listen.contains(probes)) {
         problems.push(
@@ -114,10 +127,13 @@ fn override_by(source: &Source, config: &mut Config, problems: &Problems<'_>) {
 ///
 /// Every problem that was found.
 pub fn read_handler_file(path: &Path) -> Result<Option<Vec<RouteConfig>>, ConfigError> {
-    let text = match fs::read(path) {
+    let text = match patchboard_files::read(path, LONGEST) {
         Ok(bytes) => utf8(path, bytes).map_err(ConfigError::from)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Problem::new(path.display().to_string(), error.to_string()).into()),
+        Err(error) => {
+            let problem = Problem::new(path.display().to_string(), format!("cannot read it: {error}"));
+            return Err(problem.remedy("correct or remove it").into());
+        }
     };
     let problems = Problems::new(path.display().to_string(), &text);
     let parsed = problems.parse();
@@ -153,8 +169,13 @@ fn check_variables(variables: impl Iterator<Item = (OsString, OsString)>, proble
         let Some(name) = name.to_str().filter(|name| name.starts_with(&variable(""))) else { continue };
         let place = || format!("environment variable {name}");
         if known.contains(&name) {
-            if value.to_str().is_none() {
-                problems.push_elsewhere(place(), "its value is not UTF-8", "");
+            match value.to_str() {
+                None => problems.push_elsewhere(place(), "its value is not UTF-8", ""),
+                Some(filter) if name == variable("log") => {
+                    parse_filter(filter)
+                        .map_or_else(|wrong| problems.push_elsewhere(place(), wrong, ""), drop);
+                }
+                Some(_) => {}
             }
             continue;
         }
@@ -177,6 +198,7 @@ pub(super) fn parse(problems: &Problems<'_>, folder: &Path, lookup: &Lookup) -> 
     let answers = redirects.chain(responses).collect();
     let sources = Sources { secrets: &server.secrets_dir, lookup };
     let context = Context { folder, data_dir: &server.data_dir, sources };
+    let tenants = tenants(&root);
     let mut tables = Tables::read(&root, &context);
     let mut handlers = BTreeMap::new();
     for (name, section) in root.section("handlers").entries() {
@@ -186,13 +208,14 @@ pub(super) fn parse(problems: &Problems<'_>, folder: &Path, lookup: &Lookup) -> 
     let granted: Vec<_> = handlers.values().map(|handler| &handler.grants).collect();
     tables.complete(&granted, &context);
     ROOT.read_beside(&root, &mut (), &Tables::names());
-    Some(Config { server, mounts, answers, handlers, tables })
+    Some(Config { server, mounts, answers, handlers, tenants, tables })
 }
 
 fn mounts(root: &Section<'_, '_>, folder: &Path) -> Vec<MountConfig> {
     let mut mounts = Vec::<MountConfig>::new();
     for section in root.sections("static") {
         let Some(mount) = mount(&section, folder) else { continue };
+        section.note_as("dir", format!("static {}", mount.prefix));
         if let Some(before) = mounts.iter().find(|before| before.prefix == mount.prefix) {
             let wrong = format!(
                 "`{}/` is the prefix of {} already; keep one of them, or give {} another",
@@ -228,28 +251,42 @@ fn by_convention(config: &mut Config, problems: &Problems<'_>) {
     }
 }
 
+/// A server that has nothing to serve would be ready, and answer 404.
+fn check_content(config: &Config, problems: &Problems<'_>) {
+    let Config { server, mounts, answers, .. } = config;
+    let serves = server.handlers_dir.is_some() || !mounts.is_empty() || !answers.is_empty();
+    // What is wrong in it may have been that.
+    if !serves && problems.is_empty() {
+        problems.push(
+            None,
+            "nothing to serve: it has neither `handlers` in [server], nor [[static]], [[redirect]] or [[response]]",
+            "add one of them",
+        );
+    }
+}
+
 fn check_folders(config: &Config, problems: &Problems<'_>) {
     if let Some(dir) = &config.server.handlers_dir
         && !dir.is_dir()
     {
-        problems.push(
-            None,
+        problems.push_at(
+            "server.handlers",
             format!("the handlers folder {} {}", dir.display(), absent(dir)),
             "create it, or correct `handlers` in [server]",
         );
     }
     if config.server.handlers_dir.is_none() && !config.handlers.is_empty() {
-        problems.push(
-            None,
+        problems.push_at(
+            "handlers",
             "[handlers] is configured, but [server] has no `handlers` folder",
             "add handlers = \"handlers\"",
         );
     }
     for mount in config.mounts.iter().filter(|mount| !mount.dir.is_dir()) {
-        let dir = &mount.dir;
-        problems.push(
-            None,
-            format!("static mount `{}/`: the folder {} {}", mount.prefix, dir.display(), absent(dir)),
+        let (prefix, dir) = (&mount.prefix, &mount.dir);
+        problems.push_at(
+            &format!("static {prefix}"),
+            format!("static mount `{prefix}/`: the folder {} {}", dir.display(), absent(dir)),
             "create it, or correct `dir`",
         );
     }

@@ -50,7 +50,7 @@ limits = { call_timeout = "5s", request_body_bytes = "64KiB" }
                 });
             },
             Unset::Said(
-                "`\"shared\"` where the component can have several calls at once, else `\"request\"`, or `\"reuse\"` if it imports what would hold an instance while it waits, such as `wasi:keyvalue`, or is lifted synchronously",
+                "`\"shared\"` where the component can have several calls at once, else `\"request\"`, or `\"reuse\"` if it imports what would hold an instance while it waits, such as `wasi:keyvalue`, is lifted synchronously, or is composed of several",
             ),
             "How its calls share instances: a fresh one for every call, one call at a time, or many at once as \
              coroutines.",
@@ -94,8 +94,16 @@ cpu_timeout = "2m"
             "memory_bytes",
             64 << 10,
             |l| &mut l.memory_bytes,
-            "All memories and tables of an instance together. More than the largest at start needs a restart.",
+            "All memories and tables of an instance together, with what the host holds for it: resources, \
+             parameters of what it awaits, buffers. More than the largest at start needs a restart.",
         ),
+        Key::<Limits>::bytes(
+            "total_memory_bytes",
+            64 << 10,
+            |l| &mut l.total_memory_bytes,
+            "Likewise, of all its instances together: 500, or 503 where none can start.",
+        )
+        .by_default("no limit"),
         Key::timeout("cpu_timeout", |l| &mut l.cpu_timeout, "CPU time of a call: 500."),
         Key::timeout(
             "call_timeout",

@@ -252,18 +252,20 @@ impl<T> Key<T> {
             Kind::Time { field, least } => {
                 let fits = |time: &Duration| (*least..=LONGEST).contains(time);
                 let time = section.scalar(name, &expected, |value| duration(value.as_str()?).filter(fits));
-                set(field(into), time);
+                time.into_iter().for_each(|time| *field(into) = time);
             }
             Kind::Bytes { field, least } => {
                 let size = section.number(name, &expected, |text| bytes(text).filter(|size| size >= least));
-                set(field(into), size);
+                size.into_iter().for_each(|size| *field(into) = size);
             }
             Kind::Count { field, least, most } => {
                 let fits = |number: &u64| (*least..=*most).contains(number);
                 let number = section.number(name, &expected, |text| text.parse().ok().filter(fits));
                 number.into_iter().for_each(|number| field(into).set(number));
             }
-            Kind::Boolean(field) => set(field(into), section.boolean(name)),
+            Kind::Boolean(field) => {
+                section.boolean(name).into_iter().for_each(|written| *field(into) = written);
+            }
             Kind::Word { words, set } => _ = section.word(name, words).map(|word| set(into, word)),
             Kind::Text { set, .. } => _ = section.parse(name, &expected, |text| set(into, text)),
             Kind::List { item, clear, push } => {
@@ -320,8 +322,4 @@ impl<T> Key<T> {
         };
         self.bounds() + example
     }
-}
-
-fn set<V>(field: &mut V, written: Option<V>) {
-    written.into_iter().for_each(|written| *field = written);
 }

@@ -16,6 +16,7 @@ pub(crate) mod reader;
 mod reference;
 mod route;
 mod server;
+mod tenant;
 mod types;
 pub(crate) mod unit;
 pub(crate) mod value;
@@ -28,7 +29,8 @@ pub use crate::static_files::{MemoryConfig, MountConfig};
 pub use address::parse_address;
 pub use file::read_handler_file;
 pub use reference::reference;
-pub use server::{AccessLogFormat, CurrentServer, DEFAULT_LISTEN, ServerConfig};
+pub use server::{AccessLogFormat, CurrentServer, DEFAULT_LISTEN, Follow, ServerConfig};
+pub use tenant::{NamePattern, TenantConfig};
 pub use types::{
     AnswerConfig, Config, ConfigError, HandlerConfig, Isolation, Limits, Reading, RouteConfig, Source,
 };

@@ -5,7 +5,7 @@
 //! instead, which then wins over the file.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use toml::Spanned;
@@ -21,7 +21,12 @@ pub(crate) struct Problems<'i> {
     found: RefCell<Vec<Problem>>,
     /// The sections of which something is not as it was meant.
     doubtful: RefCell<BTreeSet<String>>,
+    /// Where each section and key was found.
+    places: RefCell<Places>,
 }
+
+/// Where sections and keys, such as `server.listen`, were found.
+pub(crate) type Places = BTreeMap<String, String>;
 
 /// Looks an environment variable up.
 pub(crate) type Lookup = dyn Fn(&str) -> Option<String>;
@@ -38,17 +43,38 @@ pub(crate) struct Section<'a, 'i> {
 
 impl<'i> Problems<'i> {
     pub(crate) fn new(file: String, text: &'i str) -> Self {
-        Self { file, text, found: RefCell::default(), doubtful: RefCell::default() }
+        Self {
+            file,
+            text,
+            found: RefCell::default(),
+            doubtful: RefCell::default(),
+            places: RefCell::default(),
+        }
     }
 
     /// With the line of `at`, where it is known.
     pub(crate) fn push(&self, at: Option<usize>, wrong: impl Display, remedy: &str) {
+        self.push_elsewhere(self.place(at), wrong, remedy);
+    }
+
+    /// The file, with the line of `at`, where it is known.
+    fn place(&self, at: Option<usize>) -> String {
         let line = at.map(|offset| {
             let before = self.text.get(..offset).unwrap_or_default();
             format!(":{}", before.matches('\n').count() + 1)
         });
-        let place = format!("{}{}", self.file, line.unwrap_or_default());
-        self.push_elsewhere(place, wrong, remedy);
+        format!("{}{}", self.file, line.unwrap_or_default())
+    }
+
+    /// Notes where `name` was found.
+    pub(crate) fn note(&self, name: impl Into<String>, place: impl Into<String>) {
+        self.places.borrow_mut().insert(name.into(), place.into());
+    }
+
+    /// With the place where the key `name` was found.
+    pub(crate) fn push_at(&self, name: &str, wrong: impl Display, remedy: &str) {
+        let place = self.places.borrow().get(name).cloned();
+        self.push_elsewhere(place.unwrap_or_else(|| self.file.clone()), wrong, remedy);
     }
 
     /// With a place that is not in the file.
@@ -70,14 +96,19 @@ impl<'i> Problems<'i> {
             Some(key) if error.message() == "duplicate key" => {
                 self.push(at, format!("`{key}` is there twice"), "keep one of them");
             }
-            _ => self.push(at, error.message(), ""),
+            _ => self.push(at, error.message(), "correct that line"),
         }
         None
     }
 
-    /// Them, and the sections of which something is not as it was meant.
-    pub(crate) fn into_inner(self) -> (Vec<Problem>, BTreeSet<String>) {
-        (self.found.into_inner(), self.doubtful.into_inner())
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    /// Them, the sections of which something is not as it was meant, and where all was found.
+    pub(crate) fn into_inner(self) -> (Vec<Problem>, BTreeSet<String>, Places) {
+        (self.found.into_inner(), self.doubtful.into_inner(), self.places.into_inner())
     }
 }
 
@@ -98,6 +129,9 @@ impl<'a, 'i> Section<'a, 'i> {
     fn below(&self, path: String, value: Option<&'a Spanned<DeValue<'i>>>) -> Self {
         let table = value.and_then(|value| value.get_ref().as_table());
         let at = value.map(|value| value.span().start);
+        if at.is_some() {
+            self.problems.note(path.clone(), self.problems.place(at));
+        }
         Self { problems: self.problems, path, table, at, environment: None }
     }
 
@@ -392,6 +426,22 @@ impl<'a, 'i> Section<'a, 'i> {
 
     fn take(&self, key: &str) -> Option<&'a Spanned<DeValue<'i>>> {
         self.table?.get(key)
+    }
+
+    /// Notes where `key` was given, for what is found wrong with it later.
+    pub(crate) fn note(&self, key: &str) {
+        let place = match (self.overriding(key), self.take(key)) {
+            (Some(_), _) => format!("environment variable {}", variable(key)),
+            (None, Some(value)) => self.problems.place(Some(value.span().start)),
+            (None, None) => return,
+        };
+        self.problems.note(self.name(key), place);
+    }
+
+    /// Notes where `key` was written, by another `name`.
+    pub(crate) fn note_as(&self, key: &str, name: String) {
+        let at = self.take(key).map(|value| value.span().start);
+        self.problems.note(name, self.problems.place(at.or(self.at)));
     }
 
     fn overriding(&self, key: &str) -> Option<String> {

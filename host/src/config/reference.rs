@@ -10,6 +10,7 @@ use super::mount::{CACHE, STATIC};
 use super::reader::variable;
 use super::route::ROUTE;
 use super::server::{SERVER, ServerConfig};
+use super::tenant::{TENANT, TenantConfig};
 use super::types::{HandlerConfig, Limits};
 use super::value::SECRETS;
 use crate::compression::CompressionConfig;
@@ -47,6 +48,7 @@ pub fn reference() -> String {
     GrantsConfig::visit_keys(&mut Page(&mut page));
     section(&mut page, &LIMITS, &mut Limits::default(), none);
     GrantsConfig::visit_limits(&mut Page(&mut page));
+    section(&mut page, &TENANT, &mut TenantConfig::default(), none);
     section(&mut page, &ROUTE, &mut (), none);
     section(&mut page, &FILE, &mut (), none);
     section(&mut page, &SECRETS, &mut (), none);

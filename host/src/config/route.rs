@@ -1,10 +1,10 @@
 //! Routes, and the names that they and static mounts have.
 
 use super::key::{Key, Table, Unset};
-use super::reader::{Section, nearest_within};
+use super::reader::Section;
 use super::types::RouteConfig;
 use crate::name::check_name;
-use crate::router::{MethodFilter, RoutePattern};
+use crate::router::RoutePattern;
 
 /// An entry of `routes` that is a table.
 pub(super) static ROUTE: Table<()> = Table {
@@ -65,19 +65,12 @@ pub(super) fn name(section: &Section<'_, '_>, kind: &str) -> Option<String> {
     section.parse("name", A_NAME, |name| check_name(kind, name).map(|()| name.to_owned()))
 }
 
-/// A method that is not among these may be meant, but not one that is a slip of one.
-const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
-
 fn parse_route(text: &str) -> Result<RoutePattern, String> {
     let route: RoutePattern = text.parse().map_err(|error: crate::router::PatternError| error.to_string())?;
-    if let MethodFilter::One(method) = &route.method
-        && let method = method.as_str()
-        && !METHODS.contains(&method)
-        && let Some(nearest) = nearest_within(1, method, &METHODS)
-    {
-        return Err(format!("`{text}`: unknown method {method}; did you mean {nearest}?"));
+    match route.method.slip() {
+        Some(slip) => Err(format!("`{text}`: {slip}")),
+        None => Ok(route),
     }
-    Ok(route)
 }
 
 #[cfg(test)]

@@ -29,12 +29,16 @@ pub struct ServerConfig {
     pub probes: Option<SocketAddr>,
     /// The folder that handlers are dropped into.
     pub handlers_dir: Option<PathBuf>,
+    /// What is followed while the server runs.
+    pub follow: Follow,
     /// The number of threads that run requests.
     pub cores: usize,
     /// How long the server goes on as before at shutdown, but for not being ready.
     pub shutdown_delay: Duration,
     /// How long calls under way may take to finish at shutdown.
     pub drain_timeout: Duration,
+    /// How long streams of events go on then.
+    pub drain_events_timeout: Duration,
     /// How long a client may take to send the head of a request, and to begin the
     /// first.
     pub head_timeout: Duration,
@@ -52,12 +56,16 @@ pub struct ServerConfig {
     pub instances: u32,
     /// Where compiled code is kept; none without a cache.
     pub code_cache: Option<PathBuf>,
+    /// Whether that is meant, where there is none.
+    pub code_cache_off: bool,
     /// Whether paths that differ in slashes from a route are redirected to it.
     pub slashes: Slashes,
     /// What static mounts may keep in memory.
     pub static_memory: MemoryConfig,
     /// The form of the access log.
     pub access_log: AccessLogFormat,
+    /// Whether it has lines of probes, scrapes and this server's own requests that went well.
+    pub access_log_of_all: bool,
     /// The file it is written to; standard output without one.
     pub access_log_file: Option<PathBuf>,
     /// The folder of the secrets, a file each.
@@ -78,9 +86,11 @@ impl ServerConfig {
             listen: vec![DEFAULT_LISTEN],
             probes: None,
             handlers_dir: None,
+            follow: Follow::default(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             shutdown_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
+            drain_events_timeout: Duration::from_secs(1),
             head_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
@@ -89,9 +99,11 @@ impl ServerConfig {
             head_bytes: 64 << 10,
             instances: 1000,
             code_cache: default_code_cache(lookup),
+            code_cache_off: false,
             slashes: Slashes::default(),
             static_memory: MemoryConfig::default(),
             access_log: AccessLogFormat::Text,
+            access_log_of_all: false,
             access_log_file: None,
             secrets_dir: default_secrets(lookup),
             data_dir: default_data(lookup).into(),
@@ -117,6 +129,7 @@ impl ServerConfig {
         note("instances", keep(&mut self.instances, &running.instances));
         note("data", keep(&mut self.data_dir, &running.data_dir));
         note("code_cache", keep(&mut self.code_cache, &running.code_cache));
+        self.code_cache_off = running.code_cache_off;
         kept
     }
 }
@@ -139,6 +152,18 @@ pub enum AccessLogFormat {
     Text,
     /// One JSON object a request.
     Json,
+}
+
+/// What is taken up by itself while the server runs; SIGHUP has the rest looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Follow {
+    /// The configuration, and the handlers and static folders.
+    #[default]
+    All,
+    /// The folders alone.
+    Folders,
+    /// Nothing.
+    Nothing,
 }
 
 /// `[server]`.
@@ -183,6 +208,21 @@ drain_timeout = "30s"
             "The folder that handlers are dropped into: `NAME.wasm` is handler `NAME`. `--handlers` wins over it.",
         )
         .needs_restart(),
+        Key::word(
+            "follow",
+            &["all", "folders", "nothing"],
+            |s, word| {
+                s.follow = match word {
+                    "folders" => Follow::Folders,
+                    "nothing" => Follow::Nothing,
+                    _ => Follow::All,
+                };
+            },
+            Unset::Shown(|s| quoted(format!("{:?}", s.follow).to_lowercase())),
+            "What is taken up by itself when it changes: the configuration and the folders of handlers and static \
+             files, the folders alone, or nothing. What is not followed is looked at on SIGHUP, as where a \
+             configuration is written in several steps.",
+        ),
         Key::<ServerConfig>::count(
             "cores",
             1,
@@ -244,6 +284,12 @@ drain_timeout = "30s"
             |s| &mut s.drain_timeout,
             "How long calls under way may take to finish at shutdown; `\"0s\"` cancels them at once.",
         ),
+        Key::delay(
+            "drain_events_timeout",
+            |s| &mut s.drain_events_timeout,
+            "How long responses of `text/event-stream` go on then: they have no end, and their clients connect again by \
+             themselves.",
+        ),
         Key::list(
             "trusted_proxies",
             "an address or network such as \"10.0.0.0/8\"",
@@ -271,7 +317,15 @@ drain_timeout = "30s"
                 };
             },
             Unset::Shown(|s| quoted(format!("{:?}", s.access_log).to_lowercase())),
-            "The form of the access log, which has a line for each request.",
+            "The form of the access log.",
+        ),
+        Key::word(
+            "access_log_of",
+            &["clients", "all"],
+            |s, word| s.access_log_of_all = word == "all",
+            Unset::Shown(|_| quoted("clients")),
+            "Which requests have a line in it: those of clients, or all, with probes, scrapes and what handlers ask of \
+             this server itself. Of these what fails (400 and above) always has one.",
         ),
         Key::text(
             "access_log_file",
@@ -284,7 +338,8 @@ drain_timeout = "30s"
             "code_cache",
             "a folder such as \"/var/cache/patchboard\", or \"off\"",
             |s, text| {
-                s.code_cache = (text != "off").then(|| text.into());
+                s.code_cache_off = text == "off";
+                s.code_cache = (!s.code_cache_off).then(|| text.into());
                 Ok(())
             },
             Unset::Said("`$CACHE_DIRECTORY`, else `$XDG_CACHE_HOME/patchboard`, else `~/.cache/patchboard`"),
@@ -348,6 +403,9 @@ fn path(field: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
 pub(super) fn server(section: &Section<'_, '_>, folder: &Path, lookup: &Lookup) -> ServerConfig {
     let mut config = ServerConfig::new(lookup);
     SERVER.read(section, &mut config);
+    for key in ["handlers", "access_log_file", "connections", "cores", "listen", "probes"] {
+        section.note(key);
+    }
     if config.listen.is_empty() && section.is_empty("listen") {
         section.problem_at("listen", "there is no address; name one, or remove the key");
     }

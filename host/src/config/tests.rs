@@ -120,6 +120,7 @@ fn tables() -> Vec<Declared> {
         declared(&server::SERVER, "[server]\nKEY = VALUE"),
         declared(&handler::HANDLER, "[handlers.a]\nKEY = VALUE"),
         declared(&handler::LIMITS, "[handlers.a.limits]\nKEY = VALUE"),
+        declared(&tenant::TENANT, "[tenants.a]\nKEY = VALUE"),
         declared(&route::ROUTE, "[handlers.a]\nroutes = [{ KEY = VALUE }]"),
         declared(&value::SECRETS, "[handlers.a]\nconfig = { x = { KEY = VALUE } }"),
         declared(&mount::STATIC, "[[static]]\nKEY = VALUE"),
@@ -212,7 +213,7 @@ fn time_outs_are_longer_than_nothing_and_none_is_too_long_to_add() {
             }
         }
     }
-    assert_eq!(may_be_nothing, ["shutdown_delay", "drain_timeout"]);
+    assert_eq!(may_be_nothing, ["shutdown_delay", "drain_timeout", "drain_events_timeout"]);
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn defaults_are_read_back() {
 }
 
 /// What is refused, and all that is said of it.
-const REFUSED: [(&str, &[&str]); 26] = [
+const REFUSED: [(&str, &[&str]); 28] = [
     (
         "[server]\nlisten = []",
         &["patchboard.toml:2: server.listen: there is no address; name one, or remove the key"],
@@ -292,7 +293,7 @@ const REFUSED: [(&str, &[&str]); 26] = [
     ),
     ("[server]\ncores = 1\ncores = 2", &["patchboard.toml:3: `cores` is there twice; keep one of them"]),
     ("[a]\nx = 1\n[a]\n", &["patchboard.toml:3: `a` is there twice; keep one of them"]),
-    ("[server\n", &["patchboard.toml:1: unclosed table, expected `]`"]),
+    ("[server\n", &["patchboard.toml:1: unclosed table, expected `]`; correct that line"]),
     (
         "[server]\ncores = 0\ninstances = -1\nconnections = 1_0\nhead_bytes = 4096",
         &[
@@ -391,6 +392,24 @@ const REFUSED: [(&str, &[&str]); 26] = [
          nowhere/two another",
         ],
     ),
+    (
+        "[tenants.a]\nhandlers = [\"x\", \"y-*\"]\n[tenants.b]\nhandlers = \"*-z\"",
+        &[
+            "patchboard.toml:4: tenants.b.handlers: a handler could match `*-z` and `y-*` of [tenants.a]; make the patterns \
+         such that none matches both",
+        ],
+    ),
+    (
+        "[tenants.\"a b\"]\nhandlers = \"x/*\"\ncpu_share = 0\n[tenants.c]",
+        &[
+            "patchboard.toml:2: tenants.a b: `a b`: the name of a tenant has letters, digits, `-`, `_` and `.` only, 1 to 128 \
+         of them, the first of which is not `.`",
+            "patchboard.toml:2: tenants.a b.handlers: `x/*`: the name of a handler has letters, digits, `-`, `_` and `.` \
+         only, and a pattern of names `*` as well",
+            "patchboard.toml:3: tenants.a b.cpu_share: expected a number from 1 to 1000, found 0",
+            "patchboard.toml:4: tenants.c: a tenant needs `handlers`",
+        ],
+    ),
     ("[[static]]\n", &["patchboard.toml:1: static[0]: a static mount needs `prefix` and `dir`"]),
     (
         "[[static]]\nprefix = \"/\"\ndir = \"x\"\nerror_pages = { 200 = \"x\", 404 = \"../x\" }",
@@ -409,4 +428,13 @@ fn what_is_wrong_is_said_with_its_place_and_the_remedy() {
     let told = REFUSED.map(|(text, _)| (text, read(text, Path::new("nowhere")).unwrap_err()));
     let differ: Vec<_> = told.iter().zip(REFUSED).filter(|(told, case)| told.1 != case.1).collect();
     assert!(differ.is_empty(), "{differ:#?}");
+}
+
+#[test]
+fn what_is_not_written_of_a_tenant_is_not_limited() {
+    let config = read("[tenants.a]\nhandlers = \"a-*\"", Path::new("nowhere")).unwrap();
+    let tenant = config.handler("a-b").tenant.unwrap();
+    assert_eq!((tenant.calls, tenant.outbound_calls, tenant.total_memory_bytes), (None, None, None));
+    assert_eq!(tenant.cpu_share, 1);
+    assert_eq!(config.handler("b").tenant, None);
 }

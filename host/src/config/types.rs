@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::reader::Places;
 use super::server::ServerConfig;
+use super::tenant::TenantConfig;
 use crate::answers::Answer;
 use crate::compression::CompressionConfig;
 use crate::handlers::grants::grants_config::{GrantsConfig, Tables};
@@ -23,10 +25,38 @@ pub struct Config {
     pub mounts: Vec<MountConfig>,
     /// Redirects, then fixed responses, each in the order of the file.
     pub answers: Vec<AnswerConfig>,
-    /// Handlers by name. Dropped-in handlers need no entry.
+    /// Handlers by name. Dropped-in handlers need no entry. See [`Config::handler`].
     pub handlers: BTreeMap<String, HandlerConfig>,
+    /// Handlers that have limits together. No handler is of two.
+    pub tenants: Vec<TenantConfig>,
     /// How what is granted is kept.
     pub(crate) tables: Tables,
+}
+
+impl Config {
+    /// The tables that say something else here than in `other`.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut tables = Vec::new();
+        let mut note = |name: &str, differs: bool| tables.extend(differs.then(|| name.to_owned()));
+        note("[server]", self.server != other.server);
+        note("[[static]]", self.mounts != other.mounts);
+        note("[[redirect]] or [[response]]", self.answers != other.answers);
+        let names: BTreeSet<_> = self.handlers.keys().chain(other.handlers.keys()).collect();
+        for name in names {
+            note(&format!("[handlers.{name}]"), self.handlers.get(name) != other.handlers.get(name));
+        }
+        note("[tenants]", self.tenants != other.tenants);
+        for table in self.tables.differences(&other.tables) {
+            note(&format!("[{table}]"), true);
+        }
+        tables
+    }
+
+    /// What holds for the handler `name`, whether or not it is named.
+    pub fn handler(&self, name: &str) -> HandlerConfig {
+        let own = self.handlers.get(name).cloned().unwrap_or_default();
+        HandlerConfig { tenant: self.tenants.iter().find(|tenant| tenant.has(name)).cloned(), ..own }
+    }
 }
 
 /// A route that the host answers itself.
@@ -56,6 +86,8 @@ pub struct HandlerConfig {
     pub compression: Option<CompressionConfig>,
     /// Limits.
     pub limits: Limits,
+    /// With which others it has limits together; [`Config::handler`] knows.
+    pub tenant: Option<TenantConfig>,
 }
 
 /// A configured route.
@@ -91,8 +123,10 @@ impl fmt::Display for Isolation {
 /// What a handler's calls may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The sum of an instance's linear memories and tables, in bytes.
+    /// What an instance has of memory, with what the host holds for it, in bytes.
     pub memory_bytes: u64,
+    /// What all its instances have together.
+    pub total_memory_bytes: u64,
     /// CPU time of one call.
     pub cpu_timeout: Duration,
     /// Wall clock of one call, to the end of its response body.
@@ -119,6 +153,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes: 128 << 20,
+            total_memory_bytes: u64::MAX,
             cpu_timeout: Duration::from_secs(10),
             call_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(30),
@@ -161,6 +196,8 @@ pub struct Source {
     pub handlers_dir: Option<PathBuf>,
     /// `--dev`.
     pub dev: bool,
+    /// `--log`, or `PATCHBOARD_LOG`.
+    pub log: Option<String>,
 }
 
 impl Source {
@@ -178,12 +215,24 @@ pub struct Reading {
     /// All that is wrong with it.
     pub problems: Vec<Problem>,
     pub(super) doubtful: BTreeSet<String>,
+    pub(super) places: Places,
 }
 
 impl Reading {
     /// Of a file that cannot be read.
     pub(super) fn of(problem: Problem) -> Self {
-        Self { config: None, problems: vec![problem], doubtful: BTreeSet::new() }
+        Self { config: None, problems: vec![problem], doubtful: BTreeSet::new(), places: Places::new() }
+    }
+
+    /// The problem, with the place of `name`, such as `server.cores` or `handlers.NAME`, where
+    /// that was written.
+    pub fn placed(&self, name: &str, problem: Problem) -> Problem {
+        let place = match (self.places.get(name), &*problem.place) {
+            (None, _) => return problem,
+            (Some(place), "") => place.clone(),
+            (Some(place), thing) => format!("{place}: {thing}"),
+        };
+        Problem { place, ..problem }
     }
 
     /// Whether `section`, such as `handlers.NAME`, is as it was meant, and worth judging by.

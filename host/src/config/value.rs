@@ -5,8 +5,7 @@
 //! that name in the folder `secrets`, as Kubernetes, Docker and systemd provide them.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use super::key::{Key, Table, Unset};
@@ -88,8 +87,11 @@ fn find(table: Section<'_, '_>, sources: Sources<'_>) -> Option<Value> {
     let (secret, variable) = (table.string("secret"), table.string("variable"));
     let value = match (secret, variable) {
         (Some(secret), None) => read_secret(sources.secrets, &secret),
-        (None, Some(variable)) => (sources.lookup)(&variable)
-            .ok_or_else(|| format!("the variable {variable} is not set in the server's environment")),
+        (None, Some(variable)) => (sources.lookup)(&variable).ok_or_else(|| {
+            format!(
+                "the variable {variable} is not set in the server's environment; set it, or write the value"
+            )
+        }),
         _ => Err("write { secret = \"NAME\" } or { variable = \"NAME\" }".to_owned()),
     };
     value.map_err(|problem| table.problem(problem)).ok().map(Value)
@@ -100,16 +102,12 @@ fn read_secret(folder: &Path, name: &str) -> Result<String, String> {
     check_name("a secret", name)?;
     let path = folder.join(name);
     let read = || -> io::Result<String> {
-        let mut text = String::new();
-        File::open(&path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-        Ok(text)
+        let bytes = patchboard_files::read(&path, LONGEST)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     };
     let mut text = read().map_err(|error| {
         format!("cannot read the secret {}: {error}; see `secrets` in [server]", path.display())
     })?;
-    if text.len() as u64 > LONGEST {
-        return Err(format!("the secret {} is longer than {LONGEST} bytes", path.display()));
-    }
     let length = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text).len());
     text.truncate(length.unwrap_or(text.len()));
     Ok(text)

@@ -1,9 +1,11 @@
 //! What a start would find, found by who does not serve.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::beside::Beside;
+use super::loads::{Order, load};
 use super::prepare::{Judge, Next};
 use super::refused::Refused;
 use crate::config::{Config, Source};
@@ -48,6 +50,20 @@ pub fn routes(source: &Source) -> Result<(Site, Vec<Problem>), Refused> {
     judge.routes(loader)
 }
 
+/// What a start would make of the component at `path`, were it the only one.
+///
+/// # Errors
+///
+/// What is wrong with the configuration, or why the component would not be loaded.
+pub fn component(source: &Source, path: &Path) -> anyhow::Result<Arc<Handler>> {
+    let mut judge = Judge::read(source)?;
+    let loader = judge.loader(Outside::default())?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let config = judge.config.handler(&name);
+    let order = Order { name: name.clone(), path: path.to_owned(), config, before: None };
+    load(&loader, &order, &|_| {}).map_err(|failure| anyhow::anyhow!("{name} {}", failure.reason))
+}
+
 impl Checked {
     /// The handlers that would serve.
     pub fn handlers(&self) -> impl Iterator<Item = &Arc<Handler>> {
@@ -57,6 +73,11 @@ impl Checked {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.next.folder.config
+    }
+
+    /// What is served otherwise than was meant, though nothing keeps it from being served.
+    pub fn odd(&self) -> &[Problem] {
+        &self.next.odd
     }
 
     /// What could not be told now.

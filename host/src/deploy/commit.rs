@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::prepare::Next;
 use super::refused::Refused;
+use crate::data::Hold;
 use crate::handlers::{Asked, News, OpenedGrants};
 use crate::telemetry::Destination;
 
@@ -17,9 +18,15 @@ pub(super) fn destination(next: &Next) -> Result<Destination, Refused> {
         .map_err(|problem| Refused::Problems(vec![problem]))
 }
 
-/// Opens what handlers are granted by `next`, with `patience` for what has to be waited for.
-pub(super) fn open(next: &Next, patience: Duration) -> Result<OpenedGrants, Refused> {
-    next.folder.engine().grants().open(&asked(next), patience).map_err(Refused::Problems)
+/// Opens what handlers are granted by `next`, with `patience` for what has to be waited for;
+/// and holds the data folder, which may be made for it.
+pub(super) fn open(next: &Next, patience: Duration) -> Result<(OpenedGrants, Option<Hold>), Refused> {
+    let hold = || {
+        Hold::share(&next.folder.config.server.data_dir).map_err(|problem| Refused::Problems(vec![problem]))
+    };
+    let before = hold()?;
+    let opened = next.folder.engine().grants().open(&asked(next), patience).map_err(Refused::Problems)?;
+    Ok((opened, if before.is_some() { before } else { hold()? }))
 }
 
 /// Lets handlers have what was opened; gives what is to be said of it.

@@ -16,11 +16,18 @@ pub(super) struct Stamp {
 }
 
 /// When two are equal, the file has not changed.
+///
+/// Its length and the time of its last change are not enough: `cp -p`, `rsync` and `tar` set
+/// the time, also to that of the version before. The time that the kernel keeps of changes
+/// (ctime) nobody sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStamp {
+    device: u64,
     inode: u64,
     length: u64,
     modified: SystemTime,
+    /// Seconds and nanoseconds since 1970.
+    changed: (i64, i64),
 }
 
 impl Stamp {
@@ -28,6 +35,11 @@ impl Stamp {
     pub(super) fn of(path: &Path) -> Option<Self> {
         let component = FileStamp::of(path)?;
         Some(Self { component, settings: FileStamp::of(&path.with_extension("toml")) })
+    }
+
+    /// The component's, in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.component.length
     }
 
     pub(super) fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
@@ -49,14 +61,21 @@ impl FileStamp {
 
     /// Whether it was written to so short a time ago that more may follow.
     pub fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let since = u64::try_from(seconds).ok().zip(u32::try_from(nanoseconds).ok());
+        let changed = since.and_then(|(seconds, nanoseconds)| {
+            SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+        });
         // A time in the future says nothing of when it was written.
-        now.duration_since(self.modified).is_ok_and(|elapsed| elapsed < age)
+        let is_young = |time: SystemTime| now.duration_since(time).is_ok_and(|elapsed| elapsed < age);
+        is_young(self.modified) || changed.is_some_and(is_young)
     }
 }
 
 impl From<&Metadata> for FileStamp {
     fn from(metadata: &Metadata) -> Self {
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Self { inode: metadata.ino(), length: metadata.len(), modified }
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), modified, changed }
     }
 }

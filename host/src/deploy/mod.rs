@@ -11,14 +11,16 @@ mod check;
 mod commit;
 mod files;
 mod folder;
+mod loads;
 mod prepare;
 mod refused;
 mod running;
 mod start;
 mod update;
 
-pub use self::check::{Checked, check, routes};
+pub use self::check::{Checked, check, component, routes};
 pub use self::files::{FileStamp, SETTLE};
+pub use self::loads::{Loads, read as read_component};
 pub use self::refused::Refused;
 pub use self::running::{Prepared, Running};
 pub use self::start::{Beginning, Start, Started, start};

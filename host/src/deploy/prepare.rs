@@ -3,13 +3,14 @@
 //! A [`Judge`] reads it and goes on as far as it makes sense: where a section is not as it
 //! was meant, what depends on it is not judged, as its problems would be made up.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::folder::{Folder, Made, Unsettled};
+use super::folder::{Folder, Made, Unready};
+use super::loads::Loads;
 use super::refused::Refused;
 use crate::config::{Config, DEFAULT_LISTEN, Reading, Source};
+use crate::data;
 use crate::handlers::{Asked, Engine, Findings, Loader, Outside};
 use crate::problem::Problem;
 use crate::server;
@@ -32,6 +33,8 @@ pub(super) struct Next {
     pub(super) memory: Arc<Memory>,
     /// What is wrong with files that were dropped in.
     pub(super) tolerated: Vec<Problem>,
+    /// What is served otherwise than was meant, though nothing keeps it from being served.
+    pub(super) odd: Vec<Problem>,
     /// What came of trying what handlers are granted.
     pub(super) granted: Findings,
 }
@@ -63,7 +66,10 @@ impl Judge {
     /// What it asks of this machine.
     pub(super) fn machine(&mut self) {
         server::raise_open_files();
-        self.problems.extend(server::check_connections(self.config.server.connections).err());
+        if let Err(problem) = server::check_connections(self.config.server.connections) {
+            self.problems.push(self.reading.placed("server.connections", problem));
+        }
+        self.problems.extend(data::check(&self.config.server.data_dir).err());
         self.access_log();
     }
 
@@ -71,9 +77,12 @@ impl Judge {
         let Some(path) = self.config.server.access_log_path() else { return };
         let writable = match folder_of(path).is_dir() {
             true => may_write(path),
-            false => Err(io::ErrorKind::NotFound.into()),
+            false => Err(rustix::io::Errno::NOENT.into()),
         };
-        self.problems.extend(writable.map_err(|error| Destination::refused(path, &error)).err());
+        if let Err(error) = writable {
+            let problem = Destination::refused(path, &error);
+            self.problems.push(self.reading.placed("server.access_log_file", problem));
+        }
     }
 
     /// A loader with an engine of its own.
@@ -82,6 +91,10 @@ impl Judge {
     ///
     /// All that is wrong, where this machine cannot run it.
     pub(super) fn loader(&mut self, outside: Outside) -> Result<Arc<Loader>, Refused> {
+        if let Err(problem) = server::check_threads(self.config.server.cores) {
+            self.problems.push(self.reading.placed("server.cores", problem));
+            return Err(Refused::Problems(std::mem::take(&mut self.problems)));
+        }
         let loader = Engine::build(&self.config, outside).and_then(Loader::new);
         loader.map(Arc::new).map_err(|error| {
             self.problems.push(Problem::new("", format!("{error:#}")));
@@ -104,12 +117,14 @@ impl Judge {
         self.conclude(made, memory, granted, strict)
     }
 
-    /// Everything that is served in the place of `before`.
+    /// Everything that is served in the place of `before`, with the handlers that were loaded
+    /// for it.
     pub(super) fn next(
         mut self,
         before: &Folder,
         memory: Arc<Memory>,
         strict: bool,
+        loads: &mut Loads,
     ) -> Result<Next, Refused> {
         let mut mounts = self.mounts(&memory);
         for mount in &mut mounts {
@@ -118,8 +133,15 @@ impl Judge {
                 mount.clone_from(running);
             }
         }
+        let is_certain = |section: &str| self.reading.is_certain(section);
+        // First, so that nothing is tried in vain.
+        let made = match before.next(self.config.clone(), mounts, is_certain, loads) {
+            Ok(made) => made,
+            Err(Unready::Loading) => return Err(Refused::Loading),
+            Err(Unready::Unsettled) if self.problems.is_empty() => return Err(Refused::Unsettled),
+            Err(Unready::Unsettled) => return Err(Refused::Problems(self.problems)),
+        };
         let granted = self.grants(before.engine(), |_| false);
-        let made = before.next(self.config.clone(), mounts, |section| self.reading.is_certain(section));
         self.conclude(made, memory, granted, strict)
     }
 
@@ -136,12 +158,16 @@ impl Judge {
     fn mounts(&mut self, memory: &Arc<Memory>) -> Vec<Arc<Mount>> {
         let mut mounts = Vec::new();
         for mount in &self.config.mounts {
+            let placed = |problem| self.reading.placed(&format!("static {}", mount.prefix), problem);
             let was_missed = !mount.dir.is_dir() && !self.problems.is_empty();
             match Mount::open(mount.clone(), memory) {
-                Ok(mount) => mounts.push(Arc::new(mount)),
+                Ok(mount) => {
+                    self.problems.extend(mount.check().err().map(placed));
+                    mounts.push(Arc::new(mount));
+                }
                 // The configuration has said so.
                 Err(_) if was_missed => {}
-                Err(error) => self.problems.push(Problem::new("", error.to_string())),
+                Err(error) => self.problems.push(placed(Problem::new("", error.to_string()))),
             }
         }
         mounts
@@ -153,28 +179,45 @@ impl Judge {
         let is_certain = |section: &str| self.reading.is_certain(section);
         let asked = Asked { config: &self.config, is_certain: &is_certain, is_ours: &is_ours };
         let mut findings = engine.grants().try_out(&asked);
-        self.problems.append(&mut findings.problems);
+        for problem in std::mem::take(&mut findings.problems) {
+            let name = problem.place.strip_prefix("database ").map(|name| format!("sql.{name}"));
+            self.problems.push(self.reading.placed(&name.unwrap_or_default(), problem));
+        }
         findings
     }
 
     fn conclude(
         mut self,
-        made: Result<Made, Unsettled>,
+        made: Made,
         memory: Arc<Memory>,
         granted: Findings,
         strict: bool,
     ) -> Result<Next, Refused> {
-        let Made { folder, site, faults } = match made {
-            Ok(made) => made,
-            Err(Unsettled) if self.problems.is_empty() => return Err(Refused::Unsettled),
-            Err(Unsettled) => return Err(Refused::Problems(self.problems)),
-        };
+        let Made { folder, site, faults } = made;
         let mut tolerated = Vec::new();
         for fault in faults {
-            if fault.configured || strict { &mut self.problems } else { &mut tolerated }.push(fault.problem);
+            let problem = match &fault.handler {
+                Some(name) => self.reading.placed(&format!("handlers.{name}"), fault.problem),
+                None => self.reading.placed(&fault.problem.place.clone(), fault.problem),
+            };
+            if fault.configured || strict { &mut self.problems } else { &mut tolerated }.push(problem);
         }
+        let mut odd: Vec<_> = folder
+            .mounts
+            .iter()
+            .flat_map(|mount| {
+                let placed = |problem| self.reading.placed(&format!("static {}", mount.prefix()), problem);
+                mount.missing_pages().into_iter().map(placed)
+            })
+            .collect();
+        let unused = self
+            .config
+            .tables
+            .unused(self.config.handlers.values().map(|handler| &handler.grants))
+            .into_iter();
+        odd.extend(unused.map(|problem| self.reading.placed(&problem.place.clone(), problem)));
         match self.problems.is_empty() {
-            true => Ok(Next { folder, site, memory, tolerated, granted }),
+            true => Ok(Next { folder, site, memory, tolerated, odd, granted }),
             false => Err(Refused::Problems(self.problems)),
         }
     }

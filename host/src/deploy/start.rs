@@ -10,6 +10,7 @@ use super::running::Running;
 use crate::config::{CurrentServer, Source};
 use crate::handlers::{News, Outside, Urls};
 use crate::problem::Problem;
+use crate::readiness::Readiness;
 use crate::server::{self, Listeners, Passed};
 use crate::site::Current;
 use crate::telemetry::{AccessLog, Writer};
@@ -46,6 +47,8 @@ pub struct Started {
     pub writer: Writer,
     /// What is wrong with files that were dropped in.
     pub tolerated: Vec<Problem>,
+    /// What is served otherwise than was meant.
+    pub odd: Vec<Problem>,
     /// What was done to what handlers are granted, or has yet to be.
     pub news: Vec<News>,
 }
@@ -85,15 +88,26 @@ impl Start {
     pub fn commit(self) -> Result<Started, Refused> {
         let Self { next, listeners, site, strict } = self;
         let destination = commit::destination(&next)?;
-        let opened = commit::open(&next, PATIENCE)?;
+        let (opened, hold) = commit::open(&next, PATIENCE)?;
         let (access_log, writer) = AccessLog::start(destination)
             .map_err(|error| Refused::Problems(vec![Problem::new("", error.to_string())]))?;
         let settings = Arc::new(CurrentServer::from_pointee(next.folder.config.server.clone()));
         let news = commit::put(&next, opened);
-        let Next { folder, site: next, memory, tolerated, .. } = next;
+        let Next { folder, site: next, memory, tolerated, odd, .. } = next;
         site.store(Arc::new(next));
         let inherited = listeners.are_inherited();
-        let running = Running { folder, memory, site, settings, access_log, strict, inherited };
-        Ok(Started { running, listeners, writer, tolerated, news })
+        let running = Running {
+            folder,
+            hold,
+            memory,
+            site,
+            settings,
+            access_log,
+            readiness: Arc::new(Readiness::default()),
+            strict,
+            inherited,
+            missed: Vec::new(),
+        };
+        Ok(Started { running, listeners, writer, tolerated, odd, news })
     }
 }

@@ -1,4 +1,5 @@
-//! The body of every response: its end writes the access-log line.
+//! The body of every response: its end writes the access-log line, and its failure comes
+//! after what was sent of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +16,22 @@ use crate::telemetry::{AccessLog, AccessRecord};
 /// A body that writes the access-log line when it has ended or is given up.
 #[derive(Debug)]
 pub struct LoggedBody {
-    pub(super) body: Body,
-    pub(super) line: Line,
+    body: Body,
+    line: Line,
+    /// Told at the next poll: a connection that is to be cut loses what hyper has not yet
+    /// written, so it is let write the head, and what came before.
+    failed: Option<BodyError>,
+}
+
+impl LoggedBody {
+    pub(super) fn new(body: Body, line: Line) -> Self {
+        Self { body, line, failed: None }
+    }
+
+    /// Whether it is produced as it is sent.
+    pub fn is_streaming(&self) -> bool {
+        self.body.is_streaming()
+    }
 }
 
 /// A line of the access log, which is written when this is dropped: at the end of the
@@ -25,11 +40,13 @@ pub struct LoggedBody {
 pub(super) struct Line {
     log: Option<Box<(AccessLog, AccessRecord)>>,
     start: Instant,
+    /// Whether it is not written where the request goes well.
+    is_quiet: bool,
 }
 
 impl Line {
-    pub(super) fn new(log: Option<(AccessLog, AccessRecord)>, start: Instant) -> Self {
-        Self { log: log.map(Box::new), start }
+    pub(super) fn new(log: Option<(AccessLog, AccessRecord)>, start: Instant, is_quiet: bool) -> Self {
+        Self { log: log.map(Box::new), start, is_quiet }
     }
 
     fn record(&mut self) -> Option<&mut AccessRecord> {
@@ -49,6 +66,9 @@ impl Line {
     }
 
     pub(super) fn answer(&mut self, status: StatusCode) {
+        if self.is_quiet && !status.is_client_error() && !status.is_server_error() {
+            self.log = None;
+        }
         if let Some(record) = self.record() {
             record.status = status.as_u16();
         }
@@ -72,6 +92,9 @@ impl http_body::Body for LoggedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         let ended = self.body.is_end_stream();
         if let Some(record) = self.line.record() {
@@ -84,14 +107,17 @@ impl http_body::Body for LoggedBody {
                 None => record.complete = true,
             }
         }
-        if let Some(Err(error)) = &frame {
+        if let Some(Err(error)) = frame {
             tracing::debug!(%error, "response body ended early");
+            self.failed = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.failed.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -106,5 +132,47 @@ impl Drop for LoggedBody {
             // hyper does not read a body that is empty or that answers HEAD.
             record.complete |= has_ended || record.method == Some(Method::HEAD);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::io;
+
+    use futures_util::stream;
+    use http::Response;
+    use http_body_util::StreamBody;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// What a client sees of a body that has these chunks and then fails, all at once.
+    async fn seen(chunks: &'static [&'static str]) -> String {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let service = service_fn(move |_| {
+            let failure = Err(BodyError::from(io::Error::other("failed")));
+            let frames = chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from(*chunk)))).chain([failure]);
+            let body = Body::stream(StreamBody::new(stream::iter(frames)));
+            let body = LoggedBody::new(body, Line::new(None, Instant::now(), false));
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        let (served, read) = tokio::join!(connection, client.read_to_string(&mut text));
+        assert!(served.is_err() && read.is_ok(), "the connection is cut");
+        text
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_failure_is_sent_before_the_connection_is_cut() {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n";
+        assert!(seen(&[]).await.starts_with(head), "the head is lost");
+        let text = seen(&["one", "two"]).await;
+        assert!(text.starts_with(head) && text.ends_with("3\r\none\r\n3\r\ntwo\r\n"), "{text:?}");
     }
 }

@@ -33,6 +33,7 @@ use crate::config::{AccessLogFormat, CompressionConfig, CurrentServer, ServerCon
 use crate::error;
 use crate::forwarded::{Network, Told};
 use crate::handlers::{Call, CallError, Core, Engine, Handler};
+use crate::readiness::Readiness;
 use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Site, Target};
 use crate::static_files::Served;
@@ -60,6 +61,8 @@ struct Rules {
     /// Whether clients see what went wrong.
     shows_details: bool,
     access_log: AccessLogFormat,
+    /// Whether that has lines of probes and of own requests.
+    logs_all: bool,
 }
 
 /// What the access log has for a status where the client has left before there was one, as
@@ -121,13 +124,15 @@ impl Dispatch {
         engine: Arc<Engine>,
         access_log: AccessLog,
         settings: Arc<CurrentServer>,
+        readiness: Arc<Readiness>,
     ) -> Self {
-        Self { site, access_log, settings, probes: Probes::new(engine), ids: RequestIds::new() }
+        let probes = Probes::new(engine, readiness);
+        Self { site, access_log, settings, probes, ids: RequestIds::new() }
     }
 
     /// Lets `/-/ready` answer 503, at the start of a drain.
     pub fn set_unready(&self) {
-        self.probes.set_unready();
+        self.probes.end();
     }
 
     /// Answers one request on `core`.
@@ -148,7 +153,9 @@ impl Dispatch {
         let request_id = told.request_id.clone().unwrap_or_else(|| self.ids.next());
         let asked = Asked { rules, request_id, peer, told, accept: request.headers().get(ACCEPT).cloned() };
         let head = || (Some(request.method().clone()), Some(request.uri().clone()));
-        let mut notes = Notes { line: self.line(&asked, head, start), detail: None, is_handlers: false };
+        let is_quiet = asked.told.caller.is_some() || request.uri().path().starts_with("/-/");
+        let mut notes =
+            Notes { line: self.line(&asked, head, start, is_quiet), detail: None, is_handlers: false };
         async move {
             let response = self.answer(core, &site, request, &asked, &mut notes).await;
             Ok(self.finish(response, asked, notes))
@@ -169,7 +176,7 @@ impl Dispatch {
             accept: request.headers().get(ACCEPT).cloned(),
         };
         let head = || (Some(request.method().clone()), Some(request.uri().clone()));
-        let line = self.line(&asked, head, Instant::now());
+        let line = self.line(&asked, head, Instant::now(), true);
         self.finish(response, asked, Notes { line, detail: None, is_handlers: false })
     }
 
@@ -181,7 +188,7 @@ impl Dispatch {
         let told = Told::default();
         let asked = Asked { rules, request_id, peer, told, accept };
         let notes = Notes {
-            line: self.line(&asked, || (method, target), begun),
+            line: self.line(&asked, || (method, target), begun, false),
             detail: Some(detail),
             is_handlers: false,
         };
@@ -211,15 +218,17 @@ impl Dispatch {
             response.extensions_mut().insert(ReasonPhrase::from_static(b""));
         }
         line.answer(response.status());
-        response.map(|body| LoggedBody { body, line })
+        response.map(|body| LoggedBody::new(body, line))
     }
 
-    /// The line of the access log, as far as it is known; `head` gives method and target.
+    /// The line of the access log, as far as it is known; `head` gives method and target. One
+    /// that is quiet is not to be written where the request goes well.
     fn line(
         &self,
         Asked { rules, request_id, peer, told, .. }: &Asked,
         head: impl FnOnce() -> (Option<Method>, Option<Uri>),
         start: Instant,
+        is_quiet: bool,
     ) -> Line {
         let record = (rules.access_log != AccessLogFormat::Off).then(|| {
             let (method, target) = head();
@@ -241,7 +250,8 @@ impl Dispatch {
                 complete: false,
             }
         });
-        Line::new(record.map(|record| (self.access_log.clone(), record)), start)
+        let log = record.map(|record| (self.access_log.clone(), record));
+        Line::new(log, start, is_quiet && !rules.logs_all)
     }
 
     /// Answers a request, and notes what becomes of it.
@@ -386,6 +396,7 @@ impl Rules {
             has_probes: settings.probes.is_none(),
             shows_details: settings.dev,
             access_log: settings.access_log,
+            logs_all: settings.access_log_of_all,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What is below `/-/`: whether the server lives and is ready, and its metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -9,22 +8,23 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use super::plain::{status, with_allow};
 use crate::body::Body;
 use crate::handlers::Engine;
+use crate::readiness::Readiness;
 
 /// What the probes tell of.
 #[derive(Debug)]
 pub(super) struct Probes {
     engine: Arc<Engine>,
-    ready: AtomicBool,
+    readiness: Arc<Readiness>,
 }
 
 impl Probes {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, ready: AtomicBool::new(true) }
+    pub(super) fn new(engine: Arc<Engine>, readiness: Arc<Readiness>) -> Self {
+        Self { engine, readiness }
     }
 
-    /// Lets `ready` answer 503.
-    pub(super) fn set_unready(&self) {
-        self.ready.store(false, Ordering::Relaxed);
+    /// Lets `ready` answer 503 from now on.
+    pub(super) fn end(&self) {
+        self.readiness.end();
     }
 
     /// Answers the probe of this name.
@@ -34,7 +34,7 @@ impl Probes {
         }
         match probe {
             "live" => Response::new(Body::full("live\n")),
-            "ready" if self.ready.load(Ordering::Relaxed) => Response::new(Body::full("ready\n")),
+            "ready" if self.readiness.is_ready() => Response::new(Body::full("ready\n")),
             "ready" => status(StatusCode::SERVICE_UNAVAILABLE),
             _ => status(StatusCode::NOT_FOUND),
         }

@@ -1,9 +1,11 @@
 //! What wakes the thread that follows: file events, and requests to reload.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -32,12 +34,18 @@ pub struct Events {
     sender: Sender<Event>,
     receiver: Receiver<Event>,
     watcher: Option<RecommendedWatcher>,
+    /// The folders that are watched: another may take the place of one.
+    watched: Option<Vec<Watched>>,
 }
+
+/// A folder's path, and which folder that is, where there is one: device, inode, and since
+/// when, as a folder that is made anew may have the inode of the one before.
+type Watched = (PathBuf, Option<(u64, u64, Option<SystemTime>)>);
 
 impl Default for Events {
     fn default() -> Self {
         let (sender, receiver) = channel();
-        Self { sender, receiver, watcher: None }
+        Self { sender, receiver, watcher: None, watched: None }
     }
 }
 
@@ -57,13 +65,23 @@ impl Events {
     }
 
     /// Tells of everything in `folder`, and of `file`. It is the folder of the file
-    /// that is watched, since editors put another file in its place.
+    /// that is watched, since editors put another file in its place. Does nothing where
+    /// these are watched already.
     pub(super) fn watch(&mut self, folder: Option<&Path>, file: &Path) {
         // As events name them.
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let (folder, file) = (folder.map(absolute), absolute(file));
         let folders: BTreeSet<_> =
             folder.iter().map(PathBuf::as_path).chain(file.parent()).map(Path::to_owned).collect();
+        let identity = |folder: &PathBuf| {
+            let found = fs::metadata(folder).ok()?;
+            Some((found.dev(), found.ino(), found.created().ok()))
+        };
+        let watched = Some(folders.iter().map(|folder| (folder.clone(), identity(folder))).collect());
+        if watched == self.watched {
+            return;
+        }
+        self.watched = watched;
         let sender = self.sender.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.map_or(true, |event| matters(&event, folder.as_deref(), &file)) {
@@ -71,7 +89,7 @@ impl Events {
             }
         });
         let watching = watcher.and_then(|mut watcher| {
-            for folder in &folders {
+            for folder in folders.iter().filter(|folder| folder.is_dir()) {
                 watcher.watch(folder, RecursiveMode::NonRecursive)?;
             }
             self.watcher = Some(watcher);

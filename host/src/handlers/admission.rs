@@ -1,39 +1,35 @@
 //! How many calls of a handler run, and how many wait for one of those to end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use super::error::CallError;
+use super::permits::{Permit, Permits};
+use super::tenant::Tenant;
 use crate::config::Limits;
 
 /// How many calls of a handler run and wait, on all cores together.
 #[derive(Debug)]
 pub(super) struct Admission {
-    permits: Arc<Semaphore>,
+    permits: Permits,
     waiting: AtomicU32,
 }
 
 impl Admission {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let permits = Arc::new(Semaphore::new(limits.calls as usize));
-        Self { permits, waiting: AtomicU32::new(0) }
+    pub(super) fn new(limits: &Limits, tenant: &Tenant) -> Self {
+        Self { permits: Permits::new(limits.calls, tenant.calls.as_ref()), waiting: AtomicU32::new(0) }
     }
 
     /// A permit to run, at once or within the handler's queue.
-    pub(super) async fn admit(&self, limits: &Limits) -> Result<OwnedSemaphorePermit, CallError> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+    pub(super) async fn admit(&self, limits: &Limits) -> Result<Permit, CallError> {
+        if let Some(permit) = self.permits.try_take() {
             return Ok(permit);
         }
         let waiting = Waiting::new(&self.waiting);
         if waiting.before >= limits.queue {
             return Err(CallError::QueueFull);
         }
-        let permit = self.permits.clone().acquire_owned();
-        match tokio::time::timeout(limits.queue_timeout, permit).await {
+        match tokio::time::timeout(limits.queue_timeout, self.permits.clone().take()).await {
             Ok(Ok(permit)) => Ok(permit),
-            // The semaphore is never closed.
             Ok(Err(_)) | Err(_) => Err(CallError::QueueTimeout(limits.queue_timeout)),
         }
     }

@@ -20,6 +20,29 @@ pub struct Claim {
     pub declared: Declared,
 }
 
+impl Claim {
+    /// Holds the routes of a handler against each other, where the operator gives them.
+    ///
+    /// # Errors
+    ///
+    /// Names the first two that are not apart.
+    pub(super) fn check(claims: &[Self]) -> Result<(), String> {
+        let mut table = Table::default();
+        for Self { route, .. } in claims {
+            // Names may be equal: without one of its own, a route has that of its pattern, for each host.
+            if let Some(conflict) = table.conflict(route, None) {
+                return Err(format!(
+                    "has the routes `{}` and `{route}`, which are not apart ({}); remove one, or give it another \
+                     pattern",
+                    conflict.holder.pattern, conflict.reason
+                ));
+            }
+            table.insert(crate::router::Route::new(route.clone(), ()));
+        }
+        Ok(())
+    }
+}
+
 /// The declared routes that a route stands for: none where the component declares none,
 /// several where the operator gives those of a pattern another one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

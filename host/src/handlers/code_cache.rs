@@ -11,8 +11,12 @@ use std::path::Path;
 use wasmtime::{Cache, CacheConfig};
 
 /// The cache in `folder`, and what the operator should know where there is none.
-pub(super) fn open(folder: Option<&Path>) -> (Option<Cache>, Option<String>) {
-    let Some(folder) = folder else { return (None, None) };
+pub(super) fn open(folder: Option<&Path>, is_off: bool) -> (Option<Cache>, Option<String>) {
+    let Some(folder) = folder else {
+        let notice = "no code cache, so each start compiles: neither HOME nor XDG_CACHE_HOME or CACHE_DIRECTORY is \
+                      set; set one, or code_cache in [server], which may be \"off\"";
+        return (None, (!is_off).then(|| notice.to_owned()));
+    };
     match try_open(folder) {
         Ok(cache) => (Some(cache), None),
         Err(reason) => {
@@ -51,7 +55,7 @@ mod tests {
     fn a_folder_is_made_for_this_user_only() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a/b");
-        assert!(open(Some(&folder)).0.is_some());
+        assert!(open(Some(&folder), false).0.is_some());
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
     }
 
@@ -59,14 +63,15 @@ mod tests {
     fn a_folder_that_others_may_write_to_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let (cache, notice) = open(Some(dir.path()));
+        let (cache, notice) = open(Some(dir.path()), false);
         assert!(cache.is_none() && notice.unwrap().contains("chmod go-w"));
     }
 
     #[test]
     fn a_folder_that_cannot_be_made_is_no_reason_to_fail() {
-        let (cache, notice) = open(Some(Path::new("/proc/none")));
+        let (cache, notice) = open(Some(Path::new("/proc/none")), false);
         assert!(cache.is_none() && notice.unwrap().contains("/proc/none"));
-        assert!(matches!(open(None), (None, None)));
+        assert!(matches!(open(None, true), (None, None)));
+        assert!(open(None, false).1.unwrap().contains("HOME"));
     }
 }

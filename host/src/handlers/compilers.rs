@@ -1,40 +1,49 @@
 //! The threads that compile, in their place behind those that serve.
+//!
+//! They are there while something is compiled, and end with it: what their allocator has
+//! kept for them goes back to the machine then.
 
 use std::num::NonZero;
-use std::sync::Once;
 use std::thread::available_parallelism;
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Weight 15 to the 1024 of a thread that serves, where both want the CPU.
 const NICENESS: i32 = 19;
 
-/// Lets all compiling from now on happen at a low priority, on all CPUs.
-///
-/// The compiler works on rayon's global threads, which would inherit the priority of
-/// whoever happened to compile first.
-pub(super) fn prepare() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        if let Err(error) = threads().build_global() {
-            tracing::warn!(%error, "components are compiled at the priority of requests");
-        }
-    });
+/// Does `work`, which compiles, on all CPUs.
+pub fn on_all_cpus<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    on(cpus(), work)
 }
 
-/// The threads for what is dropped in while requests are served: as many as keep half
-/// of the CPUs busy.
-///
-/// # Errors
-///
-/// If they cannot be started.
-pub fn beside_requests() -> Result<ThreadPool, ThreadPoolBuildError> {
-    let half = available_parallelism().map_or(1, NonZero::get).div_ceil(2);
-    threads().num_threads(half).build()
+/// Likewise for what is dropped in while requests are served: on as many threads as keep
+/// half of the CPUs busy.
+pub fn beside_requests<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    on(cpus().div_ceil(2), work)
 }
 
-fn threads() -> ThreadPoolBuilder {
-    ThreadPoolBuilder::new().thread_name(|index| format!("compile-{index}")).start_handler(|_| step_back())
+fn cpus() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Where there are no threads to be had, it merely takes longer.
+fn on<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    match pool(threads) {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
+
+fn pool(threads: usize) -> Option<ThreadPool> {
+    let builder = || ThreadPoolBuilder::new().thread_name(|index| format!("compile-{index}"));
+    let pool = builder().num_threads(threads).start_handler(|_| step_back()).build();
+    let error = match pool {
+        Ok(pool) => return Some(pool),
+        Err(error) => error,
+    };
+    tracing::warn!(%error, "components are compiled by one thread, at the priority of requests");
+    // Else rayon would try to start its global threads, and panic.
+    builder().num_threads(1).use_current_thread().build().ok()
 }
 
 /// Lowers the priority of this thread.

@@ -6,20 +6,23 @@ use std::sync::{Arc, Weak};
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::code_cache;
-use super::compilers;
 use super::counts::AllCounts;
 use super::grants::routing::Urls;
 use super::grants::shared::Around;
 use super::grants::shared_grants::SharedGrants;
+use super::needs::{self, Amounts, THINGS};
 use super::places::Places;
+use super::tenant::Tenants;
 use super::ticks::{SHORT_TICK, TICK, Ticks};
 use crate::config;
 
-/// Core modules, and tables, of one component; componentised JavaScript and Python
-/// come in several.
-const MODULES_PER_COMPONENT: u32 = 32;
-/// Modules of all instances together, as a multiple of the instances.
+/// Core instances, and tables, of all instances together, as a multiple of the instances.
 const MODULES_PER_INSTANCE: u32 = 4;
+/// The least that a pool has of each thing, however few instances: room for a component that
+/// needs the most, and a reserve.
+const LEAST: u32 = 2 * needs::MOST;
+/// Likewise, of stacks: an instance may have one for each call that waits.
+const LEAST_STACKS: u32 = 512;
 
 /// Instances beyond those that serve: trials of what is being loaded, several at once.
 const TRIALS: u32 = 64;
@@ -32,10 +35,12 @@ pub struct Engine {
     notices: Vec<String>,
     memory_bytes: u64,
     address: Option<SocketAddr>,
-    places: Places,
+    places: Arc<Places>,
+    trials: Arc<Places>,
     ticks: Arc<Ticks>,
     alarm: Box<dyn Fn() + Send + Sync>,
     counts: AllCounts,
+    tenants: Tenants,
     grants: SharedGrants,
 }
 
@@ -77,19 +82,22 @@ impl Engine {
             .chain([config::Limits::default().memory_bytes])
             .max()
             .unwrap_or_default();
-        compilers::prepare();
-        let (cache, no_cache) = code_cache::open(config.server.code_cache.as_deref());
-        let (wasm, no_pool) = build(config.server.instances, memory_bytes, cache)?;
+        let (cache, no_cache) =
+            code_cache::open(config.server.code_cache.as_deref(), config.server.code_cache_off);
+        let (serving, trials) = (sizes(config.server.instances), sizes(TRIALS));
+        let (wasm, no_pool) = build(&[serving, trials], memory_bytes, cache)?;
         let notices = no_cache.into_iter().chain(no_pool).collect();
         let engine = Arc::new(Self {
             wasm,
             notices,
             memory_bytes,
             address,
-            places: Places::new(config.server.instances),
+            places: Places::new(serving),
+            trials: Places::new(trials),
             ticks: Arc::default(),
             alarm,
             counts: AllCounts::default(),
+            tenants: Tenants::default(),
             grants: SharedGrants::new(&Around { data_dir: &config.server.data_dir, urls }),
         });
         let ticking = Arc::downgrade(&engine);
@@ -131,18 +139,37 @@ impl Engine {
         let mut text = self.counts.text();
         text += "# HELP patchboard_instances Live instances of all handlers.\n\
                  # TYPE patchboard_instances gauge\n";
-        text += &format!("patchboard_instances {}\n", self.places.taken());
+        let taken = self.places.taken();
+        text += &format!("patchboard_instances {}\n", taken.first().copied().unwrap_or_default());
+        for (name, help, amounts) in [
+            ("size", "What the pool has of each thing that instances need.", self.places.all()),
+            ("taken", "What live instances have taken of it.", &taken),
+        ] {
+            text += &format!("# HELP patchboard_pool_{name} {help}\n# TYPE patchboard_pool_{name} gauge\n");
+            for (thing, amount) in THINGS.iter().zip(amounts) {
+                text += &format!("patchboard_pool_{name}{{of=\"{thing}\"}} {amount}\n");
+            }
+        }
         text
     }
 
     /// What became of the calls of all handlers.
+    pub(super) fn tenants(&self) -> &Tenants {
+        &self.tenants
+    }
+
     pub(super) fn counts(&self) -> &AllCounts {
         &self.counts
     }
 
     /// The room for instances.
-    pub(super) fn places(&self) -> &Places {
+    pub(super) fn places(&self) -> &Arc<Places> {
         &self.places
+    }
+
+    /// The room for instances that are started to see whether they start.
+    pub(super) fn trials(&self) -> &Arc<Places> {
+        &self.trials
     }
 
     /// What calls go on to do when their response is complete, of all handlers.
@@ -157,20 +184,35 @@ impl Engine {
 }
 
 /// Raises the epoch until the engine is gone; more often while some call computes, so
-/// that others wait for a short slice only.
+/// that others wait for a short slice only, and not while no guest runs.
 fn tick(engine: &Weak<Engine>) {
-    let mut short = 0;
+    let (mut short, mut idle) = (0, 0);
     loop {
         std::thread::sleep(if short > 0 { SHORT_TICK } else { TICK });
-        let Some(engine) = engine.upgrade() else { return };
-        engine.wasm.increment_epoch();
-        short = if engine.ticks.tick() { SHORT_TICKS } else { short.saturating_sub(1) };
+        let Some(strong) = engine.upgrade() else { return };
+        strong.wasm.increment_epoch();
+        short = if strong.ticks.tick() { SHORT_TICKS } else { short.saturating_sub(1) };
+        let ticks = strong.ticks();
+        // An engine that nobody else has any more is to end.
+        drop(strong);
+        while !ticks.rest(&mut idle) {
+            if engine.strong_count() == 0 {
+                return;
+            }
+        }
     }
+}
+
+/// What a pool of so many instances has of each thing.
+fn sizes(instances: u32) -> Amounts {
+    let modules = instances.saturating_mul(MODULES_PER_INSTANCE).max(LEAST);
+    let stacks = instances.saturating_mul(needs::STACKS).max(LEAST_STACKS);
+    [instances, modules, instances.max(LEAST), modules, stacks]
 }
 
 /// The engine, and what the operator should know of it.
 fn build(
-    instances: u32,
+    sizes: &[Amounts],
     memory_bytes: u64,
     cache: Option<Cache>,
 ) -> anyhow::Result<(wasmtime::Engine, Option<String>)> {
@@ -180,7 +222,7 @@ fn build(
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
     config.memory_init_cow(true);
-    config.allocation_strategy(pool(instances, memory_bytes)?);
+    config.allocation_strategy(pool(sizes, memory_bytes)?);
     match wasmtime::Engine::new(&config) {
         Ok(engine) => Ok((engine, None)),
         Err(error) => {
@@ -194,18 +236,19 @@ fn build(
 
 /// Resident pages are kept, and found by the kernel's pagemap scan where it has it:
 /// keeping many without the scan would clear them all for every instance.
-fn pool(instances: u32, memory_bytes: u64) -> anyhow::Result<PoolingAllocationConfig> {
-    let instances = instances.saturating_add(TRIALS);
-    let modules = instances.saturating_mul(MODULES_PER_INSTANCE);
+fn pool(sizes: &[Amounts], memory_bytes: u64) -> anyhow::Result<PoolingAllocationConfig> {
+    let mut all = [0_u32; THINGS.len()];
+    for size in sizes {
+        all.iter_mut().zip(size).for_each(|(all, &size)| *all = all.saturating_add(size));
+    }
+    let [instances, core_instances, memories, tables, stacks] = all;
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(modules)
-        .total_memories(instances)
-        .total_tables(modules)
-        .total_stacks(instances.saturating_mul(2))
-        .max_core_instances_per_component(MODULES_PER_COMPONENT)
-        .max_tables_per_component(MODULES_PER_COMPONENT)
+        .total_core_instances(core_instances)
+        .total_memories(memories)
+        .total_tables(tables)
+        .total_stacks(stacks)
         .max_memory_size(usize::try_from(memory_bytes)?)
         .linear_memory_keep_resident(if scan { 2 << 20 } else { 64 << 10 })
         .table_keep_resident(if scan { 64 << 10 } else { 8 << 10 })

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+/// What the log keeps of why a call failed, in bytes.
+const LONGEST: usize = 1 << 10;
+
 /// Why a body is cut: whoever made it has ended, or given it up.
 #[derive(Debug, thiserror::Error)]
 #[error("the call ended before the body of its response")]
@@ -20,8 +23,11 @@ pub enum CallError {
         /// With the guest's backtrace.
         trace: String,
     },
-    /// Another call trapped in the same instance.
-    #[error("another call trapped in the same instance")]
+    /// The guest called `exit` with this status.
+    #[error("the handler called exit({0}), which ended its instance; let it answer or return instead")]
+    Exited(i32),
+    /// Something else trapped in the same instance, or called `exit`.
+    #[error("another call trapped in the same instance, or called exit")]
     Neighbour,
     /// The guest used more CPU time than `cpu_timeout`.
     #[error("the call used more CPU time than limits.cpu_timeout ({0:?})")]
@@ -72,6 +78,7 @@ impl CallError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Trapped { .. }
+            | Self::Exited(_)
             | Self::Neighbour
             | Self::CpuTimeout(_)
             | Self::NoResponse
@@ -95,11 +102,15 @@ impl CallError {
             Self::RequestTooLarge | Self::RequestTooSlow(_) | Self::RequestBroken | Self::Paused(_) => {
                 tracing::debug!(handler, request_id, "{self}")
             }
-            Self::Trapped { trace, .. } => {
-                tracing::error!(handler, request_id, "{self}");
-                tracing::debug!(handler, request_id, "{trace}");
+            _ => {
+                // What a guest says of itself may be long.
+                let text = self.to_string();
+                let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+                tracing::error!(handler, request_id, "{text}");
+                if let Self::Trapped { trace, .. } = self {
+                    trace.lines().for_each(|line| tracing::debug!(handler, request_id, "{line}"));
+                }
             }
-            _ => tracing::error!(handler, request_id, "{self}"),
         }
     }
 
@@ -107,6 +118,7 @@ impl CallError {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Trapped { .. } => "trapped",
+            Self::Exited(_) => "exited",
             Self::Neighbour => "neighbour_trapped",
             Self::CpuTimeout(_) => "cpu_timeout",
             Self::NoResponse => "no_response",
@@ -130,6 +142,7 @@ impl CallError {
         matches!(
             self,
             Self::Trapped { .. }
+                | Self::Exited(_)
                 | Self::CpuTimeout(_)
                 | Self::NoResponse
                 | Self::Unfinished

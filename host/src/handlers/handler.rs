@@ -1,8 +1,9 @@
 //! A version of a handler: what is known of it, and what its instances on all cores share.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::admission::Admission;
 use super::claim::Routes;
@@ -11,6 +12,8 @@ use super::counts::Counts;
 use super::grants::Grants;
 use super::health::Health;
 use super::linking::Program;
+use super::needs::Amounts;
+use super::tenant::Tenant;
 use crate::config::{CompressionConfig, Isolation, Limits};
 
 /// A version of a handler, ready to be called.
@@ -18,16 +21,25 @@ pub struct Handler {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
     pub(super) digest: String,
+    pub(super) load_time: OnceLock<Duration>,
     pub(super) kind: Kind,
     pub(super) isolation: Isolation,
+    /// Whether a part of it may go on when the call of another part has ended.
+    pub(super) is_composed: bool,
     pub(super) routes: Routes,
     pub(super) program: Program,
     pub(super) limits: Limits,
     pub(super) compression: Option<CompressionConfig>,
     pub(super) grants: Arc<Grants>,
     pub(super) admission: Admission,
+    pub(super) tenant: Arc<Tenant>,
     /// The instances of all cores that its calls share, where there is a number.
     pub(super) most_instances: Option<u32>,
+    /// The calls that an instance takes at once, whether it takes more if need be, and what
+    /// it needs of the pool.
+    pub(super) calls_at_once: u32,
+    pub(super) takes_more: bool,
+    pub(super) needs: Amounts,
     pub(super) superseded: AtomicBool,
     pub(super) instances: Arc<AtomicU32>,
     pub(super) health: Health,
@@ -61,6 +73,11 @@ impl Handler {
         &self.digest
     }
 
+    /// How long it took to load: to compile, link and try it.
+    pub fn load_time(&self) -> Duration {
+        self.load_time.get().copied().unwrap_or_default()
+    }
+
     /// Whether both are made of the same bytes and claim the same routes.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.digest == other.digest && self.routes == other.routes
@@ -79,6 +96,21 @@ impl Handler {
     /// The instances that all its calls share, where there is a number.
     pub fn most_instances(&self) -> Option<u32> {
         self.most_instances
+    }
+
+    /// The calls that an instance takes at once.
+    pub(super) fn calls_at_once(&self) -> u32 {
+        self.calls_at_once
+    }
+
+    /// Whether an instance takes more than that, where there is no other.
+    pub(super) fn takes_more(&self) -> bool {
+        self.takes_more
+    }
+
+    /// What an instance needs of the pool.
+    pub(super) fn needs(&self) -> &Amounts {
+        &self.needs
     }
 
     /// The routes it claims.
@@ -102,6 +134,16 @@ impl Handler {
     /// What it was granted.
     pub(super) fn grants(&self) -> &Arc<Grants> {
         &self.grants
+    }
+
+    /// The name of the tenant whose limits it shares, where it has one.
+    pub fn tenant_name(&self) -> Option<&str> {
+        self.tenant.name()
+    }
+
+    /// With whom it shares limits.
+    pub(super) fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
     }
 
     pub(super) fn admission(&self) -> &Admission {

@@ -114,6 +114,22 @@ impl Health {
         pause.map_or(Verdict::None, Verdict::Pause)
     }
 
+    /// A call of `path` has ended without an answer, and without a trap that was its own: if it
+    /// was let in on trial, another is.
+    pub(super) fn undecided(&self, path: &str, now: Instant) {
+        if self.failing.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut paths = self.paths();
+        for key in [ALL, path] {
+            if let Some(streak) = paths.get_mut(key)
+                && std::mem::take(&mut streak.on_trial)
+            {
+                streak.until = Some(now);
+            }
+        }
+    }
+
     /// From now on its first calls decide whether it stays.
     pub(crate) fn put_on_probation(&self) {
         self.on_probation.store(true, Ordering::Relaxed);
@@ -180,6 +196,21 @@ mod tests {
         assert!(health.answered("/x"));
         assert!(health.admit("/x", now).is_ok());
         assert_eq!(trap(&health, "/x", 1, now), Verdict::None);
+    }
+
+    #[test]
+    fn a_trial_that_decides_nothing_is_followed_by_another() {
+        let health = Health::default();
+        let now = Instant::now();
+        health.undecided("/x", now);
+        trap(&health, "/x", IN_A_ROW, now);
+        health.undecided("/x", now);
+        assert!(health.admit("/x", now).is_err(), "one that had begun before ends no pause");
+        let later = now + FIRST_PAUSE;
+        assert!(health.admit("/x", later).is_ok() && health.admit("/x", later).is_err());
+        health.undecided("/x", later);
+        assert!(health.admit("/x", later).is_ok() && health.admit("/x", later).is_err());
+        assert_eq!(trap(&health, "/x", 1, later), Verdict::Pause(2 * FIRST_PAUSE));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::counts::Counts;
+use super::permits::Permit;
 use super::status::Ticket;
 use crate::body::{Body, BodyError};
 use crate::config::Limits;
@@ -28,7 +28,7 @@ pub(super) struct Cuts {
 pub(super) fn hold(
     body: Body,
     mut ticket: Ticket,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
     limits: &Limits,
     cuts: Cuts,
     deadline: Instant,
@@ -55,7 +55,7 @@ pub(super) fn hold(
 struct HeldBody {
     body: Body,
     ticket: Ticket,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
     cuts: Cuts,
     left: u64,
     deadline: Instant,

@@ -19,22 +19,22 @@ use futures_util::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
 use wasmtime::component::{Accessor, ResourceTable};
 use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
-use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::call::{self, Export};
-use super::call_stack::outermost_task;
 use super::engine::Engine;
 use super::error::CallError;
 use super::grants::logging::LogStream;
 use super::grants::outbound::{Outbound, OutboundClient};
 use super::handler::Handler;
+use super::imports::kept;
 use super::inbox::Inbox;
 use super::job::Outcome;
 use super::linking::Program;
-use super::memory::MemoryLimit;
+use super::memory::{MemoryLimit, OverMemory};
 use super::request_body::Inbound;
-use super::state::State;
+use super::state::{Kept, State, current_task};
 use super::status::Status;
 use super::turn::turn;
 
@@ -43,6 +43,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often one that computes gets that much longer, since it hears late of who has left.
 const LONGEST_GRACE: u32 = 10;
 
+/// What a guest may hand over in one call of the host's, such as a list, in bytes.
+const HANDED_BYTES: u64 = 64 << 20;
+
 /// Makes a store and instantiates the handler in it.
 pub(super) async fn start(
     handler: &Handler,
@@ -50,24 +53,47 @@ pub(super) async fn start(
     client: &OutboundClient,
     status: Arc<Status>,
 ) -> wasmtime::Result<(Store<State>, Export)> {
-    let mut store = Store::new(engine.wasm(), state(handler, client, status)?);
+    let mut store = Store::new(engine.wasm(), state(handler, client, status.clone())?);
     store.limiter(|state| &mut state.memory);
+    // What is handed over is with the host before it can be counted.
+    store.set_hostcall_fuel(usize::try_from(handler.limits().memory_bytes.min(HANDED_BYTES))?);
     store.set_epoch_deadline(1);
     let limit = handler.limits().cpu_timeout;
     let mut starting = Duration::ZERO;
     store.epoch_deadline_callback(move |store| on_tick(store, limit, &mut starting));
-    let export = match handler.program() {
+    match in_guest(&status, instantiate(handler, &mut store)).await {
+        Ok(export) => Ok((store, export)),
+        Err(error) => Err(match store.data().memory.refused() {
+            Some(refused) => error.context(refused),
+            None => error,
+        }),
+    }
+}
+
+async fn instantiate(handler: &Handler, store: &mut Store<State>) -> wasmtime::Result<Export> {
+    Ok(match handler.program() {
         Program::Own(pre, handle) => {
-            let instance = pre.instantiate_async(&mut store).await?;
-            Export::Own(instance.get_typed_func(&mut store, handle)?)
+            let instance = pre.instantiate_async(&mut *store).await?;
+            Export::Own(instance.get_typed_func(store, handle)?)
         }
         Program::Service(pre, handle) => {
-            let instance = pre.instantiate_async(&mut store).await?;
-            Export::Service(instance.get_typed_func(&mut store, handle)?)
+            let instance = pre.instantiate_async(&mut *store).await?;
+            Export::Service(instance.get_typed_func(store, handle)?)
         }
-        Program::Proxy(pre) => Export::Proxy(pre.instantiate_async(&mut store).await?),
-    };
-    Ok((store, export))
+        Program::Proxy(pre) => Export::Proxy(pre.instantiate_async(store).await?),
+    })
+}
+
+/// Lets the clock go on while `running` has a turn.
+async fn in_guest<F: Future>(status: &Status, running: F) -> F::Output {
+    let mut running = pin!(running);
+    poll_fn(|cx| {
+        status.enter();
+        let outcome = running.as_mut().poll(cx);
+        status.leave();
+        outcome
+    })
+    .await
 }
 
 /// What a new store of the handler holds: what it was granted, and nothing else.
@@ -83,9 +109,16 @@ fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> was
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
         table,
-        outbound: Outbound::new(grants.outbound.clone(), client.clone()),
-        memory: MemoryLimit::new(handler.limits().memory_bytes),
+        outbound: Outbound::new(grants.outbound.clone(), client.clone(), grants.logging.clone()),
+        memory: MemoryLimit::new(
+            handler.limits().memory_bytes,
+            handler.limits().total_memory_bytes,
+            handler.counts().clone(),
+            handler.tenant().clone(),
+        ),
         calls: FxHashMap::default(),
+        only_task: None,
+        is_composed: handler.is_composed,
         interrupted: None,
         status,
         handler: handler.shared_name(),
@@ -95,6 +128,7 @@ fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> was
         ended: Arc::default(),
         futures: Arc::new(()),
         most_futures: handler.limits().handles as usize,
+        kept: Kept::new(kept::weigh),
     })
 }
 
@@ -109,7 +143,9 @@ fn on_tick(
     limit: Duration,
     starting: &mut Duration,
 ) -> wasmtime::Result<UpdateDeadline> {
-    let task = outermost_task(&mut store)?;
+    let streams = store.concurrent_resource_table().map_or(0, |table| table.iter_mut().count());
+    store.data_mut().weigh(streams.saturating_mul(kept::ENTRY_BYTES))?;
+    let task = current_task(&mut store)?;
     let state = store.data_mut();
     let status = &state.status;
     let went_on = state.interrupted == task && status.has_resumed();
@@ -155,8 +191,9 @@ pub(super) async fn run(
             return;
         }
     };
+    let alone = handler.is_composed.then_some(&*status);
     let outcome = {
-        let running = store.run_concurrent(async |accessor| serve(accessor, &export, &inbox).await);
+        let running = store.run_concurrent(async |accessor| serve(accessor, &export, &inbox, alone).await);
         let mut running = pin!(running);
         let mut ended = pin!(ended(&status, &inbox));
         poll_fn(|cx| {
@@ -165,7 +202,9 @@ pub(super) async fn run(
                 return Poll::Ready(ControlFlow::Break(()));
             }
             status.begin_turn();
+            status.enter();
             let outcome = running.as_mut().poll(cx).map(ControlFlow::Continue);
+            status.leave();
             if status.is_busy() {
                 // A call computes: those behind it need not wait for its end.
                 inbox.give_back();
@@ -187,8 +226,14 @@ pub(super) async fn run(
 /// Takes calls and polls them to their end.
 ///
 /// One at a time is handed to wasmtime, which then runs it until it waits; what it has
-/// been handed cannot be taken back.
-async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wasmtime::Result<()> {
+/// been handed cannot be taken back. Where each is to be `alone`, nothing of the one before
+/// goes on.
+async fn serve(
+    accessor: &Accessor<State>,
+    export: &Export,
+    inbox: &Inbox,
+    alone: Option<&Status>,
+) -> wasmtime::Result<()> {
     let mut calls = FuturesUnordered::new();
     let mut open = true;
     poll_fn(|cx| {
@@ -196,7 +241,11 @@ async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wa
         if let Poll::Ready(Some((job, running))) = next {
             calls.push(async move {
                 let _running = running;
-                call::run(accessor, export, job).await
+                call::run(accessor, export, job).await?;
+                if let Some(status) = alone {
+                    quiet(accessor, status).await;
+                }
+                Ok(())
             });
             next = Poll::Pending;
         }
@@ -212,6 +261,14 @@ async fn serve(accessor: &Accessor<State>, export: &Export, inbox: &Inbox) -> wa
         Poll::Pending
     })
     .await
+}
+
+/// Waits until nothing of a call goes on; where that takes long, no other is let in.
+async fn quiet(accessor: &Accessor<State>, status: &Status) {
+    let quiet = poll_fn(|cx| accessor.poll_no_interesting_tasks(cx));
+    if tokio::time::timeout(GRACE, quiet).await.is_err() {
+        status.close();
+    }
 }
 
 /// Resolves when the instance is of no use any more.
@@ -248,23 +305,30 @@ async fn ended(status: &Status, inbox: &Inbox) {
 /// Answers the calls of a store that trapped: the culprit has failed, and of the
 /// others those that nobody can have noticed may run again elsewhere.
 fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
-    let culprit = outermost_task(&mut store.as_context_mut()).ok().flatten();
+    let culprit = current_task(&mut store.as_context_mut()).ok().flatten();
     let state = store.data_mut();
+    let refused = state.memory.refused();
+    let explain = || explain(handler, error, refused);
     let calls = std::mem::take(&mut state.calls);
     // What goes on without a call is nobody's.
     let known = culprit.is_none_or(|task| calls.contains_key(&task));
     if !known {
-        explain(handler, error).log(handler.name(), "-");
+        explain().log(handler.name(), "-");
     }
     for (task, call) in calls {
         for name in call.tasks() {
-            let (handler, request_id) = (handler.name(), &*call.head.request_id);
-            tracing::error!(handler, request_id, task = &*name, "ended with its instance, which trapped");
+            let (why, request_id) = (explain(), &*call.head.request_id);
+            tracing::error!(
+                handler = handler.name(),
+                request_id,
+                task = &*name,
+                "ended with its instance: {why}"
+            );
         }
         let answer = if culprit.is_none_or(|culprit| culprit == task) {
-            if !call.answer(Outcome::Failed(explain(handler, error))) {
+            if !call.answer(Outcome::Failed(explain())) {
                 // Its response had begun, or nobody waits any more.
-                explain(handler, error).log(handler.name(), &call.head.request_id);
+                explain().log(handler.name(), &call.head.request_id);
             }
             continue;
         } else if call.may_run_again(state) {
@@ -276,9 +340,17 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
     }
 }
 
-fn explain(handler: &Handler, error: &wasmtime::Error) -> CallError {
+/// `refused` is what the instance was refused of memory before.
+fn explain(handler: &Handler, error: &wasmtime::Error, refused: Option<OverMemory>) -> CallError {
     if error.is::<CpuTimeout>() {
         return CallError::CpuTimeout(handler.limits().cpu_timeout);
     }
-    CallError::Trapped { cause: error.root_cause().to_string(), trace: format!("{error:?}") }
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        return CallError::Exited(*status);
+    }
+    let mut cause = error.root_cause().to_string();
+    if let Some(refused) = refused.filter(|_| !error.is::<OverMemory>()) {
+        cause = format!("{cause}; before that, {refused}");
+    }
+    CallError::Trapped { cause, trace: format!("{error:?}") }
 }

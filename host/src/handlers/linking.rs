@@ -15,6 +15,16 @@ pub(super) enum Program {
     Proxy(ProxyPre<State>),
 }
 
+impl Program {
+    /// What was linked.
+    pub(super) fn component(&self) -> &Component {
+        match self {
+            Self::Own(pre, _) | Self::Service(pre, _) => pre.component(),
+            Self::Proxy(pre) => pre.instance_pre().component(),
+        }
+    }
+}
+
 /// The linkers, one for each way in which calls share instances.
 pub(super) struct Linkers {
     shared: Linker<State>,

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
 use super::admission::Admission;
+use super::bounds::Amount;
 use super::claim::{Claim, Declaration, Declared, Routes};
 use super::component;
 use super::engine::Engine;
@@ -19,6 +20,7 @@ use super::health::Health;
 use super::instance;
 use super::lift;
 use super::linking::Linkers;
+use super::needs::Needs;
 use super::section;
 use super::slices::Slices;
 use super::status::Status;
@@ -66,14 +68,24 @@ impl Loader {
     }
 
     /// Loads the component `bytes` as handler `name`. Takes as long as compiling
-    /// does; not for a core's thread.
+    /// does; not for a core's thread. What is compiled of the same bytes in `before` is used
+    /// again; `told` hears of the routes as soon as they are known.
     ///
     /// # Errors
     ///
     /// Names what is wrong with the component and, where there is one, the remedy.
-    pub fn load(&self, name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Arc<Handler>, LoadError> {
+    pub fn load(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        config: &HandlerConfig,
+        before: Option<&Handler>,
+        told: &dyn Fn(&Routes),
+    ) -> Result<Arc<Handler>, LoadError> {
+        let begun = Instant::now();
         let engine = &*self.engine;
         let claims = claims(name, bytes, config)?;
+        told(&claims);
         let fail = |reason: String| LoadError { reason, claims: claims.clone() };
         if config.limits.memory_bytes > engine.memory_bytes() {
             return Err(fail(format!(
@@ -81,17 +93,31 @@ impl Loader {
                 engine.memory_bytes()
             )));
         }
-        let component = component::compile(engine, bytes).map_err(fail)?;
+        let digest = digest(bytes);
+        let component = match before.filter(|before| before.digest == digest) {
+            Some(before) => before.program().component().clone(),
+            None => {
+                let amount = Amount::of(bytes);
+                amount.check().map_err(fail)?;
+                if amount.is_large() {
+                    tracing::info!("compiling {name} ({:.1} MB)", bytes.len() as f64 / 1e6);
+                }
+                component::compile(engine, bytes).map_err(fail)?
+            }
+        };
         let imports = component::imports(engine, &component);
         let wanted = Wanted { handler: name, config: &config.grants, imports: &imports };
-        let newer = |problem: String| match component::newer(&imports) {
-            Some(newer) => format!("{problem}; {newer}"),
+        let exports = component::exports(engine, &component);
+        let newer = |problem: String| match component::other_version(imports.iter().chain(&exports)) {
+            Some(other) => format!("{problem}; {other}"),
             None => problem,
         };
         Grants::check(&wanted).map_err(|problem| fail(newer(problem)))?;
-        let kind = component::kind(engine, &component).map_err(fail)?;
-        let holds = Grants::hold(&wanted) || lift::takes_turns(bytes);
-        let isolation = component::isolation(kind, config.isolation, holds).map_err(fail)?;
+        let kind = component::kind(&exports).map_err(|problem| fail(newer(problem)))?;
+        let lifts = lift::read(bytes);
+        let holds = Grants::hold(&wanted) || lifts.takes_turns;
+        let isolation =
+            component::isolation(kind, config.isolation, holds, lifts.is_composed).map_err(fail)?;
         if config.instances.is_some() && isolation != Isolation::Shared {
             return Err(fail(format!(
                 "instances is for handlers whose calls share instances, and its isolation is \"{isolation}\"; remove \
@@ -101,6 +127,7 @@ impl Loader {
         if isolation == Isolation::Shared {
             Grants::check_shared(&wanted).map_err(fail)?;
         }
+        let needs = Needs::of(&component, bytes).map_err(fail)?;
         let program = self
             .linkers
             .link(&component, kind, isolation)
@@ -112,26 +139,37 @@ impl Loader {
             Some(_) => limits.calls_per_instance = u32::MAX,
             None => {}
         }
-        let grantee = Grantee { handler: name, config: &config.grants };
+        let calls_at_once = needs.calls(isolation, config.instances, limits.calls);
+        let tenant = engine.tenants().of(config.tenant.as_ref());
+        let grantee =
+            Grantee { handler: name, config: &config.grants, outbound_calls: tenant.outbound_calls.as_ref() };
+        let counts = engine.counts().of(name, tenant.name());
         let handler = Arc::new(Handler {
             id: next_id(),
             name: name.into(),
-            digest: digest(bytes),
+            digest,
+            load_time: OnceLock::new(),
             kind,
             isolation,
+            is_composed: lifts.is_composed,
             routes: claims.clone(),
             program,
             compression: config.compression.clone(),
             grants: Arc::new(Grants::new(&grantee, engine.grants())),
-            admission: Admission::new(&limits),
+            admission: Admission::new(&limits, &tenant),
+            tenant,
             most_instances: config.instances,
+            calls_at_once,
+            takes_more: isolation == Isolation::Shared && needs.takes_more(),
+            needs: needs.amounts(calls_at_once),
             superseded: AtomicBool::new(false),
             instances: Arc::default(),
             health: Health::default(),
-            counts: engine.counts().of(name),
+            counts,
             limits,
         });
         self.trial(&handler).map_err(|reason| fail(format!("does not start: {reason}")))?;
+        handler.load_time.set(begun.elapsed()).ok();
         Ok(handler)
     }
 
@@ -145,14 +183,17 @@ impl Loader {
             .map_err(|error| error.to_string())?;
         runtime.block_on(async {
             let slices = Arc::new(Slices::new(engine.ticks()));
-            let status = Arc::new(Status::new(slices.clone(), Arc::default()));
-            let start = instance::start(handler, engine, client, status);
+            let status = Arc::new(Status::new(slices.clone(), handler.tenant().clone(), Arc::default()));
+            let start = async {
+                let _place = engine.trials().take(handler.needs(), &Arc::default()).await;
+                instance::start(handler, engine, client, status).await.map(drop)
+            };
             let started = tokio::select! {
                 started = tokio::time::timeout(TRIAL_TIMEOUT, start) => started,
                 never = slices.give_out() => match never {},
             };
             match started {
-                Ok(started) => started.map(drop).map_err(|error| format!("{error:#}")),
+                Ok(started) => started.map_err(|error| format!("{error:#}")),
                 Err(_) => Err(format!("it took longer than {TRIAL_TIMEOUT:?}")),
             }
         })
@@ -197,7 +238,9 @@ fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, Lo
                 let declared = Declaration::find(&declared, name, route)?;
                 Ok(Claim { name: name.into(), route: route.clone(), declared })
             };
-            routes.iter().map(claim).collect::<Result<_, _>>().map_err(fail)
+            let claims: Routes = routes.iter().map(claim).collect::<Result<_, _>>().map_err(fail)?;
+            Claim::check(&claims).map_err(fail)?;
+            Ok(claims)
         }
     }
 }

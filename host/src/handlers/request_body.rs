@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use wasmtime_wasi_http::Error;
 use super::error::CallError;
 use crate::config::Limits;
 use crate::fields::may_trail;
-use crate::upload::Upload;
+use crate::upload::{SILENCE, Upload};
 
 /// A body this long or shorter crosses with the head, if it is there already.
 const INLINE_BYTES: u64 = 64 << 10;
@@ -34,12 +34,51 @@ pub(super) struct RequestBody {
     ready: Option<Bytes>,
     /// Boxed, since hardly any request has some.
     trailers: Option<Box<HeaderMap>>,
-    rest: Upload,
+    rest: Arc<Kept>,
     left: u64,
     failed: Option<BodyFailure>,
     faults: Arc<Faults>,
     idle_timeout: Duration,
     idle: Option<Pin<Box<Sleep>>>,
+}
+
+/// What is still to come of a body. A guest may keep it when its call is over, and read no
+/// more of it, which would hold up the next request of the connection.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// None where it was given back.
+    upload: Mutex<Option<Upload>>,
+    reads: AtomicU32,
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, Option<Upload>> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        let mut upload = self.lock();
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let Some(upload) = &mut *upload else {
+            return Poll::Ready(Some(Err(BodyFailure::Disconnected)));
+        };
+        Pin::new(upload).poll_frame(cx).map_err(|error| BodyFailure::of(&error))
+    }
+
+    /// To be awaited when its call is over: gives it back to its connection where nobody reads
+    /// it any more.
+    pub(super) async fn give_back(this: Weak<Self>) {
+        let mut before = None;
+        while let Some(kept) = this.upgrade() {
+            let reads = kept.reads.load(Ordering::Relaxed);
+            if before.replace(reads) == Some(reads) {
+                kept.lock().take();
+                return;
+            }
+            drop(kept);
+            tokio::time::sleep(SILENCE).await;
+        }
+    }
 }
 
 /// What was wrong with a body, whatever the guest made of it.
@@ -54,7 +93,8 @@ pub(super) struct Faults {
 impl Faults {
     /// The failure of the call that follows from it, where the guest has answered `status`, or
     /// what stands for its failure. A body that breaks off or is malformed is the client's
-    /// doing, but for most guests an error they did not expect: a 500.
+    /// doing, but for most guests an error they did not expect, a 500, or one that they hand on:
+    /// a 502.
     pub(super) fn error(&self, limits: &Limits, status: StatusCode) -> Option<CallError> {
         if self.too_large.load(Ordering::Relaxed) {
             return Some(CallError::RequestTooLarge);
@@ -63,7 +103,8 @@ impl Faults {
             return Some(CallError::RequestTooSlow(limits.body_idle_timeout));
         }
         let broken = self.broken.load(Ordering::Relaxed);
-        (broken && status == StatusCode::INTERNAL_SERVER_ERROR).then_some(CallError::RequestBroken)
+        let follows = matches!(status, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY);
+        (broken && follows).then_some(CallError::RequestBroken)
     }
 }
 
@@ -91,7 +132,7 @@ impl Inbound {
             Self::Streaming(RequestBody {
                 ready,
                 trailers,
-                rest,
+                rest: Arc::new(Kept { upload: Mutex::new(Some(rest)), reads: AtomicU32::new(0) }),
                 left,
                 failed,
                 faults: faults.clone(),
@@ -170,7 +211,13 @@ impl RequestBody {
     /// The length in bytes, where `content-length` told it.
     pub(super) fn length(&self) -> Option<u64> {
         let ready = self.ready.as_ref().map_or(0, Bytes::len) as u64;
-        self.rest.size_hint().exact().map(|rest| rest + ready)
+        let rest = self.rest.lock().as_ref().and_then(|rest| rest.size_hint().exact());
+        rest.map(|rest| rest + ready)
+    }
+
+    /// What is still to come.
+    pub(super) fn rest(&self) -> Weak<Kept> {
+        Arc::downgrade(&self.rest)
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
@@ -194,7 +241,7 @@ impl RequestBody {
         if let Some(failure) = self.failed {
             return Poll::Ready(Some(Err(failure)));
         }
-        let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
+        let Poll::Ready(frame) = self.rest.poll_frame(cx) else {
             let limit = self.idle_timeout;
             let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
             std::task::ready!(idle.as_mut().poll(cx));
@@ -205,7 +252,7 @@ impl RequestBody {
         self.idle = None;
         let frame = match frame {
             Some(Ok(frame)) => of_guest(frame),
-            Some(Err(error)) => return Poll::Ready(Some(Err(BodyFailure::of(&error)))),
+            Some(Err(failure)) => return Poll::Ready(Some(Err(failure))),
             None => None,
         };
         let length = frame.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
@@ -239,7 +286,10 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ready.is_none() && self.trailers.is_none() && self.failed.is_none() && self.rest.is_end_stream()
+        self.ready.is_none()
+            && self.trailers.is_none()
+            && self.failed.is_none()
+            && self.rest.lock().as_ref().is_some_and(Upload::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

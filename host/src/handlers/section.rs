@@ -56,6 +56,9 @@ fn parse(section: &[u8], routes: &mut Vec<Declaration>) -> Result<(), String> {
         }
         let line: Record = serde_json::from_slice(line).map_err(|error| fail(error.to_string()))?;
         let method = MethodFilter::parse(&line.method).map_err(|error| fail(error.to_string()))?;
+        if let Some(slip) = method.slip() {
+            return Err(fail(slip));
+        }
         let pattern = Pattern::parse(&line.pattern).map_err(|error| fail(error.to_string()))?;
         let route = RoutePattern::new(method, pattern);
         routes.push(Declaration { name: line.name.into(), route, id: line.id });
@@ -110,6 +113,7 @@ mod tests {
             format!("{{\"v\":2,\"method\":\"{method}\",\"pattern\":\"{pattern}\",\"name\":\"a\",\"id\":1}}")
         };
         check(&line("get", "/"), Err("`get` is not a method"));
+        check(&line("GTE", "/"), Err("unknown method GTE; did you mean GET?"));
         check(&line("GET", "x"), Err("starts with `/`"));
     }
 }

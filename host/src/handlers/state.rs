@@ -18,11 +18,13 @@ use super::grants::Grants;
 use super::grants::held::{End, Held};
 use super::grants::outbound::Outbound;
 use super::job::{CallHead, Outcome};
-use super::memory::MemoryLimit;
+use super::memory::{MemoryLimit, OverMemory};
 use super::status::Status;
 
 /// How long a guest may take to drop what it awaits for a call that nobody waits for.
 const MOMENT: Duration = Duration::from_millis(100);
+/// How many functions of WASI's may be called before it is looked at what they keep.
+const LOOKS: u32 = 64;
 
 /// The data of a store.
 pub(super) struct State {
@@ -34,6 +36,10 @@ pub(super) struct State {
     /// The calls whose guest task has started, by that task. Task ids are used
     /// again, so an entry goes with its call.
     pub(super) calls: FxHashMap<GuestTaskId, Arc<CallRecord>>,
+    /// Where the component is composed of several: the task of the only call whose code can
+    /// run now.
+    pub(super) only_task: Option<GuestTaskId>,
+    pub(super) is_composed: bool,
     /// The call that the last tick found on the stack.
     pub(super) interrupted: Option<GuestTaskId>,
     pub(super) status: Arc<Status>,
@@ -50,6 +56,23 @@ pub(super) struct State {
     /// be.
     pub(super) futures: Arc<()>,
     pub(super) most_futures: usize,
+    /// What is in the table, and what wasmtime itself has of streams and tasks.
+    pub(super) kept: Kept,
+}
+
+/// How it is known what the host keeps for the store in tables.
+pub(super) struct Kept {
+    /// The bytes in a table.
+    weigh: fn(&mut ResourceTable) -> usize,
+    looks: u32,
+    streams: usize,
+    is_over: bool,
+}
+
+impl Kept {
+    pub(super) fn new(weigh: fn(&mut ResourceTable) -> usize) -> Self {
+        Self { weigh, looks: 0, streams: 0, is_over: false }
+    }
 }
 
 /// What is known of a call while it runs.
@@ -192,6 +215,34 @@ impl CallRecord {
 }
 
 impl State {
+    /// The guest's `task` answers `call`.
+    pub(super) fn begin(&mut self, task: GuestTaskId, call: &Arc<CallRecord>) {
+        self.calls.insert(task, call.clone());
+        self.only_task = Some(task);
+    }
+
+    /// Notes that a function of WASI's is called, which may keep something.
+    fn look(&mut self) {
+        self.kept.looks = self.kept.looks.wrapping_add(1);
+        if self.kept.looks.is_multiple_of(LOOKS) {
+            // Where it is too much, the next tick ends the store.
+            self.weigh(self.kept.streams).ok();
+        }
+    }
+
+    /// Counts what is kept in tables, of which `streams` bytes are wasmtime's own.
+    pub(super) fn weigh(&mut self, streams: usize) -> Result<(), OverMemory> {
+        self.kept.streams = streams;
+        let kept = (self.kept.weigh)(&mut self.table).saturating_add(streams);
+        let outcome = self.memory.keep(kept);
+        if outcome.is_err() != self.kept.is_over {
+            self.kept.is_over = outcome.is_err();
+            // Until then nothing more is kept.
+            self.table.set_max_capacity(if self.kept.is_over { 0 } else { self.most_futures });
+        }
+        outcome
+    }
+
     /// To be told of each operation that others may notice, or that may give another
     /// answer the next time: of a key-value store, of a database, of a blob folder.
     pub(super) fn note_operation(&mut self) {
@@ -220,6 +271,16 @@ impl State {
     }
 }
 
+/// The task of the call for which the guest runs now, or ran when the store trapped.
+pub(super) fn current_task(store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<Option<GuestTaskId>> {
+    let state = store.data();
+    match state.is_composed {
+        // What the task on the stack was called by may have ended, and its id be another's.
+        true => Ok(state.only_task),
+        false => outermost_task(store),
+    }
+}
+
 /// The call that the guest's task answers; to be asked at an import's entry.
 pub(super) fn current_call(store: StoreContextMut<'_, State>) -> wasmtime::Result<Option<Arc<CallHead>>> {
     Ok(current_record(store)?.map(|call| call.head.clone()))
@@ -229,18 +290,20 @@ pub(super) fn current_call(store: StoreContextMut<'_, State>) -> wasmtime::Resul
 pub(super) fn current_record(
     mut store: StoreContextMut<'_, State>,
 ) -> wasmtime::Result<Option<Arc<CallRecord>>> {
-    let task = outermost_task(&mut store)?;
+    let task = current_task(&mut store)?;
     Ok(task.and_then(|task| store.data().calls.get(&task).cloned()))
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.look();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.look();
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
     }
 }

@@ -13,6 +13,7 @@ use super::cpu_clock::thread_cpu_time;
 use super::job::CallHead;
 use super::over::{Over, Reason};
 use super::slices::Slices;
+use super::tenant::Tenant;
 
 /// The state of one instance.
 #[derive(Debug)]
@@ -44,10 +45,11 @@ pub(super) struct Status {
     resumed_at: AtomicU64,
     resumed_in: AtomicU64,
     slices: Arc<Slices>,
+    tenant: Arc<Tenant>,
 }
 
 impl Status {
-    pub(super) fn new(slices: Arc<Slices>, freed: Arc<Notify>) -> Self {
+    pub(super) fn new(slices: Arc<Slices>, tenant: Arc<Tenant>, freed: Arc<Notify>) -> Self {
         Self {
             calls: AtomicU32::new(0),
             running: AtomicU32::new(0),
@@ -66,6 +68,7 @@ impl Status {
             resumed_at: AtomicU64::new(0),
             resumed_in: AtomicU64::new(u64::MAX),
             slices,
+            tenant,
         }
     }
 
@@ -75,6 +78,16 @@ impl Status {
         self.busy.store(false, Ordering::Relaxed);
     }
 
+    /// The core enters the guest.
+    pub(super) fn enter(&self) {
+        self.slices.enter();
+    }
+
+    /// It has left it.
+    pub(super) fn leave(&self) {
+        self.slices.leave();
+    }
+
     /// Ticks since this turn began.
     pub(super) fn ticks_in_turn(&self) -> u64 {
         self.slices.ticks().saturating_sub(self.turn_began.load(Ordering::Relaxed))
@@ -82,7 +95,7 @@ impl Status {
 
     /// Waits for a slice, in which the clock of the interrupted call starts anew.
     pub(super) async fn resume_later(self: Arc<Self>) {
-        self.slices.go_on().await;
+        self.slices.go_on(&self.tenant).await;
         self.interrupted.store(false, Ordering::Relaxed);
         self.resumed_at.store(nanoseconds(thread_cpu_time()), Ordering::Relaxed);
         self.resumed_in.store(self.turns.load(Ordering::Relaxed), Ordering::Relaxed);

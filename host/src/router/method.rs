@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use http::Method;
 use patchboard_pattern::{GrammarError, check_method};
 
+/// A method that is not among these may be meant, but not one that is a slip of one.
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+
 /// Which methods a route answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MethodFilter {
@@ -38,6 +41,15 @@ impl MethodFilter {
             Self::Any => "*",
             Self::One(method) => method.as_str(),
         }
+    }
+
+    /// Says which method was meant by one that nobody knows and that is a slip of one.
+    pub fn slip(&self) -> Option<String> {
+        let method = self.as_str();
+        let known = METHODS.contains(&method) || *self == Self::Any;
+        let slips = |known: &&&str| strsim::damerau_levenshtein(known, method) <= 1;
+        let meant = METHODS.iter().find(slips).filter(|_| !known)?;
+        Some(format!("unknown method {method}; did you mean {meant}?"))
     }
 
     /// Whether a request with `method` is answered.

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderValue, Response, Version};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
+use super::events::Ending;
 use super::guard::{Guard, HeadLimits, Overdue, Watch, refusal};
 use super::limits::ConnectionLimits;
 use super::phase::Phase;
@@ -74,24 +75,37 @@ pub(super) async fn serve<T: Transport>(
     mut phases: watch::Receiver<Phase>,
 ) {
     let guard = Guard::new(stream, HeadLimits::new(limits.head_bytes), watch.clone());
+    let draining = phases.clone();
     let served = Cell::new(0);
+    // Whether a response ends with the connection, so that a clean end would look like its own.
+    let ends_with_it = Cell::new(false);
     let is_last = Cell::new(false);
     let service = service_fn(|request| async {
         let (mut request, rest) = Upload::of(request);
+        let is_old = request.version() == Version::HTTP_10;
         if T::IS_OWN {
             request.extensions_mut().insert(Own);
         }
         let Ok(mut response) = dispatch.dispatch(core, request, peer).await;
         served.set(served.get() + 1);
+        let is_open_ended =
+            is_old && response.body().is_streaming() && !response.headers().contains_key(CONTENT_LENGTH);
+        ends_with_it.set(is_open_ended);
         let ends = match rest {
             Some(rest) => rest.ends_connection().await,
             None => false,
         };
-        if ends || served.get() >= limits.requests {
-            is_last.set(true);
+        is_last.set(ends || served.get() >= limits.requests);
+        if is_open_ended {
+            // Else hyper, which takes the connection for one that is kept, would say so.
+            *response.version_mut() = Version::HTTP_10;
+        }
+        if is_last.get() || is_open_ended {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok::<_, Infallible>(response.map(|body| watch.count(body)))
+        let (head, body) = response.into_parts();
+        let body = Ending::new(watch.count(body), &head.headers, &draining, limits.drain_events_timeout);
+        Ok::<_, Infallible>(Response::from_parts(head, body))
     });
     let mut connection = http1::Builder::new()
         // The guard looks at the clock; hyper would make a timer for each request.
@@ -126,7 +140,13 @@ pub(super) async fn serve<T: Transport>(
             return;
         }
         Ended::Hyper(Ok(())) => {}
-        Ended::Hyper(Err(error)) => tracing::debug!(%error, %peer, "connection ended"),
+        Ended::Hyper(Err(error)) => {
+            tracing::debug!(%error, %peer, "connection ended");
+            if error.is_user() && ends_with_it.get() {
+                connection.into_parts().io.into_inner().into_inner().abort();
+                return;
+            }
+        }
     }
     let guard = connection.into_parts().io.into_inner();
     let is_in_body = guard.is_in_body();

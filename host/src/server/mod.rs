@@ -8,6 +8,7 @@
 
 mod connection;
 mod core;
+mod events;
 pub mod guard;
 mod limits;
 mod listener;
@@ -23,7 +24,7 @@ use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::{Engine, Seat};
 
-pub use limits::{check_connections, raise_open_files};
+pub use limits::{check_connections, check_threads, raise_open_files};
 pub use listener::{BindError, Listeners, try_bind};
 pub use listenfd::ListenFd as Passed;
 pub use signals::Signal;

@@ -1,6 +1,7 @@
 //! The probes on a listener of their own, which the control thread serves, so that
 //! they need no core, and no place among the connections.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,11 +11,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use crate::dispatch::Dispatch;
 
-/// Probes at once; further ones wait.
+/// Connections at once; for a further one, the one that is there for longest is closed.
 const PROBES: usize = 64;
 /// From the connection of a probe to the end of its answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,16 +24,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers probes for as long as the runtime lives.
 pub(super) async fn serve(listener: TcpListener, dispatch: Arc<Dispatch>) {
-    let permits = Arc::new(Semaphore::new(PROBES));
+    let mut open = VecDeque::<AbortHandle>::new();
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let answer = answer(stream, peer, dispatch.clone());
-                tokio::spawn(async move {
-                    tokio::time::timeout(PROBE_TIMEOUT, answer).await.ok();
-                    drop(permit);
-                });
+                open.retain(|probe| !probe.is_finished());
+                // A probe is answered as soon as it has asked, so who is there for longest is silent.
+                if open.len() >= PROBES
+                    && let Some(silent) = open.pop_front()
+                {
+                    silent.abort();
+                }
+                let answer = tokio::time::timeout(PROBE_TIMEOUT, answer(stream, peer, dispatch.clone()));
+                open.push_back(tokio::spawn(answer).abort_handle());
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a probe; trying again");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::signal::unix::{self, SignalKind, signal};
 
-/// Signals so soon after the first are one with it.
-const ECHO: Duration = Duration::from_secs(1);
+/// Signals so soon after the first are one with it: sooner than anybody presses Ctrl-C twice.
+const ECHO: Duration = Duration::from_millis(100);
 
 /// What an operator may ask for while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

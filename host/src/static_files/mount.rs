@@ -1,22 +1,26 @@
 //! A mount: a folder under a prefix, opened at start, with what all its requests share.
 //! Also the URLs of its files.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use patchboard_pattern::url::SEGMENT;
 use percent_encoding::{AsciiSet, percent_encode, utf8_percent_encode};
+use rustix::fs::Access as Rights;
 
 use super::access::Access;
 use super::config::{MountConfig, Policy};
 use super::error::{MountError, ServeError};
-use super::finder::Finder;
+use super::finder::{Finder, Found};
 use super::listing;
 use super::memory::Memory;
 use super::open::{Links, Root};
-use super::path::{FilePath, Hidden};
+use super::path::{FilePath, Hidden, RelativePath};
 use crate::compression::CompressionConfig;
+use crate::problem::Problem;
 
 /// What a prefix cannot hold as it is: it is one or several segments.
 const PATH: &AsciiSet = &SEGMENT.remove(b'/');
@@ -71,6 +75,49 @@ impl Mount {
                 finds_version: AtomicBool::new(false),
             }),
         })
+    }
+
+    /// Whether its folder can be searched, and listed where it is.
+    ///
+    /// # Errors
+    ///
+    /// Says why not, and what to do.
+    pub fn check(&self) -> Result<(), Problem> {
+        let MountConfig { prefix, dir, show_index, .. } = &self.inner.config;
+        let needed = if *show_index { Rights::EXEC_OK | Rights::READ_OK } else { Rights::EXEC_OK };
+        rustix::fs::access(dir, needed).map_err(|error| {
+            let wrong =
+                format!("static mount `{prefix}/`: cannot read the folder {}: {error}", dir.display());
+            Problem::new("", wrong).remedy("correct its rights, or `dir`")
+        })
+    }
+
+    /// The pages for errors, and for an application's paths, that are not there.
+    pub fn missing_pages(&self) -> Vec<Problem> {
+        let MountConfig { prefix, dir, fallback, error_pages, .. } = &self.inner.config;
+        let pages = fallback.iter().map(|page| ("fallback".to_owned(), page)).chain(
+            error_pages.iter().map(|(status, page)| (format!("the page for {}", status.as_u16()), page)),
+        );
+        let finder = self.inner.finder(Access::Blocking);
+        let is_missing =
+            |page: &RelativePath| !matches!(finder.find(page.file_path(), None), Ok(Found::File(_)));
+        pages
+            .filter(|(_, page)| is_missing(page))
+            .map(|(what, page)| {
+                let name = page.file_path().as_bytes();
+                let file = dir.join(OsStr::from_bytes(name));
+                let wrong = format!(
+                    "static mount `{prefix}/`: {what}, {}, is no file that can be read",
+                    file.display()
+                );
+                Problem::new("", wrong).remedy("add it, or correct the key")
+            })
+            .collect()
+    }
+
+    /// Whether its path leads to another folder now.
+    pub fn has_moved(&self) -> bool {
+        self.inner.root.has_moved(&self.inner.config.dir)
     }
 
     /// The URL prefix, empty for the root.

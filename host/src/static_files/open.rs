@@ -99,6 +99,13 @@ impl Root {
             && identity(self).is_ok_and(|own| identity(other).is_ok_and(|other| own == other))
     }
 
+    /// Whether `dir` leads to another folder than this one.
+    pub(super) fn has_moved(&self, dir: &Path) -> bool {
+        let there = rustix::fs::stat(dir).map(|stat| (stat.st_dev, stat.st_ino));
+        let here = rustix::fs::fstat(&self.folder).map(|stat| (stat.st_dev, stat.st_ino));
+        there.is_ok_and(|there| here.is_ok_and(|here| here != there))
+    }
+
     pub(super) fn links(&self) -> Links {
         self.links
     }

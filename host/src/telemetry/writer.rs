@@ -4,13 +4,16 @@
 //! operator who has moved it away asks for it; where that fails, the one that is open
 //! goes on being used.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
+
+use rustix::fs::OFlags;
 
 use crate::problem::Problem;
 
@@ -66,8 +69,13 @@ impl Destination {
     }
 }
 
-fn append(path: &Path) -> io::Result<std::fs::File> {
-    OpenOptions::new().append(true).create(true).open(path)
+/// A named pipe that nobody reads is an error, and not waited for.
+fn append(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path)?;
+    // What is written may wait.
+    rustix::fs::fcntl_setfl(&file, rustix::fs::fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 impl Writer {
@@ -110,7 +118,12 @@ impl Log {
                 Ok(line) => line,
                 Err(_) => {
                     self.output.flush().ok();
-                    match lines.recv_timeout(REPORT) {
+                    // Nothing is dropped while this waits for lines.
+                    let next = match self.dropped.load(Ordering::Relaxed) {
+                        0 => lines.recv().map_err(RecvTimeoutError::from),
+                        _ => lines.recv_timeout(REPORT),
+                    };
+                    match next {
                         Ok(line) => line,
                         Err(RecvTimeoutError::Timeout) => {
                             self.report();

@@ -6,11 +6,14 @@
 //! must not fail once (`health`). At the end nothing may be lost or kept (`checks`):
 //! places of calls, instances, file descriptors, threads, memory.
 //!
+//! Reloads and drop-ins are a run of their own (`deploys`).
+//!
 //! `cargo xtask chaos` runs it for as long as wanted; a short one is part of the tests.
 
 mod cases;
 mod checks;
 mod clients;
+mod deploys;
 mod health;
 mod ledger;
 mod load;
@@ -47,6 +50,10 @@ pub struct Options {
     /// the first tenth
     #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(10..))]
     pub calls: Option<u64>,
+    /// Reload and drop in for so many minutes instead, right things and wrong ones, each followed to
+    /// what the log says of it
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["minutes", "calls"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub deploys: Option<u32>,
     /// Repeat the schedule of an earlier run, which has printed it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -64,6 +71,10 @@ pub fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(new_seed);
     eprintln!("chaos: seed {seed}");
     let mut rng = Rng::with_seed(seed);
+    if let Some(minutes) = options.deploys {
+        let wrong = deploys::run(minutes, &mut rng)?;
+        return if wrong.is_empty() { Ok(()) } else { bail!("with --seed {seed}:\n{}", wrong.join("\n")) };
+    }
     let server = subject::start()?;
     let mut wrong = Vec::new();
     // All places of the pool have then been used, and keep some memory.
@@ -108,7 +119,7 @@ impl Plan {
     fn new(options: &Options) -> Self {
         if let Some(calls) = options.calls {
             let first = Until::Asked(calls / FIRST);
-            return Self { first, rest: Until::Asked(calls), more_bytes: 0 };
+            return Self { first, rest: Until::Asked(calls), more_bytes: WARMING_BYTES / 4 };
         }
         let whole = options.minutes.map_or(SHORT, |minutes| Duration::from_secs(60) * minutes);
         let half = Until::Over(whole / 2);

@@ -9,7 +9,7 @@ use patchboard_server::config::{Config, HandlerConfig, Limits, Source};
 use patchboard_server::handlers::{Engine, Handler, LoadError, Loader, Outside};
 
 /// Few instances, since each has its address space, and nothing is written to a disk.
-const CONFIG: &str = "[server]\ninstances = 8\ncode_cache = \"off\"\n";
+const CONFIG: &str = "[server]\nhandlers = \".\"\ninstances = 8\ncode_cache = \"off\"\n";
 
 thread_local! {
     static LOADER: Loader = match loader() {
@@ -32,5 +32,5 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Arc<Handler>, LoadError> {
         Limits { memory_bytes: 32 << 20, cpu_timeout: Duration::from_millis(200), ..Limits::default() };
     let mut config = HandlerConfig::default();
     config.limits = limits;
-    LOADER.with(|loader| loader.load("fuzz", bytes, &config))
+    LOADER.with(|loader| loader.load("fuzz", bytes, &config, None, &|_| {}))
 }

@@ -9,7 +9,41 @@ const REOPENED: &str = "access log reopened";
 
 /// Asks for something; gives the request's id.
 fn ask(server: &Server) -> String {
-    server.get("/-/live").request_id().to_owned()
+    server.get("/nothing").request_id().to_owned()
+}
+
+#[test]
+fn probes_and_own_requests_are_quiet_unless_they_fail() {
+    let builder = || {
+        Server::builder().guest("asking").guest("raw").config("[handlers.asking]\noutbound = \"http://self\"")
+    };
+    let ask_all = |server: &Server| {
+        for path in ["/-/live", "/-/ready", "/asking/raw/request"] {
+            assert_eq!(server.get(path).status, 200, "{path}");
+        }
+        for path in ["/-/none", "/asking/none"] {
+            server.get(path);
+        }
+        server.access_log.wait_for("target=\"/asking/none\"");
+    };
+    let server = builder().start();
+    ask_all(&server);
+    let lines = server.access_log.lines();
+    let count =
+        |target: &str| lines.iter().filter(|line| line.contains(&format!("target=\"{target}\""))).count();
+    assert_eq!([count("/-/live"), count("/-/ready"), count("/raw/request")], [0; 3], "{lines:?}");
+    assert_eq!([count("/asking/raw/request"), count("/-/none"), count("/none")], [1; 3], "{lines:?}");
+    let server = builder().server("access_log_of = \"all\"").start();
+    ask_all(&server);
+    for target in ["/-/live", "/-/ready", "/raw/request", "/asking/raw/request", "/-/none", "/none"] {
+        server.access_log.wait_for_count(&format!("target=\"{target}\""), 1);
+    }
+    // Scrapes on the probes' own listener.
+    let server = Server::builder().server("probes = \"127.0.0.1:0\"").start();
+    crate::probes::probe(&server, "/-/metrics");
+    crate::probes::probe(&server, "/-/none");
+    server.access_log.wait_for("target=\"/-/none\"");
+    assert_eq!(server.access_log.count("/-/metrics"), 0);
 }
 
 #[track_caller]

@@ -25,7 +25,7 @@ const WORLDS: [&str; 3] = ["/raw/answer", "/p3/answer", "/p2/answer"];
 
 /// What the client sees.
 #[derive(Debug, PartialEq, Eq)]
-enum Seen {
+pub(crate) enum Seen {
     /// A status, a length and a body.
     Whole(u16, Option<u64>, &'static str),
     /// A failed call.
@@ -57,7 +57,7 @@ fn ask_at(server: &Server, method: &str, world: &str, query: &str) -> (Reply, Bo
     (reply, end)
 }
 
-fn seen(reply: &Reply, end: BodyEnd, expected: &Seen) -> bool {
+pub(crate) fn seen(reply: &Reply, end: BodyEnd, expected: &Seen) -> bool {
     match *expected {
         Whole(status, length, body) => {
             let told = reply.header("content-length").map(|length| length.parse().unwrap());
@@ -152,7 +152,7 @@ fn an_error_is_the_handlers_own() {
 
 #[test]
 fn what_fails_before_anything_has_left_is_a_failed_call() {
-    for end in ["trap", "early"] {
+    for end in ["trap", "early", "exit0", "exit1"] {
         // What a guest of our world does after it has answered may come too late.
         expect("GET", &format!("body=part&end={end}"), [None, None, Some(Failed(500))]);
         for world in WORLDS {
@@ -171,7 +171,7 @@ fn what_fails_before_anything_has_left_is_a_failed_call() {
 fn what_fails_after_its_head_has_left_is_cut() {
     let server = server();
     let mut tried = 0;
-    for end in ["trap", "early", "dropped", "returned"] {
+    for end in ["trap", "early", "exit0", "exit1", "dropped", "returned"] {
         for length in ["", "&length=1000"] {
             // A guest of the other worlds that only returns may still write.
             let worlds = WORLDS.iter().filter(|world| end != "returned" || **world == WORLDS[2]);
@@ -196,6 +196,41 @@ fn a_guest_that_returns_without_the_end_is_not_waited_for() {
     let begun = std::time::Instant::now();
     expect("GET", "body=part&end=returned&later", [None, None, Some(Cut(200))]);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn who_exits_when_all_is_said_harms_nobody() {
+    for status in ["0", "1"] {
+        for world in &WORLDS[..2] {
+            let server = Server::builder()
+                .server("cores = 1")
+                .guest("raw")
+                .guest("p3-hello")
+                .config(
+                    "[handlers.p3-hello]\nroutes = [\"/p3/{*rest}\"]\n\
+                     [handlers.raw]\nroutes = [\"/raw/{case}\"]",
+                )
+                .start();
+            let ask = |query: &str| {
+                let mut connection = server.connect();
+                connection.send(format!("GET {world}?{query} HTTP/1.1\r\nHost: test\r\n\r\n"));
+                connection
+            };
+            let mut own = ask(&format!("body=own&after=exit{status}"));
+            own.reply().expect(200, "own");
+            // They are in the instance that is about to end.
+            let mut neighbours: Vec<_> = (0..10).map(|_| ask("body=neighbour&late")).collect();
+            neighbours.iter_mut().for_each(|neighbour| neighbour.reply().expect(200, "neighbour"));
+            let line = server.log.wait_for(&format!("called exit({status})"));
+            assert!(line.contains("request_id=\"-\""), "{line}");
+            assert_eq!(server.log.count("trapped"), 0);
+        }
+        // In the others' it is still the call's own time.
+        let server = SERVER.get();
+        let (reply, end) = ask("GET", WORLDS[2], &format!("body=own&after=exit{status}"));
+        assert!(seen(&reply, end, &Whole(200, Some(3), "own")), "{reply:?} {end:?}");
+        server.log.wait_for_all(&[&format!("called exit({status})"), reply.request_id()]);
+    }
 }
 
 #[test]

@@ -93,3 +93,90 @@ fn what_a_handler_says_itself_of_a_broken_body_stays() {
         assert_eq!(connection.reply().status, status, "{path}");
     }
 }
+
+/// Ways to break off a body, and what is answered.
+type Broken = (&'static str, &'static str, u16);
+
+const BROKEN: [Broken; 4] = [
+    ("Content-Length: 10", "abc", 400),
+    ("Transfer-Encoding: chunked", "3\r\nabc\r\nzz\r\n", 400),
+    ("Transfer-Encoding: chunked", "64\r\n", 413),
+    ("Content-Length: 10", "abc", 408),
+];
+
+/// Limits within which the last two of [`BROKEN`] are too long, and too slow.
+const NARROW: &str = "request_body_bytes = 50\nbody_idle_timeout = \"100ms\"";
+
+fn break_off(server: &Server, path: &str, (framing, body, status): Broken) {
+    let mut connection = begin(server, (path, "text/plain"), framing);
+    connection.send(body);
+    match status {
+        413 => connection.send("x".repeat(100)),
+        408 => {}
+        _ => connection.finish_sending(),
+    }
+    let reply = connection.reply();
+    assert_eq!(reply.status, status, "{path} {framing} {body:?}: {reply:?}");
+}
+
+#[test]
+fn who_hands_a_broken_body_on_is_not_at_fault() {
+    let guests = [("/ill/echo", "ill"), ("/p2/request", "p2-hello"), ("/p3/request", "p3-hello")];
+    let mut builder = Server::builder();
+    for (path, guest) in guests {
+        let name = path.split('/').nth(1).unwrap();
+        let routes = match guest {
+            "ill" => "routes = [{ route = \"POST /ill/echo\", name = \"echo\" }]\n",
+            _ => "",
+        };
+        builder = builder.guest_as(guest, name).config(&format!("[handlers.{name}]\n{routes}"));
+    }
+    let server = builder.start();
+    for (path, _) in guests {
+        // Before a byte of the answer: a body that has begun is cut.
+        for (framing, body) in [("Content-Length: 10", ""), ("Transfer-Encoding: chunked", "zz\r\n")] {
+            break_off(&server, path, (framing, body, 400));
+        }
+    }
+    // Some of them say so themselves.
+    let blamed = ["the response is invalid", "the handler passed on"].map(|text| server.log.count(text));
+    assert_eq!(blamed, [0, 0], "{:?}", server.log.lines());
+}
+
+#[test]
+fn broken_bodies_are_no_reason_to_pause_a_path_for_others() {
+    let server = Server::builder()
+        .guest("reading")
+        .guest_as("p2-hello", "p2")
+        .config(&format!("[handlers.reading.limits]\n{NARROW}\n[handlers.p2.limits]\n{NARROW}"))
+        .start();
+    for broken in BROKEN {
+        for path in ["/panic", "/p2/request"] {
+            for _ in 0..20 {
+                break_off(&server, path, broken);
+            }
+        }
+    }
+    let url = server.url("/p2/request");
+    let reply = server.client().post(&url, "text/plain", b"whole");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let reply = server.client().post(&server.url("/panic"), "text/plain", b"whole");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(server.log.count("keeps trapping"), 0, "{:?}", server.log.lines());
+}
+
+#[test]
+fn broken_bodies_take_no_new_version_back() {
+    let server = builder("").start();
+    server.log.wait_for("loaded handler=\"reading\"");
+    // Another version: a custom section more.
+    let mut bytes = std::fs::read(server.handler_file("reading")).unwrap();
+    bytes.extend_from_slice(b"\x00\x05\x04more");
+    server.put("handlers/reading.wasm", bytes);
+    server.log.wait_for_count("loaded handler=\"reading\"", 2);
+    for _ in 0..8 {
+        break_off(&server, "/panic", BROKEN[0]);
+    }
+    server.client().post(&server.url("/string"), "text/plain", b"whole").expect(200, "5");
+    assert_eq!(server.log.count("trapped in its first calls"), 0, "{:?}", server.log.lines());
+}

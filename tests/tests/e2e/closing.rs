@@ -149,6 +149,50 @@ fn who_awaits_the_word_to_send_is_refused_without_it() {
 }
 
 #[test]
+fn what_a_handler_does_not_read_to_the_end_costs_no_next_request() {
+    let server = Server::builder()
+        .guest("raw")
+        .guest("p3-hello")
+        .guest("p2-hello")
+        .config(
+            "[handlers.raw]\nroutes = [\"/raw/{case}\"]\n[handlers.raw.limits]\nrequest_body_bytes = \"32MiB\"\n\
+             [handlers.p3-hello.limits]\nrequest_body_bytes = \"32MiB\"\n\
+             [handlers.p2-hello]\nisolation = \"reuse\"\n\
+             [handlers.p2-hello.limits]\nrequest_body_bytes = \"32MiB\"",
+        )
+        .start();
+    let ask = |path: &str, shape: Shape, bytes: usize| {
+        let mut connection = server.connect();
+        let mut sender = connection.another();
+        thread::scope(|scope| {
+            let sending = scope.spawn(move || send(&mut sender, path, shape, bytes));
+            let mut reply = connection.reply();
+            if reply.status == 100 {
+                reply = connection.reply();
+            }
+            assert_eq!(reply.text(), "begun ended", "{path}, {shape:?}, {bytes} bytes: {reply:?}");
+            sending.join().unwrap();
+        });
+        let text = connection.get("/raw/ok").text().to_owned();
+        assert_eq!(text, "raw", "after {path}, {shape:?}, {bytes} bytes");
+    };
+    thread::scope(|scope| {
+        for path in ["/raw/stops", "/p3-hello/stops", "/p2-hello/stops"] {
+            for query in ["", "?keeps"] {
+                for shape in SHAPES {
+                    let (ask, path) = (&ask, format!("{path}{query}"));
+                    scope.spawn(move || {
+                        for bytes in [100_000, 1_000_000, 20_000_000] {
+                            ask(&path, shape, bytes);
+                        }
+                    });
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn a_small_body_that_nobody_reads_does_not_end_the_connection() {
     let server = server();
     let mut connection = server.connect();

@@ -123,6 +123,45 @@ fn half_a_body_is_cut_not_ended() {
 }
 
 #[test]
+fn a_client_of_http_1_0_can_tell_what_was_cut() {
+    let server = Server::builder()
+        .guest("ill")
+        .guest_as("p2-hello", "p2")
+        .config("[handlers.p2]\ncompress = true")
+        .start();
+    let read = |path: &str, fields: &str| {
+        let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
+        let request = format!("GET {path} HTTP/1.0\r\n{fields}\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        let end = std::io::Read::read_to_end(&mut stream, &mut bytes).map_err(|error| error.kind());
+        (end.map(drop), String::from_utf8_lossy(&bytes).into_owned())
+    };
+    for fields in ["", "Connection: keep-alive\r\n"] {
+        let (end, text) = read("/half", fields);
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "{text}");
+        let (end, text) = read("/p2/stream", fields);
+        assert!(end.is_ok() && text.ends_with("part 4\n"), "{end:?} {text}");
+        assert!(text.contains("connection: close\r\n") && !text.contains("keep-alive"), "{text}");
+    }
+}
+
+#[test]
+fn a_response_that_is_known_to_be_over_its_limit_is_502() {
+    let limits = |name: &str| format!("[handlers.{name}.limits]\nresponse_body_bytes = 5\n");
+    let server = Server::builder()
+        .demo("hello")
+        .guest_as("p2-hello", "p2")
+        .guest_as("p3-hello", "p3")
+        .config(&["hello", "p2", "p3"].map(limits).concat())
+        .start();
+    for path in ["/", "/p2/plain", "/p3/own"] {
+        server.get(path).expect_error(502);
+    }
+    server.log.wait_for_all(&["has 12 bytes", "limits.response_body_bytes is 5", "handler=\"hello\""]);
+}
+
+#[test]
 fn neighbours_of_a_trap_are_run_again_where_nobody_notices() {
     // A tick that finds a call running sends the next one to a spare instance, where the
     // trap does not reach it: then it is tried again.

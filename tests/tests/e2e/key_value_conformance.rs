@@ -162,8 +162,14 @@ async fn swaps(backend: &Backend) {
 
 async fn limits(backend: &Backend) {
     let bucket = backend.bucket_with("limits", |config| {
-        config.limits =
-            Limits { key_bytes: 8, value_bytes: 16, batch_keys: 4, batch_bytes: 40, page_keys: 2 };
+        config.limits = Limits {
+            key_bytes: 8,
+            value_bytes: 16,
+            batch_keys: 4,
+            batch_bytes: 40,
+            page_keys: 2,
+            ..Limits::default()
+        };
     });
     let (long, large) = (key("123456789"), vec![b'x'; 17]);
     fails(bucket.get(long.clone()).await, "key_bytes");
@@ -481,4 +487,50 @@ async fn check(folder: &Path, acknowledged: &[String]) {
             assert_eq!(value.as_deref(), Some(format!("value of {key}").as_bytes()), "{key}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_bucket_in_the_file_is_bounded() {
+    let backend = Backend::new(BackendConfig::File);
+    let bounded = |backend: &Backend, owner: &str| {
+        backend.bucket_with(owner, |config| config.limits.bucket_bytes = 100_000)
+    };
+    let bucket = bounded(&backend, "one");
+    fn value<T: From<Vec<u8>>>(length: usize) -> T {
+        vec![b'1'; length].into()
+    }
+    let mut count = 0;
+    while bucket.set(format!("k{count}"), value(10_000)).await.is_ok() {
+        count += 1;
+        assert!(count < 20, "it grows without end");
+    }
+    assert_eq!(count, 9);
+    let expected = "it holds 100000 bytes (bucket_bytes)";
+    fails(bucket.set(key("other"), value(10_000)).await, expected);
+    fails(bucket.swap(key("other"), None, value(10_000)).await, expected);
+    // All of it, or nothing.
+    let batch = vec![(key("small"), Some(value(1))), (key("other"), Some(value(10_000)))];
+    fails(bucket.change(batch).await, expected);
+    assert_eq!(bucket.get(key("small")).await, Ok(None));
+    // What is there may be replaced, also within one change, and counts no longer when it is gone.
+    for _ in 0..20 {
+        bucket.set(key("k0"), value(10_000)).await.unwrap();
+        let there_and_back = vec![(key("k1"), None), (key("k1"), Some(value(10_000)))];
+        bucket.change(there_and_back).await.unwrap();
+        assert_eq!(bucket.swap(key("k2"), Some(value(10_000)), value(10_000)).await, Ok(Swap::Done));
+    }
+    for number in 0..60 {
+        bucket.increment(format!("n{number}"), 1).await.unwrap();
+    }
+    fails(bucket.set(key("other"), value(9_000)).await, expected);
+    bucket.delete(key("k0")).await.unwrap();
+    bucket.set(key("other"), value(9_000)).await.unwrap();
+    // Others have a room of their own, and what is in it is known when the file is opened again.
+    bounded(&backend, "two").set(key("k"), value(90_000)).await.unwrap();
+    backend.stores.close();
+    fails(bucket.set(key("more"), value(10_000)).await, expected);
+    // Less than it has takes nothing away.
+    let smaller = backend.bucket_with("one", |config| config.limits.bucket_bytes = 10);
+    smaller.set(key("other"), value(10)).await.unwrap();
+    fails(smaller.set(key("other"), value(11)).await, "it holds 10 bytes");
 }

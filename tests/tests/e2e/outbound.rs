@@ -34,13 +34,40 @@ fn a_thousand_calls_of_one_origin_use_one_connection() {
 }
 
 #[test]
+fn connections_are_kept_for_as_many_as_were_under_way() {
+    const CLIENTS: usize = 100;
+    let upstream = Upstream::start(Answer { status: "200 OK", body: "{}", delay: Duration::ZERO });
+    let server = demo2(&upstream.origin()).start();
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            let server = &server;
+            scope.spawn(move || {
+                let mut connection = server.connect();
+                for _ in 0..30 {
+                    connection.send(
+                        "POST /demo2 HTTP/1.1\r\nHost: test\r\n\
+                         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n\r\n",
+                    );
+                    connection.reply().expect(200, "welcome");
+                }
+            });
+        }
+    });
+    // Some are made in vain, while another becomes free.
+    assert_eq!(upstream.asked().len(), 30 * CLIENTS);
+    assert!(upstream.connections() <= 2 * CLIENTS, "{}", upstream.connections());
+}
+
+#[test]
 fn a_call_of_this_server_needs_no_connection_to_it() {
-    // Where there is but one, and the caller has it.
-    let server = demo2("http://self").server("connections = 1").start();
-    for _ in 0..10 {
-        server.post_form("/demo2", "").expect(200, "welcome");
+    // Where there is but one, and the caller has it; however it spells the name.
+    for name in ["http://self", "http://SELF", "http://Self.:80"] {
+        let server = demo2(name).server("connections = 1\naccess_log_of = \"all\"").start();
+        for _ in 0..10 {
+            server.post_form("/demo2", "").expect(200, "welcome");
+        }
+        server.access_log.wait_for_count("target=\"/demo1/demo2\"", 10);
     }
-    server.access_log.wait_for_count("target=\"/demo1/demo2\"", 10);
 }
 
 #[test]
@@ -48,6 +75,18 @@ fn a_call_of_this_server_keeps_to_its_limits() {
     let server = demo2("http://self").config("[handlers.demo1.limits]\nrequest_body_bytes = 3").start();
     assert_eq!(server.post_form("/demo2", "").status, 502);
     server.access_log.wait_for_all(&["target=\"/demo1/demo2\"", "status=413"]);
+}
+
+#[test]
+fn what_is_not_granted_is_said_within_the_limit_of_the_log() {
+    for (limit, is_said) in [("64KiB", true), ("0", false)] {
+        let config =
+            format!("[handlers.raw]\nroutes = [\"/raw/{{case}}\"]\nlimits = {{ log_bytes = \"{limit}\" }}");
+        let server = Server::builder().guest("raw").config(&config).start();
+        server.get("/raw/pass?url=http://other.example.com/").expect(502, "raw");
+        let exited = server.stop();
+        assert_eq!(exited.log.contains("other.example.com is not granted"), is_said, "{}", exited.log);
+    }
 }
 
 /// A TLS server that remembers the version of each request, and its certificate.
@@ -181,6 +220,8 @@ fn what_fails_is_told_apart() {
         let text = server.get(&format!("/fetch?url={origin}/")).text().to_owned();
         assert_eq!(&text, expected, "{origin}");
     }
+    let with_user = plain.replace("http://", "http://user:password@");
+    assert_eq!(server.get(&format!("/fetch?url={with_user}/")).text(), "Request");
     let text = server.get("/fetch?url=/relative").text().to_owned();
     assert_eq!(text, "Request");
 }

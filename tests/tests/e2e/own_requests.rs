@@ -14,7 +14,8 @@ const FORGED: &[(&str, &str)] = &[
 ];
 
 fn builder() -> ServerBuilder {
-    Server::builder().guest("asking").guest("raw").guest("p3-hello").config(
+    let builder = Server::builder().server("access_log_of = \"all\"");
+    builder.guest("asking").guest("raw").guest("p3-hello").config(
         "[handlers.asking]\noutbound = \"http://self\"\n\
          [handlers.p3-hello]\nroutes = [\"GET shop.example.com/only-there\"]\n",
     )
@@ -86,6 +87,7 @@ fn standard_components_ask_as_others_do() {
     let with_origin = "outbound = \"http://self\"\nenvironment = { ORIGIN = \"http://self\" }\n";
     for isolation in ["shared", "reuse", "request"] {
         let server = Server::builder()
+            .server("access_log_of = \"all\"")
             .demo("demo1")
             .file("handlers/demo2.wasm", std::fs::read(test_guest("demo2-wasi-http")).unwrap())
             .config(&format!(

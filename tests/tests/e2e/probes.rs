@@ -9,12 +9,17 @@ fn builder() -> ServerBuilder {
     Server::builder().demo("hello").server("probes = \"127.0.0.1:0\"")
 }
 
+/// A connection to the probes' listener.
+#[track_caller]
+fn connect(server: &Server) -> Connection {
+    let line = server.log.wait_for("probes on http://");
+    Connection::open(line.strip_prefix("probes on http://").unwrap().parse().unwrap())
+}
+
 /// GETs `path` of the probes.
 #[track_caller]
 pub(crate) fn probe(server: &Server, path: &str) -> Reply {
-    let line = server.log.wait_for("probes on http://");
-    let address = line.strip_prefix("probes on http://").unwrap().parse().unwrap();
-    let mut connection = Connection::open(address);
+    let mut connection = connect(server);
     let reply = connection.get(path);
     connection.expect_closed();
     reply
@@ -39,6 +44,17 @@ fn probes_need_no_place_among_the_connections() {
     call.send("GET /spin HTTP/1.1\r\nHost: test\r\n\r\n");
     server.log.wait_for("spin: begins");
     probe(&server, "/-/ready").expect(200, "ready\n");
+}
+
+#[test]
+fn silent_connections_delay_no_probe() {
+    let server = builder().start();
+    let silent: Vec<_> = (0..200).map(|_| connect(&server)).collect();
+    let start = Instant::now();
+    probe(&server, "/-/ready").expect(200, "ready\n");
+    // They may stay for five seconds.
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    drop(silent);
 }
 
 #[test]
@@ -111,6 +127,14 @@ fn metrics_count_calls_by_what_became_of_them() {
         assert!(reply.text().lines().any(|found| found == line), "{line}: {}", reply.text());
     }
     assert!(reply.text().contains("patchboard_instances "));
+    for thing in ["instances", "core_instances", "memories", "tables", "stacks"] {
+        for line in [
+            format!("patchboard_pool_size{{of=\"{thing}\"}} "),
+            format!("patchboard_pool_taken{{of=\"{thing}\"}} "),
+        ] {
+            assert!(reply.text().contains(&line), "{line}: {}", reply.text());
+        }
+    }
     server.get("/-/metrics").expect_error(404);
     Server::builder().demo("hello").start().get("/-/metrics").expect_error(404);
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use patchboard_tests::{Server, hello_that_says, wait_until};
+use patchboard_tests::{Server, SetOnDrop, hello_that_says, wait_until};
 
 const RELOADS: usize = 100;
 /// So few that the compiler, whose priority is low, has its turn too.
@@ -51,12 +51,4 @@ fn no_request_fails_while_a_hundred_versions_come() {
     });
     let last = VERSIONS[(RELOADS / 2 - 1) % 2];
     server.get("/").expect(200, last);
-}
-
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -1,5 +1,7 @@
 //! Databases as a handler has them: by a grant, and until the end of its call.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use patchboard_tests::{Reply, Server, ServerBuilder, wait_until};
@@ -42,6 +44,40 @@ fn rows_are_kept_over_a_reload_and_a_restart() {
     server.signal(Signal::KILL);
     drop(server);
     assert_eq!(count(&start()), 2);
+}
+
+#[test]
+fn an_outside_reader_without_an_end_is_named_with_what_it_costs() {
+    let server = granted().start();
+    let file = server.dir().join("data/sql/notes.sqlite");
+    let read = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN'); \
+                c.execute('SELECT count(*) FROM notes').fetchall(); print('reads', flush=True); sys.stdin.read()";
+    let mut reader = Command::new("python3")
+        .args(["-c", read])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(reader.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "reads\n");
+    let name = format!("process {} (python3)", reader.id());
+    let write = |text: &str| {
+        let sql = format!("INSERT INTO notes (text) VALUES ({text})");
+        post(&server, "/sql/notes/execute", &sql).expect(200, "1");
+    };
+    (0..40).for_each(|_| write("hex(randomblob(1000000))"));
+    let line = server.log.wait_for_all(&["WARN", "notes.sqlite-wal has come to 6", "MiB"]);
+    assert!(line.contains(&name), "{line}");
+    assert_eq!(server.log.count("sqlite-wal has come to"), 1, "it is said when it has doubled");
+    // Without the reader it is written into the database, and begins anew.
+    drop(reader.stdin.take());
+    reader.wait().unwrap();
+    write("'a'");
+    write("'b'");
+    let bytes = std::fs::metadata(file.with_extension("sqlite-wal")).unwrap().len();
+    assert!(bytes <= 16 << 20, "{bytes}");
 }
 
 #[test]

@@ -413,6 +413,29 @@ async fn migrations_are_applied_once(subject: Subject) {
 
 async fn a_wrong_migration_is_named(subject: Subject) {
     let mut config = subject.config.clone();
+    for (sql, line) in [
+        (
+            "INSERT INTO notes (id, text) VALUES (1, 'é');\n\nSELECT nowhere FROM notes;\n",
+            "900.sql failed in line 3: ",
+        ),
+        ("SELECT 1;\nnonsense;\nSELECT 2", "900.sql failed in line 2: "),
+        ("SELECT nothing FROM notes", "900.sql failed in line 1: "),
+    ] {
+        config.migrations.push(Migration::new("900.sql", sql.into()));
+        for problem in [
+            match try_out(&config) {
+                Trial::Wrong(problem) => problem,
+                other => panic!("{other:?}"),
+            },
+            match Database::open("wrong", &config).unwrap().start(PATIENCE).await {
+                Start::Failed(problem) => problem,
+                other => panic!("{other:?}"),
+            },
+        ] {
+            assert!(problem.contains(line) && !problem.contains('\n'), "{problem}");
+        }
+        config.migrations.pop();
+    }
     let wrong = "INSERT INTO notes (id, text) VALUES (1, 'a'); INSERT INTO nowhere VALUES (1)";
     config.migrations.push(Migration::new("900.sql", wrong.into()));
     let database = Database::open("wrong", &config).unwrap();
@@ -533,6 +556,30 @@ async fn a_server_that_cannot_be_reached_is_not_wrong() {
 }
 
 #[tokio::test]
+async fn a_server_that_lets_nobody_in_is_named_at_once() {
+    let server = server();
+    for (from, to, part) in [
+        ("/postgres?", "/nowhere?", "database \"nowhere\" does not exist"),
+        ("postgres@", "nobody:secret@", "role \"nobody\" does not exist"),
+    ] {
+        let config = config(backend(&server.url().replace(from, to)), Limits::default(), NOTES);
+        let databases = Databases::default();
+        let configs = BTreeMap::from([("notes".to_owned(), config.clone())]);
+        let begin = Instant::now();
+        // It waits for nothing that only the operator can mend.
+        let open = || databases.open(&configs, Duration::from_secs(3600));
+        let news = std::thread::scope(|scope| scope.spawn(open).join().unwrap()).unwrap().news;
+        let [(_, Start::Pending(Some(problem)))] = &news[..] else { panic!("{news:?}") };
+        let port = server.url().split(':').nth(2).unwrap().split('/').next().unwrap().to_owned();
+        assert!(
+            problem.contains(part) && problem.contains(&port) && problem.contains("in `url`"),
+            "{problem}"
+        );
+        assert!(!problem.contains("secret") && begin.elapsed() < PATIENCE, "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_is_used_again() {
     let mut server = Postgres::start();
     server.kill();
@@ -579,6 +626,49 @@ async fn sqlite_reaches_no_other_file_and_no_setting() {
     };
     assert!(matches!(&error, Error::TooLarge(text) if text.contains("database_bytes")), "{error:?}");
     assert_eq!(count(&subject).await, id - 1);
+}
+
+#[tokio::test]
+async fn a_write_beside_the_own_transaction_says_so() {
+    let hour = Duration::from_secs(3600);
+    let limits = Limits { statement_timeout: hour, transaction_timeout: hour, ..short() };
+    let subject = sqlite(limits, NOTES).await;
+    let transaction = subject.database.begin().await.unwrap();
+    transaction.execute(statement("INSERT INTO notes (id, text) VALUES (1, 'a')", &[])).await.unwrap();
+    // Long before a statement would have to end.
+    let returning = statement("INSERT INTO notes (id, text) VALUES (2, 'b') RETURNING id", &[]);
+    let beside = [
+        tokio::time::timeout(PATIENCE, insert(&subject, 2, "b")).await.unwrap().unwrap_err(),
+        tokio::time::timeout(PATIENCE, subject.database.query(returning)).await.unwrap().unwrap_err(),
+        tokio::time::timeout(PATIENCE, subject.database.begin()).await.unwrap().unwrap_err(),
+    ];
+    for error in beside {
+        assert!(
+            matches!(&error, Error::Unavailable(text) if text.contains("wait_timeout") && text.contains("of this call's own")),
+            "{error:?}"
+        );
+    }
+    // Who only reads does not wait, and the transaction is as it was.
+    assert_eq!(count(&subject).await, 0);
+    transaction.commit().await.unwrap();
+    assert_eq!(count(&subject).await, 1);
+}
+
+#[tokio::test]
+async fn sqlite_files_are_for_no_other_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let subject = sqlite(Limits::default(), NOTES).await;
+    insert(&subject, 1, "a").await.unwrap();
+    let Backend::Sqlite(path) = &subject.config.backend else { panic!() };
+    let folder = path.parent().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder), 0o700);
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
 }
 
 #[tokio::test]

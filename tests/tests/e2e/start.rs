@@ -18,7 +18,7 @@ fn refused(exited: &Exited, parts: &[&str]) {
 }
 
 #[test]
-fn the_first_line_names_the_address_once_it_accepts() {
+fn a_line_names_the_address_once_it_accepts() {
     let server = Server::builder().start();
     assert_ne!(server.address().port(), 0);
     server.get("/-/ready").expect(200, "ready\n");
@@ -361,8 +361,17 @@ fn check_lists_what_would_be_served() {
 
 #[test]
 fn a_log_filter_that_is_none_is_refused() {
-    refused(
-        &Server::builder().argument("--log").argument("patchboard=loud=er").start_in_vain(),
-        &["log filter"],
-    );
+    for (filter, said) in [
+        ("patchboard=loud=er", "--log: `er` is no level"),
+        ("warning", "--log: `warning` is no level; did you mean warn?"),
+        ("hyper=loud", "--log: `loud` is no level; write one of off, error, warn"),
+    ] {
+        refused(&Server::builder().argument("--log").argument(filter).start_in_vain(), &[said]);
+    }
+    let builder = || Server::builder().variable("PATCHBOARD_LOG", "warning").config("[handlers.missing]");
+    let said = "environment variable PATCHBOARD_LOG: `warning` is no level; did you mean warn?";
+    for exited in [builder().start_in_vain(), builder().check()] {
+        refused(&exited, &[said, "handler missing"]);
+        assert!(!exited.log.contains("--log"), "it is said once: {}", exited.log);
+    }
 }

@@ -7,7 +7,7 @@
 use std::net::TcpListener;
 use std::sync::LazyLock;
 
-use patchboard_tests::{Exited, Reply, Server, ServerBuilder, Shell};
+use patchboard_tests::{Exited, Redis, Reply, Server, ServerBuilder, Shell, wait_until};
 use regex::Regex;
 
 /// What differs from run to run or from build to build, and what stands for it.
@@ -17,6 +17,7 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[time]"),
         (r"\b[0-9a-f]{12,}\b", "[id]"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+        (r"(seconds=)[\d.]+", "$1[number]"),
         (r#"(duration_us"?[:=])\d+"#, "$1[number]"),
     ];
     varying.map(|(pattern, instead)| (Regex::new(pattern).unwrap(), instead)).into()
@@ -65,6 +66,11 @@ fn help() {
         ("help-check", "check "),
         ("help-routes", "routes "),
         ("help-routes-explain", "routes explain "),
+        ("help-new", "new "),
+        ("help-build", "build "),
+        ("help-inspect", "inspect "),
+        ("help-backup", "backup "),
+        ("help-restore", "restore "),
         ("help-load", "load "),
         ("help-load-compare", "load compare "),
     ] {
@@ -136,6 +142,14 @@ fn wat_module() -> Vec<u8> {
     b"\0asm\x01\0\0\0".to_vec()
 }
 
+/// What has something in the folder `data`.
+fn keeping() -> ServerBuilder {
+    Server::builder()
+        .guest("key-value")
+        .guest("sql")
+        .config("[handlers.key-value]\nkey_value = \"default\"\n[handlers.sql]\nsql = \"notes\"")
+}
+
 /// What keeps a server from starting, a case a line: the text of each is a snapshot.
 fn in_vain() -> Vec<(&'static str, ServerBuilder)> {
     let start = Server::builder;
@@ -200,6 +214,47 @@ fn in_vain() -> Vec<(&'static str, ServerBuilder)> {
             )
             .demo("hello"),
         ),
+        ("empty-configuration", start().without_config().file("patchboard.toml", "[server]\n")),
+        (
+            "no-files",
+            configured("[handlers.pipe]").file("handlers/empty.wasm", "").argument("--strict").with(|dir| {
+                rustix::fs::mknodat(
+                    rustix::fs::CWD,
+                    dir.join("handlers/pipe.wasm"),
+                    rustix::fs::FileType::Fifo,
+                    rustix::fs::Mode::RUSR,
+                    0,
+                )
+                .unwrap();
+                std::os::unix::fs::symlink("../nowhere.wasm", dir.join("handlers/link.wasm")).unwrap();
+            }),
+        ),
+        (
+            "other-wasi",
+            configured("[handlers.young]").component(
+                "young",
+                r#"(component (import "wasi:http/types@0.3.0-rc-2025-09-16" (instance (export "x" (func))))
+                    (instance $i) (export "wasi:http/handler@0.3.0" (instance $i)))"#,
+            ),
+        ),
+        ("reserved", configured("[[response]]\nroute = \"/-/mine\"\nbody = \"\"")),
+        (
+            "unreadable",
+            start().without_powers().with(|dir| {
+                use std::os::unix::fs::PermissionsExt as _;
+                std::fs::set_permissions(dir.join("handlers"), std::fs::Permissions::from_mode(0o000))
+                    .unwrap();
+            }),
+        ),
+        ("data-empty", keeping().file("data/key-value.redb", "").file("data/sql/notes.sqlite", "")),
+        (
+            "data-damaged",
+            keeping()
+                .file("data/key-value.redb", "x".repeat(8192))
+                .file("data/sql/notes.sqlite", "x".repeat(8192)),
+        ),
+        ("data-unfinished", keeping().file("data/.patchboard-restore/sql/notes.sqlite", "")),
+        ("variable", start().variable("PATCHBOARD_LISTN", "127.0.0.1:0")),
         ("access-log", start().server("access_log_file = \"nowhere/a.log\"")),
         ("log-filter", start().argument("--log").argument("patchboard=loud=er")),
         ("strict", with_broken_handlers().argument("--strict")),
@@ -220,6 +275,129 @@ fn an_address_that_is_taken() {
     let exited =
         Server::builder().listen_as_configured().argument("--listen").argument(&address).start_in_vain();
     hold("start-address", &left(&exited));
+}
+
+/// What happens to handlers while the server runs.
+#[test]
+fn the_log_of_deploys() {
+    let server = Server::builder().demo("hello").demo("demo1").config("[handlers.demo1]").start();
+    server.put("handlers/hello.wasm", "no component");
+    server.log.wait_for("the version before goes on serving");
+    std::fs::remove_file(server.handler_file("demo1")).unwrap();
+    server.log.wait_for("demo1.wasm is gone");
+    std::fs::remove_file(server.handler_file("hello")).unwrap();
+    server.log.wait_for("removed handler=\"hello\"");
+    std::fs::rename(server.dir().join("handlers"), server.dir().join("elsewhere")).unwrap();
+    server.log.wait_for("cannot read the handlers folder");
+    server.put("patchboard.toml", "[server]\ndrain_timout = 1\n");
+    server.log.wait_for("configuration not reloaded");
+    hold("log-deploys", &server.stop().log);
+}
+
+#[test]
+fn the_log_of_a_database_that_is_damaged() {
+    let server = keeping().start();
+    let file = server.dir().join("data/sql/notes.sqlite");
+    std::fs::write(file, "x".repeat(8192)).unwrap();
+    for _ in 0..3 {
+        // Those who read open it when they are first needed.
+        let reply = server.client().post(&server.url("/sql/notes/query"), "text/plain", b"SELECT 1");
+        assert_eq!(reply.status, 400, "{}", reply.text());
+    }
+    let line = server.log.wait_for_all(&["ERROR", "notes.sqlite has failed"]);
+    assert_eq!(server.log.count("notes.sqlite has failed"), 1);
+    hold("log-damaged", &line);
+}
+
+/// What is wrong with a Redis, said once by the server and by a check, and again when it changes.
+#[test]
+fn the_log_of_a_redis() {
+    let mut redis = Redis::start();
+    let server = |url: &str| {
+        Server::builder()
+            .guest("key-value")
+            .config("[handlers.key-value]\nkey_value = \"default\"\n[key_value.default]\nbackend = \"redis\"")
+            .config("timeout = \"700ms\"\nconnect_timeout = \"300ms\"")
+            .config(&format!("url = \"{url}\""))
+    };
+    let url = redis.url();
+    let mut lines = Vec::new();
+    let mut note = |server: &Server, said: &str| {
+        // Whoever asks is told as much, and the operator no more than once.
+        for _ in 0..3 {
+            let reply = server.client().post(&server.url("/pair/default"), "text/plain", b"x");
+            assert_eq!(reply.status, 500);
+        }
+        let line = server.log.wait_for_all(&["ERROR redis at ", said]);
+        // Then in the words of the system, which differ.
+        lines.push(line.split_once("it answers (").unwrap().0.to_owned() + "it answers");
+        let said_so = |line: &&String| line.contains("ERROR redis at ") && line.contains(said);
+        assert_eq!(server.log.lines().iter().filter(said_so).count(), 1);
+    };
+    let running = server(&url).start();
+    let works = || running.client().post(&running.url("/pair/default"), "text/plain", b"x").status == 200;
+    assert!(works());
+    redis.freeze();
+    note(&running, "has not answered in time");
+    redis.thaw();
+    wait_until("redis is used again", works);
+    running.log.wait_for("answers again");
+    redis.kill();
+    note(&running, "refuses connections");
+    redis.restart();
+    redis.command("CONFIG SET requirepass s3cret");
+    note(&running, "refuses this server (NOAUTH)");
+    let wrong = server(&url.replace("redis://", "redis://:wrong@")).start();
+    note(&wrong, "refuses this server (");
+    // Before anybody asks.
+    let tls = server(&url.replace("redis://", "rediss://")).start();
+    tls.log.wait_for("where it does not, its `url` is redis://");
+    note(&tls, "speaks TLS");
+    let over_tls = Redis::start_with_tls();
+    let plain = server(&over_tls.url().replace("rediss://", "redis://")).start();
+    note(&plain, "has closed the connection");
+    let untrusted = server(&over_tls.url()).variable("SSL_CERT_FILE", "/dev/null").start();
+    note(&untrusted, "cannot be reached");
+    hold("log-redis", &lines.join("\n"));
+    hold("check-redis", &left(&server(&url).check()));
+}
+
+/// The page about what to do has each text that says that something is wrong, `…` standing for
+/// what differs, and none that nothing says.
+#[test]
+fn troubleshooting_has_every_text() {
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(tests.join("../docs/troubleshooting.md")).unwrap();
+    let texts: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split("` |").next()).collect();
+    let mut lines = Vec::new();
+    for file in std::fs::read_dir(tests.join("tests/e2e/snapshots")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !["start", "check", "log"].iter().any(|kind| name.starts_with(kind)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let wrong = |line: &&str| line.starts_with("error: ") || line.contains(" ERROR ");
+        lines.extend(text.lines().filter(wrong).map(str::to_owned));
+    }
+    let is_of = |text: &str, line: &str| {
+        let mut rest = line;
+        text.split('…').all(|part| {
+            let found = rest.split_once(part.trim());
+            rest = found.map_or("", |(_, rest)| rest);
+            found.is_some()
+        })
+    };
+    for line in &lines {
+        assert!(texts.iter().any(|text| is_of(text, line)), "docs/troubleshooting.md lacks: {line}");
+    }
+    for text in texts {
+        assert!(
+            lines.iter().any(|line| is_of(text, line)),
+            "nothing says what docs/troubleshooting.md has: {text}"
+        );
+    }
 }
 
 #[test]

@@ -4,13 +4,15 @@
 //! a bucket are a range. What goes wrong with the file is logged here; guests are told
 //! no more than that it did.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use redb::{
@@ -18,9 +20,19 @@ use redb::{
     TableDefinition,
 };
 
-use crate::{Error, Space, Unusable};
+use crate::backend::cost;
+use crate::{Change, Error, Space, Unusable};
 
-const VALUES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("values");
+pub(super) const VALUES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("values");
+
+/// What each space comes to, in bytes. Where it is not there yet, it is counted.
+pub(super) const BYTES: TableDefinition<'_, &str, u64> = TableDefinition::new("bytes");
+
+/// The name of a file that is being made.
+const UNBORN: &str = ".patchboard-key-value.redb";
+
+/// How often the log is told of the same failure.
+const SAID_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Pages that are kept in memory.
 const CACHE_BYTES: usize = 64 << 20;
@@ -32,6 +44,8 @@ pub(super) type Reader = ReadOnlyTable<(&'static str, &'static str), &'static [u
 pub(super) struct Database {
     path: PathBuf,
     open: RwLock<Option<redb::Database>>,
+    /// What was last said to be wrong with it, and when.
+    said: Mutex<Option<(String, Instant)>>,
 }
 
 /// A change.
@@ -50,6 +64,7 @@ pub(super) type Reply = Box<dyn FnOnce() + Send>;
 /// What the changes of one transaction are made to.
 pub(super) struct Writer<'t> {
     table: Table<'t, (&'static str, &'static str), &'static [u8]>,
+    bytes: Table<'t, &'static str, u64>,
     changed: bool,
 }
 
@@ -61,7 +76,7 @@ impl fmt::Debug for Database {
 
 impl Database {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, open: RwLock::default() }
+        Self { path, open: RwLock::default(), said: Mutex::default() }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -81,13 +96,19 @@ impl Database {
         })
     }
 
+    /// All that is acknowledged by now, whatever is written later.
+    pub(super) fn snapshot(&self) -> Result<Reader, Error> {
+        self.run(|database| Ok(database.begin_read()?.open_table(VALUES)?))
+    }
+
     /// Makes all changes that wait in one transaction; gives their replies, to be sent
     /// when this has returned.
     pub(super) fn write(&self, writes: Vec<Write>) -> Result<Vec<Reply>, Error> {
         self.run(|database| {
             let transaction = database.begin_write()?;
             let (replies, changed) = {
-                let mut writer = Writer { table: transaction.open_table(VALUES)?, changed: false };
+                let (table, bytes) = (transaction.open_table(VALUES)?, transaction.open_table(BYTES)?);
+                let mut writer = Writer { table, bytes, changed: false };
                 let replies: Result<Vec<_>, StorageError> =
                     writes.into_iter().map(|write| (write.apply)(&mut writer)).collect();
                 (replies?, writer.changed)
@@ -111,7 +132,7 @@ impl Database {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             // It would become one without values, unseen.
             Ok(found) if found.len() == 0 => {
-                return Err(wrong("it is empty; restore it from a backup, or remove it to begin anew"));
+                return Err(wrong(EMPTY));
             }
             _ => {}
         }
@@ -142,14 +163,23 @@ impl Database {
         let Some(database) = open.as_ref() else { return Err(self.failed()) };
         let reason = match catch_unwind(AssertUnwindSafe(|| work(database))) {
             Ok(Ok(done)) => return Ok(done),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "it is not as it should be".to_owned(),
+            Ok(Err(error)) => remedy(&error),
+            Err(_) => DAMAGED.to_owned(),
         };
         drop(open);
-        tracing::error!("the key-value file {} has failed: {reason}", self.path.display());
+        self.say(&format!("the key-value file {} has failed: {reason}", self.path.display()));
         // It takes nothing more once a write has failed; the next operation opens it anew.
         self.close();
         Err(self.failed())
+    }
+
+    /// Tells the log, once a minute where it is the same.
+    fn say(&self, text: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.as_ref().is_none_or(|(said, at)| said != text || at.elapsed() > SAID_AT_MOST) {
+            tracing::error!("{text}");
+            *said = Some((text.to_owned(), Instant::now()));
+        }
     }
 
     fn open(&self) -> Result<(), Error> {
@@ -158,7 +188,7 @@ impl Database {
             *open = Some(create(&self.path).map_err(|error| {
                 let text =
                     format!("cannot open the key-value file {}: {}", self.path.display(), remedy(&error));
-                tracing::error!("{text}");
+                self.say(&text);
                 Error::Other(text)
             })?);
         }
@@ -169,12 +199,37 @@ impl Database {
 const DAMAGED: &str =
     "it is no key-value file, or damaged; restore it from a backup, or move it away to begin anew";
 
-fn remedy(error: &redb::Error) -> String {
+const EMPTY: &str = "it is empty; restore it from a backup, or remove it to begin anew";
+
+/// Takes a value, by its space and key.
+type Take<'t> = dyn FnMut(&str, &str, &[u8]) -> io::Result<()> + 't;
+
+/// Gives `take` every value; gives how many they are.
+pub(super) fn each(reader: &Reader, take: &mut Take<'_>) -> Result<u64, String> {
+    let all = || {
+        let mut count = 0;
+        for entry in reader.iter().map_err(|error| error.to_string())? {
+            let (key, value) = entry.map_err(|error| error.to_string())?;
+            let (space, key) = key.value();
+            take(space, key, value.value()).map_err(|error| error.to_string())?;
+            count += 1;
+        }
+        Ok(count)
+    };
+    catch_unwind(AssertUnwindSafe(all)).unwrap_or_else(|_| Err(DAMAGED.to_owned()))
+}
+
+pub(super) fn remedy(error: &redb::Error) -> String {
     match error {
+        redb::Error::Corrupted(text) if text == EMPTY => EMPTY.to_owned(),
         redb::Error::Corrupted(_) => DAMAGED.to_owned(),
         redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => DAMAGED.to_owned(),
         redb::Error::DatabaseAlreadyOpen => {
-            "another server has it open; give each its own `data` in [server]".to_owned()
+            "another server has it open, or a backup of a stopped one; give each server its own `data` in [server]"
+                .to_owned()
+        }
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+            format!("{error}; make room on its disk")
         }
         redb::Error::Io(error) => format!("{error}; correct `data` in [server]"),
         error => error.to_string(),
@@ -182,19 +237,42 @@ fn remedy(error: &redb::Error) -> String {
 }
 
 /// Opens the file, or makes it, with the table in it.
-fn create(path: &Path) -> Result<redb::Database, redb::Error> {
+pub(super) fn create(path: &Path) -> Result<redb::Database, redb::Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What guests keep is for no other user of this machine.
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let is_new = !path.exists();
+    let is_new = match std::fs::metadata(path) {
+        // It would become one without values, unseen.
+        Ok(found) if found.len() == 0 => return Err(redb::Error::Corrupted(EMPTY.to_owned())),
+        found => found.is_err(),
+    };
+    if !is_new {
+        return open_at(path);
+    }
+    // It has its name when there is something in it: an empty one has lost what it had.
+    let unborn = folder.join(UNBORN);
+    drop(File::options().append(true).create(true).mode(0o600).open(&unborn)?);
+    let database = match open_at(&unborn) {
+        Err(redb::Error::DatabaseAlreadyOpen) => return Err(redb::Error::DatabaseAlreadyOpen),
+        // What a process has left that was ended here.
+        Err(_) => {
+            drop(File::options().write(true).truncate(true).open(&unborn)?);
+            open_at(&unborn)
+        }
+        opened => opened,
+    };
+    let database = database.inspect_err(|_| drop(std::fs::remove_file(&unborn)))?;
+    std::fs::rename(&unborn, path)?;
+    // Else the file could be gone after a power failure, with all that was acknowledged.
+    sync(folder)?;
+    Ok(database)
+}
+
+fn open_at(path: &Path) -> Result<redb::Database, redb::Error> {
     let database = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     let transaction = database.begin_write()?;
     transaction.open_table(VALUES)?;
     transaction.commit()?;
-    if is_new {
-        // Else the file could be gone after a power failure, with all that was acknowledged.
-        sync(folder)?;
-    }
     Ok(database)
 }
 
@@ -208,14 +286,55 @@ impl Writer<'_> {
         Ok(found.map(|value| Bytes::copy_from_slice(value.value())))
     }
 
-    pub(super) fn insert(&mut self, space: &Space, key: &str, value: &[u8]) -> Result<(), StorageError> {
-        self.changed = true;
-        self.table.insert((space.as_str(), key), value).map(drop)
+    /// Makes `changes`, unless with them the space comes to more than `most_bytes` and than
+    /// before.
+    pub(super) fn change(
+        &mut self,
+        space: &Space,
+        changes: &[Change],
+        most_bytes: u64,
+    ) -> Result<Result<(), Error>, StorageError> {
+        let before = self.bytes(space)?;
+        // What a key is to have at the end is what takes room.
+        let last: HashMap<&str, &Option<Bytes>> =
+            changes.iter().map(|(key, value)| (&**key, value)).collect();
+        let (mut freed, mut taken) = (0, 0);
+        for (key, value) in &last {
+            freed += self.get(space, key)?.map_or(0, |value| cost(key, &value));
+            taken += value.as_ref().map_or(0, |value| cost(key, value));
+        }
+        let after = before.saturating_sub(freed).saturating_add(taken);
+        if after > most_bytes && taken > freed {
+            return Ok(Err(Error::other(format!(
+                "the bucket is full: it holds {most_bytes} bytes (bucket_bytes)"
+            ))));
+        }
+        for (key, value) in last {
+            self.changed |= match value {
+                Some(value) => {
+                    self.table.insert((space.as_str(), key), &**value)?;
+                    true
+                }
+                None => self.table.remove((space.as_str(), key))?.is_some(),
+            };
+        }
+        self.bytes.insert(space.as_str(), after)?;
+        Ok(Ok(()))
     }
 
-    pub(super) fn remove(&mut self, space: &Space, key: &str) -> Result<(), StorageError> {
-        let removed = self.table.remove((space.as_str(), key))?.is_some();
-        self.changed |= removed;
-        Ok(())
+    fn bytes(&self, space: &Space) -> Result<u64, StorageError> {
+        if let Some(bytes) = self.bytes.get(space.as_str())? {
+            return Ok(bytes.value());
+        }
+        let mut sum = 0;
+        for entry in self.table.range((space.as_str(), "")..)? {
+            let (key, value) = entry?;
+            let (of, key) = key.value();
+            if of != space.as_str() {
+                break;
+            }
+            sum += cost(key, value.value());
+        }
+        Ok(sum)
     }
 }

@@ -5,7 +5,10 @@
 //! so that they share one sync, and answers when they are on the disk. The file is
 //! opened by the first operation, or by [`File::open`], to know at once whether it can be.
 
+mod copy;
 mod database;
+mod form;
+mod lend;
 mod threads;
 
 use std::path::{Path, PathBuf};
@@ -16,9 +19,12 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use self::database::{Database, Reader, Reply, Write, Writer};
+use self::lend::Lending;
 use self::threads::Threads;
 use crate::backend::{Room, sum};
 use crate::{Backend, Change, Error, Keys, Space, Swap, Unusable};
+
+pub(crate) use self::copy::copy;
 
 /// What becomes of an operation, where the file itself does not fail.
 type Outcome<T> = Result<Result<T, Error>, redb::StorageError>;
@@ -28,22 +34,27 @@ type Outcome<T> = Result<Result<T, Error>, redb::StorageError>;
 pub struct File {
     database: Arc<Database>,
     threads: Threads,
+    lending: Lending,
 }
 
 impl File {
     /// That of the file at `path`, which need not be there, nor its folder.
     pub fn new(path: PathBuf) -> Self {
+        let lending = Lending::new(&path);
         let database = Arc::new(Database::new(path));
-        Self { threads: Threads::new(database.clone()), database }
+        Self { threads: Threads::new(database.clone()), database, lending }
     }
 
-    /// Opens the file, where it is not open; takes as long as it takes.
+    /// Opens the file, where it is not open, and lends it to backups from then on; takes as
+    /// long as it takes.
     ///
     /// # Errors
     ///
     /// Why it cannot be, and what to do.
     pub fn open(&self) -> Result<(), Error> {
-        self.database.read(|_| Ok(()))
+        self.database.read(|_| Ok(()))?;
+        self.lending.start(&self.database);
+        Ok(())
     }
 
     /// Whether it can be opened, where there is one; changes nothing.
@@ -63,6 +74,7 @@ impl File {
     /// Closes it when all that was asked for is done. A further operation opens it anew.
     pub fn close(&self) {
         self.threads.end();
+        self.lending.end();
         self.database.close();
     }
 
@@ -160,30 +172,22 @@ impl Backend for File {
         .await
     }
 
-    async fn change(&self, space: &Space, changes: Vec<Change>) -> Result<(), Error> {
+    async fn change(&self, space: &Space, changes: Vec<Change>, most_bytes: u64) -> Result<(), Error> {
         let space = space.clone();
         let bytes = changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len)).sum();
-        self.write(bytes, move |writer| {
-            for (key, value) in &changes {
-                match value {
-                    Some(value) => writer.insert(&space, key, value)?,
-                    None => writer.remove(&space, key)?,
-                }
-            }
-            Ok(Ok(()))
-        })
-        .await
+        self.write(bytes, move |writer| writer.change(&space, &changes, most_bytes)).await
     }
 
-    async fn increment(&self, space: &Space, key: String, delta: i64) -> Result<i64, Error> {
+    async fn increment(&self, space: &Space, key: String, delta: i64, most_bytes: u64) -> Result<i64, Error> {
         let space = space.clone();
         self.write(key.len(), move |writer| {
             let found = writer.get(&space, &key)?;
-            let sum = sum(&key, found.as_deref(), delta);
-            if let Ok(sum) = sum {
-                writer.insert(&space, &key, sum.to_string().as_bytes())?;
-            }
-            Ok(sum)
+            let sum = match sum(&key, found.as_deref(), delta) {
+                Ok(sum) => sum,
+                Err(error) => return Ok(Err(error)),
+            };
+            let change = (key, Some(sum.to_string().into()));
+            Ok(writer.change(&space, &[change], most_bytes)?.map(|()| sum))
         })
         .await
     }
@@ -194,6 +198,7 @@ impl Backend for File {
         key: String,
         expected: Option<Bytes>,
         value: Bytes,
+        most_bytes: u64,
     ) -> Result<Swap, Error> {
         let space = space.clone();
         self.write(key.len() + value.len(), move |writer| {
@@ -201,8 +206,7 @@ impl Backend for File {
             if found != expected {
                 return Ok(Ok(Swap::Found(found)));
             }
-            writer.insert(&space, &key, &value)?;
-            Ok(Ok(Swap::Done))
+            Ok(writer.change(&space, &[(key, Some(value))], most_bytes)?.map(|()| Swap::Done))
         })
         .await
     }

@@ -6,10 +6,12 @@
 //! needed, and made anew, ever more slowly, when it is lost: meanwhile operations fail.
 
 mod thread;
+mod trouble;
 mod url;
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,6 +20,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{RedisError, Script, cmd, pipe};
 
 pub(crate) use self::thread::Thread;
+use self::trouble::Trouble;
 pub use self::url::RedisUrl;
 use crate::backend::Room;
 use crate::{Backend, Change, Error, Keys, Space, Swap};
@@ -30,8 +33,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a connection is kept, though it was refused or is silent.
 const KEPT_AT_LEAST: Duration = Duration::from_secs(1);
-/// What a Redis says that does not let us in, or that is not the one to be asked, now.
-const REFUSALS: [&str; 6] = ["LOADING", "MASTERDOWN", "NOAUTH", "NOPERM", "READONLY", "WRONGPASS"];
+/// How many lines the log has at most of what is wrong with it, in so long.
+const MOST_LINES: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// What `GET` says where the values are too large together.
 const TOO_LARGE: &str = "TOOLARGE";
@@ -78,9 +82,34 @@ pub struct RedisConfig {
 pub struct Redis {
     config: RedisConfig,
     thread: Arc<Thread>,
+    /// Whether who looks says what is wrong, and not the log.
+    is_tried_only: bool,
     /// With when it was made.
     connection: Mutex<Option<(ConnectionManager, Instant)>>,
-    is_down: AtomicBool,
+    has_answered: AtomicBool,
+    is_in_trouble: AtomicBool,
+    said: Mutex<Said>,
+}
+
+/// What the log was told.
+#[derive(Debug)]
+struct Said {
+    /// What is wrong with it now.
+    trouble: Option<String>,
+    since: Instant,
+    lines: u32,
+}
+
+impl Said {
+    /// Whether there may be another line: one that answers now and then, and so changes all the
+    /// time, is not to fill the log.
+    fn may_say(&mut self) -> bool {
+        if self.since.elapsed() > WINDOW {
+            (self.since, self.lines) = (Instant::now(), 0);
+        }
+        self.lines += 1;
+        self.lines <= MOST_LINES
+    }
 }
 
 /// The names of what a bucket is in Redis. The braces keep both in one slot of a cluster.
@@ -101,7 +130,28 @@ impl Names {
 
 impl Redis {
     pub(crate) fn new(config: RedisConfig, thread: Arc<Thread>) -> Self {
-        Self { config, thread, connection: Mutex::default(), is_down: AtomicBool::new(false) }
+        Self {
+            config,
+            thread,
+            is_tried_only: false,
+            connection: Mutex::default(),
+            has_answered: AtomicBool::new(false),
+            is_in_trouble: AtomicBool::new(false),
+            said: Mutex::new(Said { trouble: None, since: Instant::now(), lines: 0 }),
+        }
+    }
+
+    /// One that is only to be looked at, with less patience.
+    pub(crate) fn tried(config: &RedisConfig, thread: Arc<Thread>) -> Self {
+        let config = RedisConfig { timeout: config.timeout.min(config.connect_timeout), ..config.clone() };
+        Self { is_tried_only: true, ..Self::new(config, thread) }
+    }
+
+    /// Whether it can be used: none where it can, and what is wrong with it otherwise.
+    pub(crate) async fn look(&self) -> Option<String> {
+        let space = Space::new(None, "look");
+        self.exists(&space, String::new()).await.err()?;
+        self.said().trouble.clone()
     }
 
     /// Runs an operation on the thread of the connection.
@@ -111,14 +161,24 @@ impl Redis {
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
         let operation = operation(self.connection()?);
-        match self.thread.run(operation).await? {
-            Ok(done) => {
-                if self.is_down.swap(false, Ordering::Relaxed) {
-                    tracing::info!("redis at {} answers again", self.config.url);
+        let limit = self.config.timeout;
+        // With the attempts to connect, each of which has a limit of its own.
+        let in_time = async move { tokio::time::timeout(limit, operation).await };
+        match self.thread.run(in_time).await? {
+            Ok(Ok(done)) => {
+                self.has_answered.store(true, Ordering::Relaxed);
+                if self.is_in_trouble.load(Ordering::Relaxed)
+                    && self.is_in_trouble.swap(false, Ordering::Relaxed)
+                {
+                    let mut said = self.said();
+                    if said.trouble.take().is_some() && said.may_say() {
+                        tracing::info!("redis at {} answers again", self.config.url);
+                    }
                 }
                 Ok(done)
             }
-            Err(error) => Err(self.explain(&error)),
+            Ok(Err(error)) => Err(self.explain(&error)),
+            Err(_) => Err(self.explain(&io::Error::from(io::ErrorKind::TimedOut).into())),
         }
     }
 
@@ -148,32 +208,33 @@ impl Redis {
         current.take_if(|(_, made)| made.elapsed() >= KEPT_AT_LEAST);
     }
 
-    /// The error as a guest is told. Its text never has the URL, which may have a password.
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error as a guest is told; the operator is told once, and when it changes.
     fn explain(&self, error: &RedisError) -> Error {
         let url = &self.config.url;
-        let is_down = error.is_io_error() || error.is_timeout();
-        let is_refused = error.kind() == redis::ErrorKind::AuthenticationFailed
-            || error.code().is_some_and(|code| REFUSALS.contains(&code));
-        if is_refused || error.is_timeout() {
+        let Trouble { reason, remedy, is_of_connection, detail } =
+            Trouble::of(error, url.is_tls(), self.has_answered.load(Ordering::Relaxed));
+        if is_of_connection {
             self.leave_connection();
         }
-        let reason = if error.is_timeout() {
-            "has not answered in time".to_owned()
-        } else if error.is_connection_refusal() {
-            "refuses connections".to_owned()
-        } else if is_down {
-            "cannot be reached".to_owned()
-        } else if is_refused {
-            format!("refuses this server ({})", error.code().unwrap_or("by its credentials"))
-        } else {
-            format!("has answered: {}", error.code().unwrap_or("an error"))
-        };
         let text = format!("redis at {url} {reason}");
-        if !is_down {
-            tracing::warn!(%error, "{text}");
-        } else if !self.is_down.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "{text}; operations fail until it does");
+        if remedy.is_empty() {
+            tracing::warn!("{text} ({detail})");
+            return Error::Other(text);
         }
+        let full = format!("{text}; {remedy}");
+        let mut said = self.said();
+        if self.is_tried_only {
+            said.trouble = Some(full);
+        } else if said.trouble.as_ref() != Some(&full) && said.may_say() {
+            tracing::error!("{full}; operations fail until it answers ({detail})");
+            said.trouble = Some(full);
+        }
+        drop(said);
+        self.is_in_trouble.store(true, Ordering::Relaxed);
         Error::Other(text)
     }
 }
@@ -233,7 +294,7 @@ impl Backend for Redis {
         Ok(Keys { keys, more })
     }
 
-    async fn change(&self, space: &Space, changes: Vec<Change>) -> Result<(), Error> {
+    async fn change(&self, space: &Space, changes: Vec<Change>, _: u64) -> Result<(), Error> {
         let names = Names::of(space);
         self.run(async move |mut connection| {
             let mut transaction = pipe();
@@ -255,7 +316,7 @@ impl Backend for Redis {
         .await
     }
 
-    async fn increment(&self, space: &Space, key: String, delta: i64) -> Result<i64, Error> {
+    async fn increment(&self, space: &Space, key: String, delta: i64, _: u64) -> Result<i64, Error> {
         let (names, of) = (Names::of(space), key.clone());
         let sum = self.run(async move |mut connection| {
             let mut transaction = pipe();
@@ -276,6 +337,7 @@ impl Backend for Redis {
         key: String,
         expected: Option<Bytes>,
         value: Bytes,
+        _: u64,
     ) -> Result<Swap, Error> {
         let names = Names::of(space);
         let swapped = self.run(async move |mut connection| {

@@ -10,7 +10,7 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Error;
 
@@ -44,6 +44,14 @@ impl Thread {
         thread::Builder::new().name("redis".to_owned()).spawn(drive).map_err(|error| failed(&error))?;
         *running = Some(Running { runtime: handle.clone(), _alive: alive });
         Ok(handle)
+    }
+
+    /// Lets `work` go on there, whoever waits for it.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<JoinHandle<T>, Error> {
+        Ok(self.runtime()?.spawn(work))
     }
 
     /// Runs `operation` there; it ends where nobody waits for it any more.

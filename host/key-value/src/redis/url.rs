@@ -17,6 +17,10 @@ impl RedisUrl {
     pub(super) fn info(&self) -> &ConnectionInfo {
         &self.info
     }
+
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.info.addr(), ConnectionAddr::TcpTls { .. })
+    }
 }
 
 impl FromStr for RedisUrl {

@@ -1,8 +1,8 @@
 //! Migrations of a PostgreSQL database, of which several hosts may be in charge: applied,
 //! or tried and undone.
 
-use deadpool_postgres::{Object, Transaction};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{ErrorPosition, SqlState};
+use tokio_postgres::{Client, Transaction};
 
 use super::error::text;
 use crate::migrations::{self, Migration};
@@ -31,7 +31,7 @@ pub(super) enum Failure {
 
 /// Applies what is pending, and adds the names to `applied`.
 pub(super) async fn migrate(
-    connection: &mut Object,
+    connection: &mut Client,
     all: &[Migration],
     applied: &mut Vec<String>,
 ) -> Result<(), Failure> {
@@ -46,7 +46,7 @@ pub(super) async fn migrate(
 }
 
 /// Applies the first migration that is pending, and names it.
-async fn next<'a>(connection: &mut Object, all: &'a [Migration]) -> Result<Option<&'a str>, Failure> {
+async fn next<'a>(connection: &mut Client, all: &'a [Migration]) -> Result<Option<&'a str>, Failure> {
     let fail = |error| failure("cannot apply the migrations", &error);
     let transaction = connection.transaction().await.map_err(fail)?;
     transaction.batch_execute("SET LOCAL statement_timeout = 0").await.map_err(fail)?;
@@ -58,7 +58,7 @@ async fn next<'a>(connection: &mut Object, all: &'a [Migration]) -> Result<Optio
 }
 
 /// Applies all that is pending, and undoes it.
-pub(super) async fn try_out(connection: &mut Object, all: &[Migration]) -> Trial {
+pub(super) async fn try_out(connection: &mut Client, all: &[Migration]) -> Trial {
     let mut names = Vec::new();
     match attempt(connection, all, &mut names).await {
         Ok(()) => Trial::Fits(names),
@@ -67,7 +67,7 @@ pub(super) async fn try_out(connection: &mut Object, all: &[Migration]) -> Trial
     }
 }
 
-async fn attempt(connection: &mut Object, all: &[Migration], names: &mut Vec<String>) -> Result<(), Failure> {
+async fn attempt(connection: &mut Client, all: &[Migration], names: &mut Vec<String>) -> Result<(), Failure> {
     if all.is_empty() {
         return Ok(());
     }
@@ -132,8 +132,16 @@ fn is_guard(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|error| error.constraint() == Some("patchboard_trial_end"))
 }
 
-fn failed(Migration { name, .. }: &Migration, error: &tokio_postgres::Error) -> Failure {
-    failure(&format!("migration {name} failed"), error)
+fn failed(Migration { name, sql, .. }: &Migration, error: &tokio_postgres::Error) -> Failure {
+    let line = match error.as_db_error().and_then(|error| error.position()) {
+        // In characters, from one on.
+        Some(ErrorPosition::Original(position)) => {
+            let byte = sql.char_indices().nth((*position as usize).saturating_sub(1));
+            migrations::line(sql, byte.map_or(sql.len(), |(byte, _)| byte))
+        }
+        _ => String::new(),
+    };
+    failure(&format!("migration {name} failed{line}"), error)
 }
 
 fn failure(what: &str, error: &tokio_postgres::Error) -> Failure {

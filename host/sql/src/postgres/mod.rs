@@ -4,6 +4,7 @@
 //! server that goes away costs what is under way; connections are made anew when they
 //! are next needed.
 
+mod connection;
 mod error;
 mod migrate;
 mod session;
@@ -12,10 +13,12 @@ mod values;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool::Runtime;
+use deadpool::managed::Object;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::connection::{Manager, Pool};
 use crate::session::{Job, Lanes};
 use crate::{DatabaseConfig, Error, Limits, PATIENCE, PostgresUrl, Start, Trial};
 
@@ -37,7 +40,7 @@ pub(crate) fn open(
         (url.to_string(), config.clone(), format!("sql-{name}"), name.to_owned());
     std::thread::Builder::new().name(thread).spawn(move || {
         runtime.block_on(async {
-            let start = start(&pool, &config, &started, &name);
+            let start = start(&pool, &config, &started, &name, &shown);
             tokio::select! {
                 result = start => drop(started.send_replace(match result {
                     Ok(applied) => Start::Ready(applied),
@@ -62,7 +65,7 @@ pub(crate) fn open(
             }
         });
     })?;
-    Ok(Lanes { write: jobs.clone(), query: jobs })
+    Ok(Lanes { write: jobs.clone(), query: jobs, busy: Error::busy })
 }
 
 /// Connects once, and tries the migrations.
@@ -104,8 +107,6 @@ fn pool(url: &PostgresUrl, limits: &Limits) -> Result<Pool, String> {
         Ok((tls, _)) => tls,
         Err(_) => MakeRustlsConnect::with_webpki_roots(),
     };
-    let manager =
-        Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     // What the server does by itself, should this process have no time for it.
     let milliseconds = |timeout: Duration| timeout.as_millis().max(1);
     let settings = format!(
@@ -113,15 +114,11 @@ fn pool(url: &PostgresUrl, limits: &Limits) -> Result<Pool, String> {
         milliseconds(limits.statement_timeout),
         milliseconds(limits.transaction_timeout),
     );
-    Pool::builder(manager)
+    Pool::builder(Manager { config, tls, settings: settings.into() })
         .max_size(limits.connections.max(1) as usize)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(limits.wait_timeout))
         .create_timeout(Some(limits.wait_timeout))
-        .post_create(Hook::async_fn(move |client, _| {
-            let settings = settings.clone();
-            Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
-        }))
         .build()
         .map_err(|error| error.to_string())
 }
@@ -132,23 +129,27 @@ async fn start(
     config: &DatabaseConfig,
     started: &watch::Sender<Start>,
     name: &str,
+    shown: &str,
 ) -> Result<Vec<String>, String> {
     let (mut pause, mut applied, opened) = (FIRST_PAUSE, Vec::new(), Instant::now());
-    // Before, who has opened the database says it.
-    let is_late = || opened.elapsed() >= PATIENCE;
+    // Who has opened the database says what comes of that, and of the first attempt at all.
+    let mut has_failed = false;
+    let is_late = |has_failed| has_failed || opened.elapsed() >= PATIENCE;
     loop {
         let problem = match pool.get().await {
-            Ok(mut connection) => {
+            Ok(connection) => {
+                // Not for the pool any more: who knows what migrations have left on it.
+                let mut connection = Object::take(connection);
                 match migrate::migrate(&mut connection, &config.migrations, &mut applied).await {
                     Err(migrate::Failure::Lost(problem)) => problem,
                     Err(migrate::Failure::Wrong(problem)) => {
-                        if is_late() {
+                        if is_late(has_failed) {
                             tracing::error!("database {name}: {problem}");
                         }
                         return Err(problem);
                     }
                     Ok(()) => {
-                        if is_late() {
+                        if is_late(has_failed) {
                             tracing::info!("database {name} is ready; migrations applied: {}", applied.len());
                         }
                         return Ok(applied);
@@ -157,15 +158,17 @@ async fn start(
             }
             Err(error) => error::no_connection(error).to_string(),
         };
+        let problem = format!("{shown}: {problem}");
         let changed = started.send_if_modified(|start| {
             let now = Start::Pending(Some(problem.clone()));
             let changed = *start != now;
             *start = now;
             changed
         });
-        if changed && is_late() {
+        if changed && is_late(has_failed) {
             tracing::error!("database {name}: {problem}; it is tried again");
         }
+        has_failed = true;
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -45,9 +45,9 @@ impl ToSql for Parameter<'_> {
     to_sql_checked!();
 }
 
-/// The names of a statement's columns.
-pub(super) fn columns(statement: &tokio_postgres::Statement) -> Vec<String> {
-    statement.columns().iter().map(|column| column.name().to_owned()).collect()
+/// Whether the driver has had to ask the server for the type.
+pub(super) fn is_looked_up(ty: &Type) -> bool {
+    Type::from_oid(ty.oid()).is_none()
 }
 
 /// A row's values.

@@ -1,38 +1,32 @@
 //! A connection to a SQLite database and the sessions it serves, one after the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rusqlite::config::DbConfig;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::limits::Limit;
 use rusqlite::{ErrorCode, OpenFlags};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::error::explain;
+use super::clock::Clock;
+use super::error::{explain_of, remedy};
 use super::rows::{Reading, bind};
+use super::{rules, wal};
 use crate::session::{Command, Job, Page, Reply};
 use crate::{Error, Limits, Result, Statement};
 
-/// How many instructions SQLite runs between two looks at the clock.
-const INSTRUCTIONS: i32 = 1000;
 /// Statements that are kept prepared.
 const PREPARED: usize = 64;
 /// The size of the write-ahead log that is kept, in bytes.
 const JOURNAL_BYTES: u32 = 16 << 20;
 
-/// What may be read of the schema, through the table-valued functions `pragma_…`.
-const READABLE: [&str; 7] = [
-    "foreign_key_list",
-    "index_info",
-    "index_list",
-    "index_xinfo",
-    "table_info",
-    "table_list",
-    "table_xinfo",
+/// Inserting in this table is what [`Connection::make_as_new`] does. It is the connection's
+/// own, and hidden from statements by their rules.
+const AS_NEW_TABLE: &str = "CREATE TEMP TABLE patchboard_as_new (id INTEGER PRIMARY KEY)";
+/// Sets the number of the last row to 0, and then how many rows were changed.
+const AS_NEW: [&str; 2] = [
+    "INSERT OR REPLACE INTO temp.patchboard_as_new (id) VALUES (0)",
+    "DELETE FROM temp.patchboard_as_new WHERE id <> 0",
 ];
 
 /// What a connection may do.
@@ -45,16 +39,11 @@ pub(super) enum Access {
 /// A connection whose statements are bounded in time.
 pub(super) struct Connection {
     sqlite: rusqlite::Connection,
+    path: PathBuf,
     access: Access,
     limits: Arc<Limits>,
     clock: Arc<Clock>,
     runtime: Runtime,
-}
-
-/// When the statement that runs has to end, read by SQLite's progress handler.
-struct Clock {
-    start: Instant,
-    end_nanoseconds: AtomicU64,
 }
 
 /// The commands that follow the first of a session, until its end.
@@ -96,42 +85,102 @@ pub(super) fn set_up(sqlite: &rusqlite::Connection, limits: &Limits) -> rusqlite
 
 /// Why the file cannot be opened, and what to do.
 pub(super) fn cannot_open(path: &Path, error: &rusqlite::Error) -> String {
-    let remedy = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            "; restore it from a backup, or move it away to begin anew"
-        }
+    let code = error.sqlite_error_code();
+    let remedy = match code {
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            "; correct `path`, or the rights of the file and its folder"
+            Some("correct `path`, or the rights of the file and its folder")
         }
-        _ => "",
+        code => remedy(code),
     };
+    let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
     format!("cannot open {}: {error}{remedy}", path.display())
+}
+
+#[cfg(test)]
+impl Connection {
+    /// The settings of the connection, a line each.
+    pub(super) fn pragmas(&self) -> Vec<String> {
+        // Those that do something, those of what is in the file, and what SQLite loads when it is asked.
+        let other = [
+            "collation_list",
+            "compile_options",
+            "function_list",
+            "module_list",
+            "data_version",
+            "foreign_key_check",
+            "freelist_count",
+            "incremental_vacuum",
+            "integrity_check",
+            "optimize",
+            "page_count",
+            "pragma_list",
+            "quick_check",
+            "schema_version",
+            "shrink_memory",
+            "stats",
+            "table_list",
+            "wal_checkpoint",
+        ];
+        self.clock.let_all_pass(true);
+        let mut names = self.sqlite.prepare("PRAGMA pragma_list").unwrap();
+        let names: Vec<String> =
+            names.query_map([], |row| row.get(0)).unwrap().map(|name| name.unwrap()).collect();
+        let mut lines = Vec::new();
+        for name in names.iter().filter(|name| !other.contains(&name.as_str())) {
+            let mut pragma = self.sqlite.prepare(&format!("PRAGMA {name}")).unwrap();
+            let mut rows = pragma.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let value: rusqlite::types::Value = row.get(row.as_ref().column_count() - 1).unwrap();
+                lines.push(match value {
+                    rusqlite::types::Value::Integer(value) => format!("{name} {value}"),
+                    value => format!("{name} {value:?}"),
+                });
+            }
+        }
+        self.clock.let_all_pass(false);
+        lines
+    }
 }
 
 impl Connection {
     pub(super) fn open(path: &Path, limits: &Arc<Limits>, access: Access) -> rusqlite::Result<Self> {
         let mut sqlite = open(path, access, limits)?;
-        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        let longest = i32::try_from(limits.query_bytes).unwrap_or(i32::MAX);
-        sqlite.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest)?;
-        sqlite.authorizer(Some(authorize))?;
-        let clock = Arc::new(Clock { start: Instant::now(), end_nanoseconds: AtomicU64::new(u64::MAX) });
-        let of_handler = clock.clone();
-        sqlite.progress_handler(INSTRUCTIONS, Some(move || of_handler.is_over()))?;
+        if access == Access::Write {
+            sqlite.execute_batch(AS_NEW_TABLE)?;
+            wal::watch(&mut sqlite, path)?;
+        }
+        let clock = Arc::new(Clock::default());
+        rules::restrict(&mut sqlite, limits, &clock)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        Ok(Self { sqlite, access, limits: limits.clone(), clock, runtime })
+        Ok(Self { sqlite, path: path.to_owned(), access, limits: limits.clone(), clock, runtime })
     }
 
     /// Serves a session to its end; gives it back if only a writer can.
-    pub(super) fn serve(&mut self, job: Job) -> Option<Job> {
-        let Job { first, rest, since } = job;
-        if since.elapsed() > self.limits.wait_timeout {
-            first.refuse(Error::busy());
+    pub(super) fn serve(&self, mut job: Job) -> Option<Job> {
+        if job.since.elapsed() > self.limits.wait_timeout {
+            job.first.refuse(Error::busy_writer());
             return None;
         }
+        if job.first.is_abandoned() {
+            return None;
+        }
+        // What turns out to write has a writer to wait for.
+        if self.access == Access::Write || !matches!(job.first, Command::Query(..)) {
+            job.take();
+        }
+        let before = self.sqlite.total_changes();
+        let undecided = self.serve_to_its_end(job);
+        self.clock.end();
+        self.make_as_new(before);
+        undecided
+    }
+
+    fn serve_to_its_end(&self, job: Job) -> Option<Job> {
+        let Job { first, rest, mut taken, asker, since } = job;
+        self.clock.work_for(asker.clone());
         let end = (Instant::now() + self.limits.transaction_timeout).into();
         let mut commands = Commands { rest, end, runtime: &self.runtime };
         let mut next = Some(first);
@@ -160,21 +209,25 @@ impl Connection {
                 Command::Execute(statement, reply) => {
                     drop(reply.send(self.execute(&statement).inspect_err(|_| self.roll_back())));
                 }
-                Command::Query(statement, reply) => match self.query(&statement, reply, &mut commands) {
-                    Outcome::Done(command) => {
-                        next = command;
-                        if next.is_some() {
-                            continue;
+                Command::Query(statement, reply) => {
+                    match self.query(&statement, reply, &mut commands, &mut taken) {
+                        Outcome::Done(command) => {
+                            next = command;
+                            if next.is_some() {
+                                continue;
+                            }
+                        }
+                        Outcome::Writes(reply) => {
+                            return Some(Job {
+                                first: Command::Query(statement, reply),
+                                rest: commands.rest,
+                                taken,
+                                asker,
+                                since,
+                            });
                         }
                     }
-                    Outcome::Writes(reply) => {
-                        return Some(Job {
-                            first: Command::Query(statement, reply),
-                            rest: commands.rest,
-                            since,
-                        });
-                    }
-                },
+                }
                 Command::Fetch(reply) => drop(reply.send(Err(Error::no_rows()))),
             }
             if transaction {
@@ -185,9 +238,30 @@ impl Connection {
         None
     }
 
+    /// Takes back what is seen of the changes of a session by the next: how many they were,
+    /// and the last row's number, which no function of SQLite's own resets.
+    fn make_as_new(&self, before: u64) {
+        if self.sqlite.total_changes() == before {
+            return;
+        }
+        self.clock.begin(self.limits.statement_timeout);
+        self.clock.let_all_pass(true);
+        if let Err(error) =
+            AS_NEW.iter().try_for_each(|sql| self.sqlite.prepare_cached(sql)?.execute([]).map(drop))
+        {
+            tracing::error!("a connection to SQLite is not as new after its use: {error}");
+        }
+        self.clock.let_all_pass(false);
+        self.clock.end();
+    }
+
     fn run(&self, sql: &str) -> Result<()> {
-        self.clock.set(self.limits.statement_timeout);
-        self.sqlite.execute_batch(sql).map_err(explain)
+        self.clock.begin(self.limits.statement_timeout);
+        self.sqlite.execute_batch(sql).map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, error: rusqlite::Error) -> Error {
+        explain_of(&self.path, &self.limits, error)
     }
 
     fn roll_back(&self) {
@@ -199,7 +273,8 @@ impl Connection {
     }
 
     fn execute(&self, statement: &Statement) -> Result<u64> {
-        self.clock.set(self.limits.statement_timeout);
+        self.clock.begin(self.limits.statement_timeout);
+        let explain = |error| self.explain(error);
         let mut prepared = self.sqlite.prepare_cached(&statement.sql).map_err(explain)?;
         bind(&mut prepared, statement, &self.limits)?;
         if prepared.column_count() == 0 {
@@ -213,13 +288,21 @@ impl Connection {
     }
 
     /// Answers with the first rows, and then with the others as they are asked for.
-    fn query(&self, statement: &Statement, reply: Reply<Page>, commands: &mut Commands<'_>) -> Outcome {
+    fn query(
+        &self,
+        statement: &Statement,
+        reply: Reply<Page>,
+        commands: &mut Commands<'_>,
+        taken: &mut Option<oneshot::Sender<()>>,
+    ) -> Outcome {
         let result = (|| {
-            self.clock.set(self.limits.statement_timeout);
-            let mut prepared = self.sqlite.prepare_cached(&statement.sql).map_err(explain)?;
+            self.clock.begin(self.limits.statement_timeout);
+            let prepared = self.sqlite.prepare_cached(&statement.sql);
+            let mut prepared = prepared.map_err(|error| self.explain(error))?;
             if self.access == Access::Read && !prepared.readonly() {
                 return Ok(None);
             }
+            say_taken(taken);
             bind(&mut prepared, statement, &self.limits)?;
             Ok(Some(prepared))
         })();
@@ -232,7 +315,7 @@ impl Connection {
                 return Outcome::Done(None);
             }
         };
-        let mut reading = Reading::new(&mut prepared, &self.limits);
+        let mut reading = Reading::new(&mut prepared, &self.limits, &self.path);
         let (page, more) = match reading.batch() {
             Ok(batch) => batch,
             Err(error) => {
@@ -249,7 +332,7 @@ impl Connection {
         while more {
             match commands.next() {
                 Some(Command::Fetch(reply)) => {
-                    self.clock.set(self.limits.statement_timeout);
+                    self.clock.begin(self.limits.statement_timeout);
                     let batch = reading.batch();
                     more = matches!(batch, Ok((_, true)));
                     if batch.is_err() {
@@ -268,6 +351,13 @@ impl Connection {
     }
 }
 
+fn say_taken(taken: &mut Option<oneshot::Sender<()>>) {
+    if let Some(taken) = taken.take() {
+        // Where nobody waits, nobody is told.
+        let _ = taken.send(());
+    }
+}
+
 /// What becomes of a query.
 enum Outcome {
     /// It is over, since this command came, if any.
@@ -281,25 +371,5 @@ impl Commands<'_> {
     fn next(&mut self) -> Option<Command> {
         let next = async { tokio::time::timeout_at(self.end, self.rest.recv()).await };
         self.runtime.block_on(next).ok().flatten()
-    }
-}
-
-impl Clock {
-    fn set(&self, timeout: Duration) {
-        let end = (self.start.elapsed() + timeout).as_nanos();
-        self.end_nanoseconds.store(u64::try_from(end).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    fn is_over(&self) -> bool {
-        self.start.elapsed().as_nanos() > u128::from(self.end_nanoseconds.load(Ordering::Relaxed))
-    }
-}
-
-/// Beyond what the first word of a statement says: other files, and settings.
-fn authorize(context: AuthContext<'_>) -> Authorization {
-    match context.action {
-        AuthAction::Attach { .. } | AuthAction::Detach { .. } => Authorization::Deny,
-        AuthAction::Pragma { pragma_name, .. } if !READABLE.contains(&pragma_name) => Authorization::Deny,
-        _ => Authorization::Allow,
     }
 }

@@ -121,7 +121,13 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-fn failed(Migration { name, .. }: &Migration, error: &rusqlite::Error) -> String {
+fn failed(Migration { name, sql, .. }: &Migration, error: &rusqlite::Error) -> String {
+    // Which repeats the rest of the file.
+    if let rusqlite::Error::SqlInputError { msg, sql: rest, offset, .. } = error {
+        let begin = sql.len().saturating_sub(rest.len());
+        let line = migrations::line(sql, begin + usize::try_from(*offset).unwrap_or_default());
+        return format!("migration {name} failed{line}: {msg}");
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::AuthorizationForStatementDenied) => format!(
             "migration {name} failed: it begins or ends a transaction, or reaches for another file; \

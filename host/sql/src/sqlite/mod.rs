@@ -5,11 +5,20 @@
 //! writer with a queue of its own is fairer than several that SQLite lets try in turn.
 //! A query goes to a reader, which passes it on if it turns out to write.
 
+mod clock;
 mod connection;
+mod copy;
 mod error;
+mod functions;
 mod migrate;
 mod rows;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod wal;
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -17,6 +26,7 @@ use std::thread;
 use tokio::sync::{mpsc, watch};
 
 use self::connection::{Access, Connection, cannot_open};
+pub use self::copy::copy_sqlite;
 pub(crate) use self::migrate::try_out;
 use crate::migrations::Migration;
 use crate::session::{Job, Lanes};
@@ -51,7 +61,7 @@ pub(crate) fn open(
             work(&queries, Err((file, limits)), |job| write.try_send(job).err());
         })?;
     }
-    Ok(Lanes { write, query })
+    Ok(Lanes { write, query, busy: Error::busy_writer })
 }
 
 /// Serves sessions until nobody can send any more. What only a writer can do is given
@@ -74,6 +84,7 @@ fn work(
             match Connection::open(path, limits, Access::Read) {
                 Ok(opened) => connection = Some(opened),
                 Err(error) => {
+                    let error = error::explain_of(path, limits, error);
                     job.first.refuse(Error::Unavailable(format!("cannot open the database: {error}")));
                     continue;
                 }
@@ -83,7 +94,7 @@ fn work(
         if let Some(job) = connection.serve(job)
             && let Some(error) = pass_on(job)
         {
-            error.into_inner().first.refuse(Error::busy());
+            error.into_inner().first.refuse(Error::busy_writer());
         }
     }
 }
@@ -96,9 +107,15 @@ fn start(
 ) -> Result<(Connection, Vec<String>), String> {
     let fail = |error: rusqlite::Error| cannot_open(path, &error);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
     }
+    // What handlers keep is for no other user of this machine; the files beside it get the
+    // rights of this one. Where it cannot be made, SQLite says why.
+    drop(OpenOptions::new().append(true).create(true).mode(0o600).open(path));
     let mut raw = connection::open(path, Access::Write, limits).map_err(fail)?;
     let applied = migrate::migrate(&mut raw, migrations)?;
     drop(raw);

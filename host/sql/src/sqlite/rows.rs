@@ -1,9 +1,11 @@
 //! Values on their way into a statement and out of its rows.
 
+use std::path::Path;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Rows, ToSql};
 
-use super::error::explain;
+use super::error::{explain, explain_of};
 use crate::batch::Batch;
 use crate::{Error, Limits, Result, Row, Statement, Value};
 
@@ -48,14 +50,16 @@ pub(super) struct Reading<'a> {
     columns: Vec<(String, bool)>,
     rows: Rows<'a>,
     batch: Batch<'a>,
+    limits: &'a Limits,
+    path: &'a Path,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(prepared: &'a mut rusqlite::Statement<'_>, limits: &'a Limits) -> Self {
+    pub(super) fn new(prepared: &'a mut rusqlite::Statement<'_>, limits: &'a Limits, path: &'a Path) -> Self {
         let boolean = |declared: Option<&str>| declared.is_some_and(|ty| ty.eq_ignore_ascii_case("boolean"));
         let columns = prepared.columns();
         let columns = columns.map(|column| (column.name().to_owned(), boolean(column.decl_type()))).collect();
-        Self { columns, rows: prepared.raw_query(), batch: Batch::new(limits) }
+        Self { columns, rows: prepared.raw_query(), batch: Batch::new(limits), limits, path }
     }
 
     pub(super) fn columns(&self) -> Vec<String> {
@@ -65,7 +69,8 @@ impl<'a> Reading<'a> {
     /// The next rows, and whether there may be more.
     pub(super) fn batch(&mut self) -> Result<(Vec<Row>, bool)> {
         while !self.batch.is_full() {
-            let Some(row) = self.rows.next().map_err(explain)? else { return Ok((self.batch.take(), false)) };
+            let next = self.rows.next().map_err(|error| explain_of(self.path, self.limits, error))?;
+            let Some(row) = next else { return Ok((self.batch.take(), false)) };
             let mut values = Row::with_capacity(self.columns.len());
             for (index, (name, boolean)) in self.columns.iter().enumerate() {
                 values.push(value(row.get_ref(index).map_err(explain)?, name, *boolean)?);

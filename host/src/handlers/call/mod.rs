@@ -12,6 +12,7 @@ use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use super::job::Job;
+use super::request_body::{Inbound, Kept};
 use super::state::State;
 
 /// What an instance is called through.
@@ -25,6 +26,13 @@ pub(super) enum Export {
 pub(super) async fn run(accessor: &Accessor<State>, export: &Export, job: Job) -> wasmtime::Result<()> {
     let head = job.head.clone();
     head.begun.store(true, Ordering::Relaxed);
+    if let Inbound::Streaming(body) = &job.body {
+        let (head, rest) = (head.clone(), body.rest());
+        tokio::spawn(async move {
+            head.over.told().await;
+            Kept::give_back(rest).await;
+        });
+    }
     let outcome = match export {
         Export::Own(handle) => own::run(accessor, *handle, job).await,
         Export::Service(handle) => service::run(accessor, *handle, job).await,

@@ -19,8 +19,12 @@ use crate::handlers::imports::fields;
 use crate::handlers::imports::inflow::{self, BodySource};
 use crate::handlers::imports::pipe::{Closed, pipe};
 use crate::handlers::job::{Job, Outcome};
+use crate::handlers::memory::Charge;
 use crate::handlers::request_body::{BodyFailure, Inbound, RequestBody};
 use crate::handlers::state::{CallRecord, State};
+
+/// What a connection may have of a body without counting it: as much as its buffers.
+const SMALL_BYTES: usize = 16 << 10;
 
 /// `handle` of our world.
 pub(in crate::handlers) type Handle = TypedFunc<(Request,), (types::Response,)>;
@@ -39,7 +43,7 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
             let request = Request::new(&record.head, body);
             let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
             let task = call.task();
-            access.get().calls.insert(task, record.clone());
+            access.get().begin(task, &record);
             wasmtime::error::Ok((call, task))
         })();
         (record, entered)
@@ -94,7 +98,7 @@ fn answer(
     let announced = announced.and_then(|head| length(head.headers()).ok()?);
     let (body, closed, tells_length) = match response.body {
         types::Body::Empty => (Body::empty(), None, true),
-        types::Body::Full(bytes) => (Body::full(bytes), None, true),
+        types::Body::Full(bytes) => (Body::full(held(access, bytes.into())?), None, true),
         types::Body::Streaming(stream) => {
             let (content, trailers, body, closed) = pipe(access.get(), stream.length.or(announced));
             stream.content.pipe(access.as_context_mut(), content)?;
@@ -113,6 +117,26 @@ fn answer(
         // The body is dropped, and with it the guest's stream.
         Err(reason) => (Outcome::Failed(CallError::InvalidResponse(reason)), None),
     })
+}
+
+/// A body that counts as memory of its instance until it has been sent, unless it is small.
+fn held(access: &mut Access<'_, State>, bytes: Bytes) -> wasmtime::Result<Bytes> {
+    if bytes.len() <= SMALL_BYTES {
+        return Ok(bytes);
+    }
+    let held = access.get().memory.hold(bytes.len())?;
+    Ok(Bytes::from_owner(HeldBytes { bytes, _held: held }))
+}
+
+struct HeldBytes {
+    bytes: Bytes,
+    _held: Charge,
+}
+
+impl AsRef<[u8]> for HeldBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 fn head(status: u16, headers: &types::Fields) -> Result<http::Response<()>, String> {

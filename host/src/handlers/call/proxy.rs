@@ -37,7 +37,7 @@ pub(super) async fn run(accessor: &Accessor<State>, proxy: &Proxy, job: Job) -> 
         })?;
         let call = handle.start_call_concurrent(access.as_context_mut(), (request, out))?;
         let task = call.task();
-        access.get().calls.insert(task, record.clone());
+        access.get().begin(task, &record);
         access.get().outbound.begin(&record.head.request_id);
         wasmtime::error::Ok((call, task))
     });

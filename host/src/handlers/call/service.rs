@@ -29,7 +29,7 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
         let request = access.get().http().table.push(request)?;
         let call = handle.start_call_concurrent(access.as_context_mut(), (request,))?;
         let task = call.task();
-        access.get().calls.insert(task, record.clone());
+        access.get().begin(task, &record);
         wasmtime::error::Ok((call, sent, task))
     });
     let (call, sent, task) = match entered {
@@ -61,8 +61,17 @@ pub(super) async fn run(accessor: &Accessor<State>, handle: Handle, job: Job) ->
             closed.await;
         }
         // What came from elsewhere is passed on as it is.
-        Response::Received(received) => {
+        Response::Received(mut received) => {
+            // What has no content may tell the length of what it would have.
+            let is_held = has_content(&record.head.parts.method, received.status);
+            let headers = (!is_held).then(|| std::mem::take(&mut received.headers));
             let response = accessor.with(|mut access| received.into_http(access.as_context_mut(), sent));
+            let response = response.map(|mut response| {
+                if let Some(headers) = headers {
+                    *response.headers_mut() = headers.into();
+                }
+                response
+            });
             // An invalid response is this call's failure, not the store's.
             record.answer(match response {
                 Ok(response) => Outcome::Response(standard::response(response)),

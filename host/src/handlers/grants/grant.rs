@@ -1,5 +1,9 @@
 //! What every grant is made of.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
 use super::grants_config::GrantsConfig;
 use super::shared::Shared;
 
@@ -50,6 +54,8 @@ pub(in crate::handlers) struct Wanted<'a> {
 pub(in crate::handlers) struct Grantee<'a> {
     pub(in crate::handlers) handler: &'a str,
     pub(in crate::handlers) config: &'a GrantsConfig,
+    /// A permit for each outbound request at once of the handlers that share a limit with it.
+    pub(in crate::handlers) outbound_calls: Option<&'a Arc<Semaphore>>,
 }
 
 impl Wanted<'_> {

@@ -8,6 +8,7 @@ use super::list::for_each_grant;
 use crate::config::key::{Key, Table};
 use crate::config::reader::Section;
 use crate::config::value::Sources;
+use crate::problem::Problem;
 
 /// What is configured of a grant, for one handler.
 pub(crate) trait Configured: Clone + Debug + Default + PartialEq + Eq + 'static {
@@ -30,6 +31,11 @@ pub(crate) trait Configured: Clone + Debug + Default + PartialEq + Eq + 'static 
 
     /// Adds what was granted without a table.
     fn complete<'a>(_: &mut Self::Tables, _: impl Iterator<Item = &'a Self>, _: &Context<'_>) {}
+
+    /// The names of its own tables that nobody of `granted` uses.
+    fn unused<'a>(_: &'a Self::Tables, _: &[&Self]) -> Vec<&'a str> {
+        Vec::new()
+    }
 
     /// Shows its own tables.
     fn visit_tables(_: &mut impl Visit) {}
@@ -124,6 +130,32 @@ macro_rules! configs {
                     let of_handlers = granted.iter().map(|granted| &granted.$name);
                     super::$name::keys::Config::complete(&mut self.$name, of_handlers, context);
                 )*
+            }
+
+            /// The keys of those that say something else than in `other`.
+            pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
+                let mut differences = Vec::new();
+                $(
+                    let differs = self.$name != other.$name;
+                    differences.extend(super::$name::keys::Config::TABLES.filter(|_| differs));
+                )*
+                differences
+            }
+
+            /// Says of each that no handler is granted it.
+            pub(crate) fn unused<'a>(&self, handlers: impl Iterator<Item = &'a GrantsConfig>) -> Vec<Problem> {
+                let handlers: Vec<_> = handlers.collect();
+                let mut unused = Vec::new();
+                $(
+                    let granted: Vec<_> = handlers.iter().map(|handler| &handler.$name).collect();
+                    let key = super::$name::keys::Config::TABLES.unwrap_or_default();
+                    for name in super::$name::keys::Config::unused(&self.$name, &granted) {
+                        let wrong = format!("[{key}.{name}] is configured, but no handler is granted it");
+                        let remedy = format!("add {key} = \"{name}\" to one, or remove the table");
+                        unused.push(Problem::new(format!("{key}.{name}"), wrong).remedy(remedy));
+                    }
+                )*
+                unused
             }
 
             /// Their keys in the file.

@@ -39,6 +39,12 @@ macro_rules! grants {
                 Self { $($name: $name::$grant::grant(to, &shared.$name),)* }
             }
 
+            /// The grant that gives an import something to work on, if it is of one.
+            pub(super) fn named(import: &str) -> Option<&'static str> {
+                let all = [$((stringify!($name), $name::$grant::IMPORTS),)*];
+                all.into_iter().find(|(_, of)| begins_with_any(import, of)).map(|(name, _)| name)
+            }
+
             /// Refuses imports that were not granted, and those that nobody can be granted.
             ///
             /// # Errors

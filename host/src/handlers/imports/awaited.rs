@@ -14,8 +14,10 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
+use super::weight::Weight;
 use crate::handlers::component::VERSION;
 use crate::handlers::grants::held::End;
+use crate::handlers::memory::{Charge, OverMemory};
 use crate::handlers::state::{State, current_record};
 
 /// An interface of ours that is being linked.
@@ -94,7 +96,7 @@ impl Interface<'_> {
         begin: impl Fn(StoreContextMut<'_, State>, P) -> wasmtime::Result<F> + Copy + Send + Sync + 'static,
     ) -> wasmtime::Result<()>
     where
-        P: ComponentNamedList + Lift + Send + Sync + 'static,
+        P: ComponentNamedList + Lift + Weight + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         if self.form == Form::Future {
@@ -111,7 +113,8 @@ impl Interface<'_> {
     }
 
     /// A function that waits: `begin` is asked at the import's entry, when the guest's task
-    /// is on the stack; what its future comes to is made the guest's by `finish`.
+    /// is on the stack; what its future comes to is made the guest's by `finish`. What the
+    /// guest has handed over, and what it has not read, counts as memory of its instance.
     pub(in crate::handlers) fn awaited<P, F, T>(
         &mut self,
         name: &str,
@@ -119,22 +122,31 @@ impl Interface<'_> {
         finish: fn(StoreContextMut<'_, State>, F::Output) -> wasmtime::Result<T>,
     ) -> wasmtime::Result<()>
     where
-        P: ComponentNamedList + Lift + Send + Sync + 'static,
+        P: ComponentNamedList + Lift + Weight + Send + Sync + 'static,
         F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F::Output: Weight + Send + 'static,
         T: Lower + Lift + Send + Sync + 'static,
     {
         if self.form == Form::Future {
             return self.instance.func_wrap(name, move |mut store, parameters: P| {
+                let handed = store.data_mut().memory.hold(parameters.weight())?;
                 let outcome = begin(store.as_context_mut(), parameters)?;
-                let later = Later::begin(store.as_context_mut(), outcome, finish)?;
+                let later = Later::begin(store.as_context_mut(), outcome, handed, finish)?;
                 Ok((FutureReader::new(store, later)?,))
             });
         }
         self.instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
-            let begun = accessor.with(|mut access| begin(access.as_context_mut(), parameters));
+            let begun = accessor.with(|mut access| {
+                let handed = access.get().memory.hold(parameters.weight())?;
+                Ok((begin(access.as_context_mut(), parameters)?, handed))
+            });
             Box::pin(async move {
-                let outcome = begun?.await;
+                let (outcome, handed): (F, Charge) = match begun {
+                    Ok(begun) => begun,
+                    Err(error) => return Err(error),
+                };
+                let outcome = outcome.await;
+                drop(handed);
                 let result = accessor.with(|mut access| finish(access.as_context_mut(), outcome))?;
                 Ok((result,))
             })
@@ -145,21 +157,25 @@ impl Interface<'_> {
 /// What comes of a function, for a guest's future. It is done meanwhile, and given up where
 /// the guest drops the future, or its call ends.
 struct Later<O, T> {
-    outcome: Arc<Mutex<Option<Doing<O>>>>,
+    outcome: Arc<Mutex<Option<Doing<Come<O>>>>>,
     finish: fn(StoreContextMut<'_, State>, O) -> wasmtime::Result<T>,
     _counted: Arc<()>,
 }
 
+/// What has come, until the guest reads it; nothing where there is no room for it.
+type Come<O> = Result<(O, Charge), OverMemory>;
+
 /// Given up where it is dropped.
 struct Doing<O>(JoinHandle<O>);
 
-impl<O: Send + 'static, T> Later<O, T> {
+impl<O: Weight + Send + 'static, T> Later<O, T> {
     /// # Errors
     ///
     /// If the instance has too many of them.
     fn begin(
         mut store: StoreContextMut<'_, State>,
         outcome: impl Future<Output = O> + Send + 'static,
+        handed: Charge,
         finish: fn(StoreContextMut<'_, State>, O) -> wasmtime::Result<T>,
     ) -> wasmtime::Result<Self> {
         let call = current_record(store.as_context_mut())?;
@@ -169,6 +185,12 @@ impl<O: Send + 'static, T> Later<O, T> {
                 "the instance holds too many futures of the host (limits.handles); read or drop some"
             );
         }
+        let account = state.memory.account().clone();
+        let outcome = async move {
+            let outcome = outcome.await;
+            drop(handed);
+            Charge::new(&account, outcome.weight()).map(|held| (outcome, held))
+        };
         let outcome = Arc::new(Mutex::new(Some(Doing(tokio::spawn(outcome)))));
         if let Some(call) = call {
             let held: Arc<dyn End> = outcome.clone();
@@ -197,7 +219,10 @@ where
             None => Poll::Pending,
         };
         match outcome {
-            Poll::Ready(outcome) => Poll::Ready((self.finish)(store, outcome?).map(Some)),
+            Poll::Ready(outcome) => {
+                let (outcome, _held) = outcome??;
+                Poll::Ready((self.finish)(store, outcome).map(Some))
+            }
             Poll::Pending if finish => Poll::Ready(Ok(None)),
             Poll::Pending => Poll::Pending,
         }

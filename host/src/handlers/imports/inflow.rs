@@ -13,6 +13,7 @@ use wasmtime::{AsContextMut as _, StoreContextMut};
 
 use super::{chunk, fields};
 use crate::handlers::bindings::types;
+use crate::handlers::memory::Charge;
 use crate::handlers::state::State;
 
 /// `body` of `patchboard:handler/types`, as the host gives it: bytes that it has anyway are
@@ -46,7 +47,8 @@ pub(in crate::handlers) fn stream(
 ) -> wasmtime::Result<types::BodyStream> {
     let length = body.length();
     let (end, ended) = oneshot::channel();
-    let content = Inflow { body, chunk: Bytes::new(), end: Some(end) };
+    let held = store.data_mut().memory.hold(0)?;
+    let content = Inflow { body, chunk: Bytes::new(), held, end: Some(end) };
     let content = StreamReader::new(store.as_context_mut(), content)?;
     let trailers = FutureReader::new(store, async {
         // The stream was closed before its end: nobody wants to know.
@@ -58,6 +60,8 @@ pub(in crate::handlers) fn stream(
 struct Inflow<S> {
     body: S,
     chunk: Bytes,
+    /// For what the guest has not read of the chunk.
+    held: Charge,
     end: Option<oneshot::Sender<End>>,
 }
 
@@ -96,11 +100,14 @@ impl<S: BodySource> StreamProducer<State> for Inflow<S> {
                 Ok(data) => self.chunk = data,
                 Err(frame) => {
                     let trailers = frame.into_trailers().ok();
-                    let trailers = trailers.as_ref().map(fields::pack_foreign);
+                    let trailers = trailers.as_ref().map(fields::pack);
                     return Poll::Ready(Ok(self.finish(Ok(trailers))));
                 }
             }
         }
-        Poll::Ready(Ok(chunk::write(&mut self.chunk, store, destination)))
+        let this = &mut *self;
+        let written = chunk::write(&mut this.chunk, store, destination);
+        this.held.set(this.chunk.len())?;
+        Poll::Ready(Ok(written))
     }
 }

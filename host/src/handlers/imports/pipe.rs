@@ -20,6 +20,7 @@ use super::fields;
 use crate::body::BodyError;
 use crate::handlers::bindings::types::{BodyError as GuestError, Fields};
 use crate::handlers::error::Unfinished;
+use crate::handlers::memory::Charge;
 use crate::handlers::state::State;
 
 /// Bytes a pipe holds before the guest has to wait.
@@ -27,6 +28,8 @@ const CAPACITY: usize = 64 << 10;
 
 #[derive(Default)]
 struct Pipe {
+    /// For what is in it.
+    held: Option<Charge>,
     chunks: VecDeque<Bytes>,
     buffered: usize,
     content_ended: bool,
@@ -74,7 +77,8 @@ pub(in crate::handlers) struct Closed(Shared);
 
 /// A new pipe out of the store of `state`. `length` is the announced length in bytes.
 pub(in crate::handlers) fn pipe(state: &State, length: Option<u64>) -> (Content, Trailers, PipeBody, Closed) {
-    let pipe = Shared(Arc::default());
+    let held = state.memory.hold(0).ok();
+    let pipe = Shared(Arc::new(Mutex::new(Pipe { held, ..Pipe::default() })));
     let body = PipeBody { pipe: pipe.clone(), left: length };
     (Content(pipe.clone(), state.ended.clone()), Trailers(pipe.clone()), body, Closed(pipe))
 }
@@ -107,6 +111,9 @@ impl StreamConsumer<State> for Content {
         let chunk = Bytes::copy_from_slice(taken);
         source.mark_read(chunk.len());
         if !chunk.is_empty() {
+            if let Some(held) = &mut pipe.held {
+                held.add(chunk.len())?;
+            }
             pipe.buffered += chunk.len();
             pipe.chunks.push_back(chunk);
             wake(&mut pipe.reader);
@@ -183,6 +190,9 @@ impl http_body::Body for PipeBody {
         let mut pipe = self.pipe.lock();
         if let Some(chunk) = pipe.chunks.pop_front() {
             pipe.buffered -= chunk.len();
+            if let Some(held) = &mut pipe.held {
+                held.subtract(chunk.len());
+            }
             wake(&mut pipe.writer);
             drop(pipe);
             if let Some(left) = &mut self.left {

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::seats::Handed;
 use super::{Core, Instance};
 use crate::body::Body;
-use crate::config::Isolation;
+use crate::config::{Isolation, Limits};
 use crate::handlers::content::{has_content, settle};
 use crate::handlers::counts::Counts;
 use crate::handlers::error::{CallError, Unfinished};
@@ -85,8 +85,11 @@ impl Core {
         });
         async move {
             let unanswered = Unanswered(handler.counts());
-            let outcome = self.try_call(handler, start, head, body).await;
+            let outcome = self.try_call(handler, start, head.clone(), body).await;
             std::mem::forget(unanswered);
+            if outcome.as_ref().is_err_and(|error| !matches!(error, CallError::Paused(_))) {
+                handler.health().undecided(head.parts.uri.path(), Instant::now());
+            }
             handler.counts().count(&outcome);
             outcome
         }
@@ -110,7 +113,7 @@ impl Core {
         let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
         for _ in 0..ATTEMPTS {
             if self.is_computing(handler)
-                && self.deadlines.within(deadline, self.slices.begin()).await.is_none()
+                && self.deadlines.within(deadline, self.slices.begin(handler.tenant())).await.is_none()
             {
                 return Err(CallError::CallTimeout(limits.call_timeout));
             }
@@ -135,7 +138,7 @@ impl Core {
                         return Err(error);
                     }
                     // While another answer is still possible.
-                    match ready(&head.parts.method, response).await {
+                    match ready(&head.parts.method, response, limits).await {
                         Ok(response) => {
                             self.answered(handler, head.parts.uri.path());
                             self.replenish(handler);
@@ -169,11 +172,14 @@ impl Core {
                      isolation = \"reuse\""
                 );
             }
+            // The guest's failure follows from the body it did not get, and is the client's.
+            if let Some(fault) = faults.error(limits, failure.status()) {
+                return Err(fault);
+            }
             if failure.is_guest_failure() {
                 self.trapped(handler, head.parts.uri.path(), &failure);
             }
-            // The guest's failure follows from the body it did not get.
-            return Err(faults.error(limits, failure.status()).unwrap_or(failure));
+            return Err(failure);
         }
         Err(CallError::Neighbour)
     }
@@ -204,7 +210,11 @@ impl Core {
 }
 
 /// The response as it goes to the client, with what there is of its body soon.
-async fn ready(method: &Method, mut response: Response<Body>) -> Result<Response<Body>, CallError> {
+async fn ready(
+    method: &Method,
+    mut response: Response<Body>,
+    limits: &Limits,
+) -> Result<Response<Body>, CallError> {
     // What a HEAD does not get has a length.
     if response.body().is_streaming() && (*method == Method::HEAD || has_content(method, response.status())) {
         response = gather(response).await.map_err(|error| match error.is::<Unfinished>() {
@@ -212,7 +222,14 @@ async fn ready(method: &Method, mut response: Response<Body>) -> Result<Response
             false => CallError::InvalidResponse(error.to_string()),
         })?;
     }
-    settle(method, response).map_err(CallError::InvalidResponse)
+    let response = settle(method, response).map_err(CallError::InvalidResponse)?;
+    let (body, most) = (response.body(), limits.response_body_bytes);
+    match body.size_hint().exact() {
+        Some(length) if length > most && !body.is_empty() => Err(CallError::InvalidResponse(format!(
+            "its body has {length} bytes, and limits.response_body_bytes is {most}"
+        ))),
+        _ => Ok(response),
+    }
 }
 
 /// Gives the call to the instance.

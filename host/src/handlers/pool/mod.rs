@@ -8,6 +8,7 @@ mod call;
 mod seats;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,8 +31,6 @@ use crate::config::Isolation;
 
 pub use self::seats::{FromOthers, Seat};
 
-/// Calls at once in one shared instance; further ones go to another.
-const CALLS_PER_SHARED: u32 = 256;
 /// Instances of a handler that a core starts ahead of calls, where each takes one at a
 /// time; they are kept as long as any idle instance.
 const SPARES: usize = 4;
@@ -42,8 +41,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(30);
 /// How long calls may take to end by themselves when the server ends.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// How often instances are looked at, whether they are of use.
+/// How often instances are looked at, whether they are of use, and where none is in use.
 const SWEEP: Duration = Duration::from_secs(1);
+const IDLE_SWEEP: Duration = Duration::from_secs(4);
 
 /// A core's instances. Lives on the core's thread.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Core {
                     Ok(()) => self.retire_idlest(),
                     Err(_) => {
                         self.sweep(next.into_std());
-                        next += SWEEP;
+                        next += if self.is_in_use() { SWEEP } else { IDLE_SWEEP };
                     }
                 }
             }
@@ -154,6 +154,14 @@ impl Core {
         while Instant::now() < until && self.instances.borrow().values().flatten().any(|i| is_at_work(&i)) {
             tokio::time::sleep(LOOK / 4).await;
         }
+    }
+
+    /// Whether any instance has a call, or has an end of its own to come to.
+    fn is_in_use(&self) -> bool {
+        let is_in_use = |instance: &Rc<Instance>| {
+            instance.status.calls() > 0 || instance.status.running() > 0 || instance.status.is_retiring()
+        };
+        self.instances.borrow().values().flatten().any(is_in_use)
     }
 
     fn sweep(&self, now: Instant) {
@@ -196,11 +204,11 @@ impl Core {
 
     /// An instance that takes a call.
     fn free_instance(&self, handler: &Handler) -> Option<Rc<Instance>> {
-        let shared = handler.isolation() == Isolation::Shared;
-        let has_room = |status: &Status| match shared {
-            true => status.calls() < CALLS_PER_SHARED,
-            // One call at a time, and be it one that nobody waits for any more.
-            false => status.calls() == 0 && status.running() == 0,
+        let most = handler.calls_at_once();
+        let has_room = |status: &Status| match handler.takes_more() {
+            true => status.calls() < most,
+            // Those count that nobody waits for any more, too.
+            false => status.calls() < most && status.running() < most,
         };
         let free = |instance: &&Rc<Instance>| instance.status.accepts() && has_room(&instance.status);
         self.instances.borrow().get(&handler.id()).into_iter().flatten().find(free).cloned()
@@ -208,7 +216,7 @@ impl Core {
 
     /// A shared instance that takes a call over its number, if need be.
     fn any_instance(&self, handler: &Handler) -> Option<Rc<Instance>> {
-        if handler.isolation() != Isolation::Shared {
+        if !handler.takes_more() {
             return self.free_instance(handler);
         }
         let instances = self.instances.borrow();
@@ -220,17 +228,21 @@ impl Core {
     /// A new instance, or where the pool is full, the first that is to be had.
     async fn new_instance(self: &Rc<Self>, handler: &Arc<Handler>) -> Result<Rc<Instance>, CallError> {
         let places = self.engine.places();
-        if self.has_its_share(handler) {
-            return self.next_instance(handler).await;
-        }
-        if let Some(place) = places.try_take(handler.instances()) {
+        let has_its_share = self.has_its_share(handler);
+        if has_its_share {
+            if let Some(instance) = self.any_instance(handler) {
+                return Ok(instance);
+            }
+        } else if let Some(place) = places.try_take(handler.needs(), handler.instances()) {
             return Ok(self.spawn(handler, place));
         }
         let limit = handler.limits().queue_timeout;
         let found = async {
+            // One for the whole wait: who waits keeps its turn.
+            let mut place = pin!(places.take(handler.needs(), handler.instances()));
             loop {
                 tokio::select! {
-                    place = places.take(handler.instances()) => return self.spawn(handler, place),
+                    place = &mut place, if !has_its_share => return self.spawn(handler, place),
                     () = self.freed.notified() => {}
                     // One may have been computing, and wait for something now.
                     () = tokio::time::sleep(LOOK) => {}
@@ -252,24 +264,6 @@ impl Core {
         })
     }
 
-    /// The instance that is to be had next, of those that there are.
-    async fn next_instance(&self, handler: &Handler) -> Result<Rc<Instance>, CallError> {
-        let limit = handler.limits().queue_timeout;
-        let found = async {
-            loop {
-                if let Some(instance) = self.any_instance(handler) {
-                    return instance;
-                }
-                tokio::select! {
-                    () = self.freed.notified() => {}
-                    // It may have been computing, and wait for something now.
-                    () = tokio::time::sleep(LOOK) => {}
-                }
-            }
-        };
-        tokio::time::timeout(limit, found).await.map_err(|_| CallError::QueueTimeout(limit))
-    }
-
     /// Starts the instances that the next calls will take, off the path of this one.
     fn replenish(self: &Rc<Self>, handler: &Arc<Handler>) {
         if handler.isolation() == Isolation::Shared || handler.is_superseded() {
@@ -282,8 +276,8 @@ impl Core {
         };
         let places = self.engine.places();
         for _ in spares..SPARES {
-            if places.has_room()
-                && let Some(place) = places.try_take(handler.instances())
+            if places.has_room(handler.needs())
+                && let Some(place) = places.try_take(handler.needs(), handler.instances())
             {
                 self.spawn(handler, place);
             }
@@ -294,7 +288,7 @@ impl Core {
         let this_server = || Some((self.this_server.clone(), self.engine.self_address()?));
         let client = self.client.get_or_init(|| OutboundClient::new(this_server())).clone();
         let inbox = Rc::new(Inbox::default());
-        let status = Arc::new(Status::new(self.slices.clone(), self.freed.clone()));
+        let status = Arc::new(Status::new(self.slices.clone(), handler.tenant().clone(), self.freed.clone()));
         if self.draining.get() {
             status.drain();
         }

@@ -67,6 +67,22 @@ async fn spin() -> String {
     turns.to_string()
 }
 
+/// How much to compute.
+#[derive(Deserialize)]
+struct Work {
+    steps: u64,
+}
+
+/// Computes for a while.
+#[get("/compute")]
+async fn compute(Query(Work { steps }): Query<Work>) -> String {
+    let mut turns = 0_u64;
+    for _ in 0..steps {
+        turns = black_box(turns.wrapping_add(1));
+    }
+    turns.to_string()
+}
+
 /// Takes memory without end.
 #[get("/memory")]
 async fn memory() -> String {

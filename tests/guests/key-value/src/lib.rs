@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use patchboard::key_value::{self, Error};
 use patchboard::stream::TryStreamExt as _;
-use patchboard::{Bytes, Path, get, post, time};
+use patchboard::{Bytes, Path, future, get, post, time};
 
 /// Names a bucket and a key.
 type Place = Path<(String, String)>;
@@ -29,9 +29,31 @@ async fn read(Path((bucket, key)): Place) -> String {
     told(async { key_value::open(&bucket)?.get(&key).await }.await, shown)
 }
 
+/// So many sets at once, of a mebibyte each.
+#[get("/pending/{bucket}/{count:int}")]
+async fn pending(Path((bucket, count)): Path<(String, usize)>) -> String {
+    told(
+        async {
+            let bucket = &key_value::open(&bucket)?;
+            let sets =
+                (0..count).map(|n| async move { bucket.set(&n.to_string(), vec![b'x'; 1 << 20]).await });
+            future::try_join_all(sets).await
+        }
+        .await,
+        |sets| format!("{} of them", sets.len()),
+    )
+}
+
 #[post("/set/{bucket}/{key}")]
 async fn set(Path((bucket, key)): Place, body: Bytes) -> String {
     told(async { key_value::open(&bucket)?.set(&key, body).await }.await, |()| "set".to_owned())
+}
+
+/// One value under two keys, in one operation.
+#[post("/pair/{bucket}")]
+async fn pair(Path(bucket): Path<String>, body: Bytes) -> Result<&'static str, Error> {
+    key_value::open(&bucket)?.set_many([("left", body.clone()), ("right", body)]).await?;
+    Ok("set")
 }
 
 /// Everything else that a bucket does, in one go.

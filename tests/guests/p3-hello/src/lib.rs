@@ -3,8 +3,8 @@
 //! Routes by the end of its path: `/stream` streams, `/echo` sends the body back,
 //! `/request` tells the request with its trailers, `/fail` passes an error on, `/trap`
 //! panics, `/route…` tells the route that the host has matched, `/url-for/NAME` asks for a
-//! URL, `/short` announces more than it sends, `/own` reads a response of its own; anything
-//! else says hello.
+//! URL, `/short` announces more than it sends, `/own` reads a response of its own,
+//! `/hoard-…` keeps all it can get of the host's; anything else says hello.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use futures_util::stream;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use wasip3::clocks::monotonic_clock;
-use wasip3::http::types::{ErrorCode, Fields, Request, Response};
+use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use wasip3::http_compat::{
     IncomingRequestBody, http_from_wasi_request, http_from_wasi_response, http_into_wasi_response,
 };
@@ -68,8 +68,17 @@ impl wasip3::exports::http::handler::Guest for Hello {
             "request" => told(request).await,
             "fail" => Err(ErrorCode::ConnectionRefused),
             "short" => short(),
+            "hoard-fields" => hoard(large_fields),
+            "hoard-requests" => hoard(large_request),
+            "hoard-streams" => hoard(|| Ok((wasip3::wit_stream::new::<u8>(), large_fields()?))),
             "own" => own().await,
-            "answer" => answer(Asked::of(&request.uri().to_string())),
+            "answer" => answer(Asked::of(&request.uri().to_string())).await,
+            "pass" => pass(&request).await,
+            "stops" => stops(request),
+            "pass-made" => {
+                let received = http_from_wasi_response(pass(&request).await?)?;
+                http_into_wasi_response(received)
+            }
             "trap" => panic!("this panic is asked for"),
             "route-later" => route(&request, Duration::from_millis(50)).await,
             name if path.contains("/url-for/") => url_for(name, request.uri().query().unwrap_or_default()),
@@ -123,7 +132,10 @@ async fn route(request: &http::Request<IncomingRequestBody>, wait: Duration) -> 
 }
 
 /// What a test asks for.
-fn answer(asked: Asked) -> Result<Response, ErrorCode> {
+async fn answer(asked: Asked) -> Result<Response, ErrorCode> {
+    if asked.late {
+        later().await;
+    }
     let fields: Vec<_> =
         asked.fields().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
     let headers =
@@ -144,10 +156,11 @@ fn answer(asked: Asked) -> Result<Response, ErrorCode> {
         }
         let _unread = content.write_all(asked.body.into_bytes()).await;
         if asked.later {
-            monotonic_clock::wait_for(u64::try_from(LATER.as_nanos()).unwrap_or(u64::MAX)).await;
+            later().await;
         }
         match (asked.end, trailers) {
             (End::Trap | End::Early, _) => panic!("this panic is asked for"),
+            (End::Exit(status), _) => exit(status),
             (End::Returned, trailers) => {
                 std::mem::forget(content);
                 std::mem::forget(trailers);
@@ -158,11 +171,87 @@ fn answer(asked: Asked) -> Result<Response, ErrorCode> {
             }
             (End::Dropped | End::Complete, _) => {}
         }
+        if let Some(status) = asked.after {
+            later().await;
+            exit(status);
+        }
     });
     Ok(response)
 }
 
+/// Hands on what the URL in the query answers.
+async fn pass(asked: &http::Request<IncomingRequestBody>) -> Result<Response, ErrorCode> {
+    let invalid = |()| ErrorCode::HttpRequestUriInvalid;
+    let url = asked.uri().query().and_then(|query| query.strip_prefix("url=")).unwrap_or_default();
+    let url: http::Uri = url.parse().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+    let (_, no_trailers) = wasip3::wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), None, no_trailers, None);
+    let method = if asked.method() == http::Method::HEAD { Method::Head } else { Method::Get };
+    request.set_method(&method).map_err(invalid)?;
+    request.set_scheme(Some(&Scheme::Http)).map_err(invalid)?;
+    request.set_authority(url.authority().map(|authority| authority.as_str())).map_err(invalid)?;
+    request.set_path_with_query(Some(url.path())).map_err(invalid)?;
+    wasip3::http::client::send(request).await
+}
+
+/// Answers, reads the beginning of the body meanwhile, and no more of it: it drops the rest, or
+/// (`?keeps`) keeps it.
+fn stops(request: http::Request<IncomingRequestBody>) -> Result<Response, ErrorCode> {
+    let (mut content, content_reader) = wasip3::wit_stream::new();
+    let (trailers, trailers_reader) = wasip3::wit_future::new(|| Ok(None));
+    let (response, _) = Response::new(Fields::new(), Some(content_reader), trailers_reader);
+    wit_bindgen::spawn_local(async move {
+        let _unread = content.write_all(b"begun ".to_vec()).await;
+        later().await;
+        let keeps = request.uri().query() == Some("keeps");
+        let mut body = request.into_body();
+        let _read = body.frame().await;
+        if keeps {
+            std::mem::forget(body);
+        }
+        let _unread = content.write_all(b"ended".to_vec()).await;
+        drop(content);
+        let _unread = trailers.write(Ok(None)).await;
+    });
+    Ok(response)
+}
+
+async fn later() {
+    monotonic_clock::wait_for(u64::try_from(LATER.as_nanos()).unwrap_or(u64::MAX)).await;
+}
+
+/// As the runtimes of other languages do it.
+fn exit(status: i32) {
+    wasip3::cli::exit::exit(if status == 0 { Ok(()) } else { Err(()) });
+}
+
 /// A response whose body is shorter than it says.
+/// As many things of the host's as it asks for at once.
+const HOARD: usize = 16_000;
+
+/// Keeps them all.
+fn hoard<T>(make: fn() -> Result<T, ErrorCode>) -> Result<Response, ErrorCode> {
+    let hoard = (0..HOARD).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
+    text(format!("{} of them", hoard.len()))
+}
+
+fn large_fields() -> Result<Fields, ErrorCode> {
+    Fields::from_list(&[("x-large".to_owned(), vec![b'x'; 120 << 10])])
+        .map_err(|error| ErrorCode::InternalError(Some(error.to_string())))
+}
+
+/// With an authority and a path as long as they may be, and longer.
+fn large_request() -> Result<Request, ErrorCode> {
+    let (_, trailers) = wasip3::wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), None, trailers, None);
+    let _refused = request.set_authority(Some(&"a".repeat(1 << 20)));
+    let _refused = request.set_method(&Method::Other("A".repeat(1 << 20)));
+    request
+        .set_path_with_query(Some(&format!("/{}", "p".repeat(60 << 10))))
+        .map_err(|()| ErrorCode::InternalError(None))?;
+    Ok(request)
+}
+
 fn short() -> Result<Response, ErrorCode> {
     let mut response = http::Response::new(Full::new(Bytes::from("short")));
     response.headers_mut().insert("content-length", 10.into());

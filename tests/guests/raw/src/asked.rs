@@ -17,9 +17,11 @@ pub(crate) enum End {
     Dropped,
     /// It ends, and the body does not.
     Returned,
+    /// It exits with this status.
+    Exit(i32),
 }
 
-/// `?status=…&length=…&cache=…&body=…&end=…&later`, each of which may be missing.
+/// `?status=…&length=…&cache=…&body=…&end=…&after=…&later&late`, each of which may be missing.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) status: u16,
@@ -29,8 +31,12 @@ pub(crate) struct Asked {
     pub(crate) cache: Option<String>,
     pub(crate) body: String,
     pub(crate) end: End,
+    /// With which status it exits when all is said.
+    pub(crate) after: Option<i32>,
     /// Whether the head leaves before the body ends.
     pub(crate) later: bool,
+    /// Whether nothing leaves at once.
+    pub(crate) late: bool,
 }
 
 impl Asked {
@@ -48,9 +54,13 @@ impl Asked {
                 Some("early") => End::Early,
                 Some("dropped") => End::Dropped,
                 Some("returned") => End::Returned,
+                Some("exit0") => End::Exit(0),
+                Some("exit1") => End::Exit(1),
                 _ => End::Complete,
             },
+            after: value("after").and_then(|after| after.strip_prefix("exit")?.parse().ok()),
             later: value("later").is_some(),
+            late: value("late").is_some(),
         }
     }
 

@@ -21,6 +21,7 @@ mod bindings {
             package patchboard:tests;
 
             world raw {
+                import patchboard:handler/outbound@0.2.0;
                 import patchboard:handler/routing@0.2.0;
                 import wasi:clocks/monotonic-clock@0.3.0;
                 export patchboard:handler/handler@0.2.0;
@@ -39,6 +40,8 @@ mod export {
 }
 
 use bindings::exports::patchboard::handler::handler::Guest;
+use bindings::patchboard::handler::outbound;
+use bindings::patchboard::handler::outbound_types::Timeouts;
 use bindings::patchboard::handler::types::{Body, BodyError, BodyStream, Fields, Request, Response};
 use bindings::{wit_future, wit_stream};
 
@@ -52,6 +55,10 @@ impl Guest for Raw {
         let none: &[(&str, &str)] = &[];
         match case {
             "ok" => full(200, fields(&[("x-raw", "yes")])),
+            // In one piece, which the SDK would have cut.
+            "large" => {
+                Response { status: 200, headers: fields(none), body: Body::Full(vec![b'x'; 12 << 20]) }
+            }
             "ends-descend" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![3, 2] }),
             "ends-outside" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![3, 400] }),
             "ends-odd" => full(200, Fields { text: b"x-ay".to_vec(), ends: vec![3] }),
@@ -91,7 +98,9 @@ impl Guest for Raw {
             "length-too-long" => stream(Announced { length: Some(20), sent: 10 }, End::Complete),
             "length-too-short" => stream(Announced { length: Some(5), sent: 10 }, End::Complete),
             "no-content-with-body" => full(204, fields(none)),
-            "answer" => answer(&Asked::of(&request.path_with_query)),
+            "answer" => answer(&Asked::of(&request.path_with_query)).await,
+            "pass" => pass(request).await,
+            "stops" => stops(request),
             "current-route" => {
                 let route = bindings::patchboard::handler::routing::current_route();
                 let text = route.map(|route| format!("{} {:?}", route.pattern, route.parameters));
@@ -148,7 +157,10 @@ fn fields(list: &[(&str, &str)]) -> Fields {
 }
 
 /// What a test asks for; its body always streams, but where it is empty.
-fn answer(asked: &Asked) -> Response {
+async fn answer(asked: &Asked) -> Response {
+    if asked.late {
+        wait().await;
+    }
     let named = asked.fields();
     let named: Vec<_> = named.iter().map(|(name, value)| (*name, &**value)).collect();
     let (status, headers) = (asked.status, fields(&named));
@@ -157,7 +169,7 @@ fn answer(asked: &Asked) -> Response {
     }
     let (mut content, content_reader) = wit_stream::new();
     let (trailers, trailers_reader) = wit_future::new(|| Err(BodyError::Disconnected));
-    let (body, end, later) = (asked.body.clone().into_bytes(), asked.end, asked.later);
+    let (body, end, later, after) = (asked.body.clone().into_bytes(), asked.end, asked.later, asked.after);
     wit_bindgen::spawn_local(async move {
         let mut trailers = Some(trailers);
         if end == Ends::Early
@@ -167,11 +179,11 @@ fn answer(asked: &Asked) -> Response {
         }
         let _unread = content.write_all(body).await;
         if later {
-            let later = u64::try_from(LATER.as_nanos()).unwrap_or(u64::MAX);
-            bindings::wasi::clocks0_3_0::monotonic_clock::wait_for(later).await;
+            wait().await;
         }
         match (end, trailers) {
             (Ends::Trap | Ends::Early, _) => panic!("this panic is asked for"),
+            (Ends::Exit(status), _) => std::process::exit(status),
             (Ends::Returned, trailers) => {
                 std::mem::forget(content);
                 std::mem::forget(trailers);
@@ -182,9 +194,55 @@ fn answer(asked: &Asked) -> Response {
             }
             (Ends::Dropped | Ends::Complete, _) => {}
         }
+        if let Some(status) = after {
+            wait().await;
+            std::process::exit(status);
+        }
     });
     let body = BodyStream { content: content_reader, trailers: trailers_reader, length: None };
     Response { status, headers, body: Body::Streaming(body) }
+}
+
+/// Hands on what the URL in the query answers.
+async fn pass(request: Request) -> Response {
+    let asked = outbound::Request {
+        method: request.method,
+        url: request.path_with_query.split_once("url=").map_or("", |(_, url)| url).to_owned(),
+        headers: fields(&[]),
+        body: Body::Empty,
+        timeouts: Timeouts { connect: None, first_byte: None, between_bytes: None },
+    };
+    match outbound::send(asked).await {
+        Ok(outbound::Response { status, headers, body }) => Response { status, headers, body },
+        Err(error) => full(502, fields(&[("x-error", &format!("{error:?}"))])),
+    }
+}
+
+/// Answers, reads the beginning of the body meanwhile, and no more of it: it drops the rest, or
+/// (`?keeps`) keeps it.
+fn stops(request: Request) -> Response {
+    let (mut content, content_reader) = wit_stream::new();
+    let (trailers, trailers_reader) = wit_future::new(|| Err(BodyError::Disconnected));
+    wit_bindgen::spawn_local(async move {
+        let _unread = content.write_all(b"begun ".to_vec()).await;
+        wait().await;
+        if let Body::Streaming(mut body) = request.body {
+            let (_, _) = body.content.read(Vec::with_capacity(10)).await;
+            if request.path_with_query.ends_with("?keeps") {
+                std::mem::forget(body);
+            }
+        }
+        let _unread = content.write_all(b"ended".to_vec()).await;
+        drop(content);
+        let _unread = trailers.write(Ok(None)).await;
+    });
+    let body = BodyStream { content: content_reader, trailers: trailers_reader, length: None };
+    Response { status: 200, headers: fields(&[]), body: Body::Streaming(body) }
+}
+
+async fn wait() {
+    let later = u64::try_from(LATER.as_nanos()).unwrap_or(u64::MAX);
+    bindings::wasi::clocks0_3_0::monotonic_clock::wait_for(later).await;
 }
 
 /// What is said of a body's length, and what is true.

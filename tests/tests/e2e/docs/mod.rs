@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use page::{Page, Purpose, pages};
-use patchboard_tests::{Server, Shell, workspace};
+use patchboard_tests::{Server, Shell, demo_handler, workspace};
 
 /// All pages.
 ///
@@ -19,6 +19,28 @@ use patchboard_tests::{Server, Shell, workspace};
 #[track_caller]
 fn all() -> Vec<Page> {
     pages().unwrap_or_else(|unknown| panic!("{unknown}"))
+}
+
+/// The lines of a page's session, in their order.
+///
+/// # Panics
+///
+/// If there is no such page, or no line.
+#[track_caller]
+pub(crate) fn session(path: &str) -> Vec<String> {
+    let pages = all();
+    let page = pages.iter().find(|page| page.path == Path::new(path)).expect("the page is there");
+    let lines: Vec<_> =
+        page.blocks(Purpose::Session).flat_map(|block| block.text.lines().map(str::to_owned)).collect();
+    assert!(!lines.is_empty());
+    lines
+}
+
+#[test]
+fn sessions_are_those_that_are_run() {
+    let has_session = |page: &&Page| page.blocks(Purpose::Session).next().is_some();
+    let pages: Vec<_> = all().iter().filter(has_session).map(|page| page.path.clone()).collect();
+    assert_eq!(pages, [Path::new("docs/first-handler.md")], "`authors` runs no other");
 }
 
 #[track_caller]
@@ -83,6 +105,7 @@ fn lines_of_shell_do_what_they_say() {
     let server = Server::builder().demo_site().start();
     let shell = Shell::new()
         .file("README.md", fs::read(workspace().join("README.md")).unwrap())
+        .file("orders.wasm", fs::read(demo_handler("hello")).unwrap())
         .file("photo.jpg", vec![0xAB; 100_000]);
     let mut failures = Vec::new();
     for page in all() {

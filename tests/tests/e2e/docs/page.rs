@@ -46,6 +46,8 @@ pub(super) enum Purpose {
     Beside,
     /// ```` ```sh ````: lines to type.
     Shell,
+    /// ```` ```sh session ````: lines to type one after the other, in one folder.
+    Session,
     /// ```` ```json ````.
     Json,
     /// ```` ```text ````: what some program writes.
@@ -70,9 +72,11 @@ pub(super) fn pages() -> Result<Vec<Page>, String> {
 
 fn find(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
-        let path = entry.expect("the folder can be read").path();
+        let entry = entry.expect("the folder can be read");
+        let path = entry.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
+        // No link, so that what it leads to is read once.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             // What is built, and what is others'.
             if !name.starts_with('.') && !["target", "deps"].contains(&&*name) {
                 find(&path, found);
@@ -131,6 +135,7 @@ fn purpose(info: &str, text: &str) -> Option<Purpose> {
         ("toml", "") => Some(Purpose::Configuration),
         ("toml", "NAME.toml") => Some(Purpose::Beside),
         ("sh", "") => Some(Purpose::Shell),
+        ("sh", "session") => Some(Purpose::Session),
         ("json", "") => Some(Purpose::Json),
         ("text", "") => Some(Purpose::Output),
         _ if NOT_RUN.contains(&language) => {
@@ -162,6 +167,7 @@ fn fences() {
         ("toml", "[package]", Some(Purpose::Manifest)),
         ("toml NAME.toml", "", Some(Purpose::Beside)),
         ("sh", "", Some(Purpose::Shell)),
+        ("sh session", "", Some(Purpose::Session)),
         ("sh no-run (it takes an hour)", "", Some(Purpose::NotRun)),
         ("sh no-run", "", None),
         ("sh no-run ()", "", None),

@@ -7,7 +7,7 @@
 #![allow(missing_docs, unreachable_pub, unsafe_code, unused_qualifications)]
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "wit",
     inline: r"
         package patchboard:sdk;
 

@@ -52,6 +52,12 @@ impl Configured for Config {
         self.folders = granted(section, context, tables);
     }
 
+    fn unused<'a>(tables: &'a Self::Tables, granted: &[&Self]) -> Vec<&'a str> {
+        let is_used =
+            |name: &str| granted.iter().any(|of| of.folders.iter().any(|folder| folder.name == name));
+        tables.keys().map(String::as_str).filter(|name| !is_used(name)).collect()
+    }
+
     fn visit_tables(visit: &mut impl Visit) {
         visit.table(&FOLDER);
     }

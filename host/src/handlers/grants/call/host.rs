@@ -14,11 +14,13 @@ use wasmtime_wasi::WasiView as _;
 
 use super::Place;
 use crate::config::Isolation;
-use crate::handlers::grants::logging::{LINE_BYTES, printable};
+use crate::handlers::grants::logging::{LINE_BYTES, cut};
 use crate::handlers::imports::awaited::{Interface, link_both, link_futures};
+use crate::handlers::imports::weight::weightless;
 use crate::handlers::over::{Over, Reason};
 use crate::handlers::state::{CallRecord, State, current_record};
 use crate::handlers::status::Status;
+use crate::printable::printable;
 
 /// How long what is over may take to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -66,6 +68,8 @@ impl From<Reason> for GuestReason {
         }
     }
 }
+
+weightless!(Reason);
 
 /// `task-error` of `call-types`.
 #[derive(ComponentType, Lift, Lower)]
@@ -135,8 +139,7 @@ fn start(
     let Some(place) = state.grants.call.place() else {
         return too_many("limits.after_tasks are under way");
     };
-    let end = name.floor_char_boundary(NAME_BYTES);
-    let name: Arc<str> = printable(name.get(..end).unwrap_or_default()).into();
+    let name: Arc<str> = printable(cut(&name, NAME_BYTES)).into();
     let running = Arc::new(Running {
         name: name.clone(),
         call: call.clone(),
@@ -166,7 +169,7 @@ fn fail(
         // It has said so before.
         return Ok(());
     }
-    let reason = printable(reason.get(..reason.floor_char_boundary(LINE_BYTES)).unwrap_or_default());
+    let reason = cut(&reason, LINE_BYTES);
     if state.grants.logging.admit(&state.handler, reason.len() + running.name.len()) {
         let (handler, request_id) = (&state.handler, &*running.call.head.request_id);
         tracing::error!(%handler, request_id, task = &*running.name, "failed: {reason}");

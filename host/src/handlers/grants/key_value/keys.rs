@@ -51,6 +51,12 @@ impl Configured for Config {
         self.buckets = granted(section, tables);
     }
 
+    fn unused<'a>(tables: &'a Self::Tables, granted: &[&Self]) -> Vec<&'a str> {
+        let is_used =
+            |name: &str| granted.iter().any(|of| of.buckets.iter().any(|bucket| bucket.name == name));
+        tables.keys().map(String::as_str).filter(|name| !is_used(name)).collect()
+    }
+
     fn visit_tables(visit: &mut impl Visit) {
         visit.table(&BUCKET);
     }
@@ -134,6 +140,12 @@ timeout = "500ms"
         ),
         Key::count("page_keys", 1, |w| &mut w.limits.page_keys, "Keys of a page of the list of keys."),
         Key::bytes(
+            "bucket_bytes",
+            1,
+            |w| &mut w.limits.bucket_bytes,
+            "What a bucket in the file holds, of keys and values; for `backend = \"file\"` only.",
+        ),
+        Key::bytes(
             "memory_bytes",
             1,
             |w| &mut w.memory_bytes,
@@ -201,7 +213,9 @@ fn bucket(name: &str, section: &Section<'_, '_>, sources: Sources<'_>) -> Option
 fn backend(section: &Section<'_, '_>, sources: Sources<'_>, written: &Written) -> Option<BackendConfig> {
     let url = value(section, "url", sources);
     let kind = written.backend?;
-    for (key, of) in [("memory_bytes", "memory"), ("url", "redis"), ("connect_timeout", "redis")] {
+    for (key, of) in
+        [("bucket_bytes", FILE), ("memory_bytes", "memory"), ("url", "redis"), ("connect_timeout", "redis")]
+    {
         if section.has(key) && kind != of {
             section.problem(format!("{key} is for backend = \"{of}\"; add that, or remove {key}"));
         }

@@ -17,6 +17,8 @@ impl Shared for Stores {
     }
 
     fn try_out(&self, asked: &Asked<'_>, findings: &mut Findings) {
+        let troubles = self.try_redises(granted(asked.config));
+        findings.unknown.extend(troubles.into_iter().map(|trouble| Problem::new("", trouble)));
         if !is_file_asked(asked.config) {
             return;
         }
@@ -42,7 +44,11 @@ impl Shared for Stores {
     }
 
     fn put(&self, (): (), asked: &Asked<'_>, _: &mut Vec<News>) {
-        granted(asked.config).for_each(|bucket| self.set_room(bucket));
+        for bucket in granted(asked.config) {
+            self.set_room(bucket);
+            // Else the first who asks would be told first.
+            self.look(bucket);
+        }
     }
 
     fn close(&self) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
 
-use super::{LINE_BYTES, printable};
+use super::{LINE_BYTES, LogLimit, cut};
 use crate::config::Isolation;
 use crate::handlers::state::{State, current_call};
 
@@ -57,18 +57,33 @@ fn log(
     let (handler, limit) = (state.handler.clone(), state.grants.logging.clone());
     let call = current_call(store)?;
     let call = call.as_ref().map(|call| (&*call.route.pattern, &*call.request_id));
-    let context = printable(cut(&context, CONTEXT_BYTES));
-    for line in message.lines().filter(|line| !line.is_empty()) {
-        let line = cut(line, LINE_BYTES);
-        if limit.admit(&handler, context.len() + line.len()) {
-            level.write(&handler, call, &context, &printable(line));
-        }
-    }
+    let context = cut(&context, CONTEXT_BYTES);
+    each_line(&message, &limit, (&handler, context.len()), |line| level.write(&handler, call, context, line));
     Ok(())
 }
 
-fn cut(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+/// Gives `write` the lines that may be logged now, each with a context of so many bytes. There may
+/// be millions: what does not fit is not looked at, and an empty line counts too.
+fn each_line(
+    message: &str,
+    limit: &LogLimit,
+    (handler, context_bytes): (&str, usize),
+    mut write: impl FnMut(&str),
+) {
+    let mut left = message;
+    while !left.is_empty() {
+        let (line, rest) = left.split_once('\n').unwrap_or((left, ""));
+        left = rest;
+        let line = cut(line.trim_end_matches('\r'), LINE_BYTES);
+        let bytes = if line.is_empty() { 1 } else { context_bytes + line.len() };
+        if !limit.admit(handler, bytes) {
+            limit.drop_all(left.len());
+            break;
+        }
+        if !line.is_empty() {
+            write(line);
+        }
+    }
 }
 
 impl Level {
@@ -96,5 +111,25 @@ impl Level {
             Self::Warn => write!(warn),
             Self::Error | Self::Critical => write!(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_millions_of_lines_no_more_are_looked_at_than_fit() {
+        for (line, most) in [("\n", 1000), ("\r\n", 1000), ("x\n", 1000), ("xxxx\n", 250), ("xx\r\n", 500)] {
+            let (limit, mut written) = (LogLimit::new(1000), 0);
+            let message = line.repeat(20_000_000 / line.len());
+            each_line(&message, &limit, ("h", 0), |_| written += 1);
+            assert!(written <= most, "{line:?} {written}");
+            assert!(limit.dropped() >= (message.len() - (most + 1) * line.len()) as u64, "{line:?}");
+        }
+        // One line, however long it is.
+        let (limit, mut written) = (LogLimit::new(1 << 20), 0);
+        each_line(&"x".repeat(20_000_000), &limit, ("h", 10), |line| written += line.len());
+        assert_eq!(written, LINE_BYTES);
     }
 }

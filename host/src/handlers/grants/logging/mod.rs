@@ -34,6 +34,12 @@ impl Grant for Log {
 
 /// The longest line that is kept whole.
 pub(in crate::handlers) const LINE_BYTES: usize = 8 << 10;
+/// What is taken at once of what a guest writes.
+const PIECE_BYTES: usize = 64 << 10;
+/// What is kept of a name in a line about it.
+pub(in crate::handlers) const NAME_BYTES: usize = 256;
+/// What a line has beside what a guest says in it, when that is not the guest's own line.
+pub(in crate::handlers) const FRAME_BYTES: usize = 128;
 
 /// What a handler may log.
 #[derive(Debug)]
@@ -53,6 +59,16 @@ impl LogLimit {
     pub(in crate::handlers) fn new(bytes_per_second: u64) -> Self {
         let window = Window { start: Instant::now(), bytes: 0, dropped: 0 };
         Self { bytes_per_second, window: Mutex::new(window) }
+    }
+
+    #[cfg(test)]
+    fn dropped(&self) -> u64 {
+        self.window.lock().unwrap().dropped
+    }
+
+    /// Counts `length` bytes that are not even looked at.
+    pub(super) fn drop_all(&self, length: usize) {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).dropped += length as u64;
     }
 
     /// Whether `length` bytes may be logged now.
@@ -105,9 +121,9 @@ impl LogStream {
     }
 }
 
-/// A guest must not be able to forge lines or to move the cursor.
-pub(in crate::handlers) fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+/// What of a text is kept.
+pub(in crate::handlers) fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }
 
 /// Appends what the line has room for.
@@ -121,7 +137,7 @@ impl Stream {
         if line.is_empty() || !self.limit.admit(&self.handler, line.len()) {
             return;
         }
-        let line = printable(&String::from_utf8_lossy(line));
+        let line = String::from_utf8_lossy(line);
         tracing::info!(handler = %self.handler, stream = self.name, "{line}");
     }
 }
@@ -160,7 +176,7 @@ impl OutputStream for LogStream {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(64 << 10)
+        Ok(PIECE_BYTES)
     }
 }
 
@@ -171,8 +187,9 @@ impl Pollable for LogStream {
 
 impl AsyncWrite for LogStream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.accept(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        let piece = bytes.get(..PIECE_BYTES).unwrap_or(bytes);
+        self.accept(piece);
+        Poll::Ready(Ok(piece.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -8,6 +8,7 @@
 mod connect;
 pub(super) mod host;
 pub(crate) mod keys;
+mod look_ups;
 mod origin;
 mod resolver;
 mod response;
@@ -21,7 +22,6 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::Semaphore;
 use wasmtime_wasi_http::WasiBody;
 
 use self::connect::Connector;
@@ -30,8 +30,8 @@ pub(in crate::handlers) use self::send::{Outbound, of_call};
 pub use self::this_server::SelfConnections;
 use self::this_server::SelfConnector;
 use super::grant::{Grant, Grantee, Wanted};
+use crate::handlers::permits::Permits;
 
-const IDLE_CONNECTIONS: usize = 32;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A core's pool of outbound connections.
@@ -48,8 +48,9 @@ impl OutboundClient {
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS);
+            // As many as requests were under way at once, which `outbound_calls` bounds: with fewer,
+            // who has more at once makes connections all the time.
+            .pool_idle_timeout(IDLE_TIMEOUT);
         let client = builder.build(Connector::new());
         let this_server = this_server.map(|(to, address)| (builder.build(SelfConnector(to)), address));
         Self { client, this_server }
@@ -64,7 +65,7 @@ pub(in crate::handlers) struct Granted {
     handler: Arc<str>,
     origins: Vec<OriginPattern>,
     /// A permit for each request at once.
-    permits: Arc<Semaphore>,
+    permits: Permits,
 }
 
 impl Grant for Origins {
@@ -89,7 +90,7 @@ impl Grant for Origins {
         Arc::new(Granted {
             handler: to.handler.into(),
             origins: to.config.outbound.origins.clone(),
-            permits: Arc::new(Semaphore::new(to.config.outbound.calls as usize)),
+            permits: Permits::new(to.config.outbound.calls, to.outbound_calls),
         })
     }
 }

@@ -14,12 +14,12 @@ pub(super) struct OriginPattern {
 }
 
 /// The host name that stands for this server in outbound requests.
-pub(super) const SELF_HOST: &str = "self";
+const SELF_HOST: &str = "self";
 
 impl OriginPattern {
     /// Whether a request to this scheme and authority is covered.
     pub(super) fn covers(&self, scheme: &Scheme, authority: &Authority) -> bool {
-        let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
+        let host = host(authority);
         let same_host = match self.host.strip_prefix("*.") {
             Some(domain) => host.strip_suffix(domain).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.')),
             None => host == self.host,
@@ -28,6 +28,16 @@ impl OriginPattern {
             && *scheme == self.scheme
             && authority.port_u16().unwrap_or_else(|| default_port(scheme)) == self.port
     }
+}
+
+/// The host, in the spelling of origins.
+fn host(authority: &Authority) -> String {
+    authority.host().trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Whether this server is meant.
+pub(super) fn is_self(authority: &Authority) -> bool {
+    host(authority) == SELF_HOST
 }
 
 fn default_port(scheme: &Scheme) -> u16 {
@@ -52,7 +62,7 @@ impl FromStr for OriginPattern {
             .ok()
             .filter(|authority: &Authority| !authority.as_str().contains('@'))
             .ok_or_else(|| format!("`{text}`: {example}"))?;
-        let host = authority.host().to_ascii_lowercase();
+        let host = host(&authority);
         let host = if rest.starts_with("*.") { host.replacen("wildcard.", "*.", 1) } else { host };
         if host.is_empty() || rest.matches('*').count() > usize::from(host.starts_with("*.")) {
             return Err(format!(
@@ -91,6 +101,19 @@ mod tests {
         covers("https://*.example.com", "https://example.com/", false);
         covers("https://*.example.com", "https://badexample.com/", false);
         covers("http://self", "http://self/x", true);
+        covers("http://self", "http://SELF/x", true);
+        covers("http://Self.:80", "http://self/x", true);
+        covers("https://*.Example.com.", "https://a.example.com/", true);
+        for (url, is_expected) in [
+            ("http://self/", true),
+            ("http://SELF/", true),
+            ("http://Self.:80/", true),
+            ("http://selfish/", false),
+            ("http://self.example.com/", false),
+        ] {
+            let uri: http::Uri = url.parse().unwrap();
+            assert_eq!(is_self(uri.authority().unwrap()), is_expected, "{url}");
+        }
     }
 
     #[test]

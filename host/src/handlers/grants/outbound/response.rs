@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
+
+use crate::fields::Named;
+use crate::handlers::permits::Permit;
 
 /// A response body that may pause only so long between two frames; to its end the
 /// request counts as under way.
@@ -17,12 +19,14 @@ pub(super) struct ResponseBody {
     body: Incoming,
     limit: Duration,
     pause: Option<Pin<Box<Sleep>>>,
-    _permit: OwnedSemaphorePermit,
+    /// What its trailers may not have.
+    named: Named,
+    _permit: Permit,
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: Incoming, limit: Duration, permit: OwnedSemaphorePermit) -> Self {
-        Self { body, limit, pause: None, _permit: permit }
+    pub(super) fn new(body: Incoming, limit: Duration, named: Named, permit: Permit) -> Self {
+        Self { body, limit, pause: None, named, _permit: permit }
     }
 }
 
@@ -34,8 +38,13 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+        if let Poll::Ready(mut frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.pause = None;
+            if let Some(Ok(frame)) = &mut frame
+                && let Some(trailers) = frame.trailers_mut()
+            {
+                self.named.strip(trailers);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::Hyper)));
         }
         let limit = self.limit;

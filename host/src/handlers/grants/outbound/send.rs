@@ -12,15 +12,18 @@ use hyper_util::client::legacy::ResponseFuture;
 use wasmtime_wasi_http::WasiBody;
 
 use super::connect::{CONNECT_TIMEOUT, LONGEST_WAIT};
-use super::origin::SELF_HOST;
+use super::origin::is_self;
 use super::response::ResponseBody;
 use super::{Granted, Origins, OutboundClient};
+use crate::fields::{self, Named};
 use crate::forwarded::Told;
+use crate::handlers::grants::logging::{FRAME_BYTES, Log, NAME_BYTES, cut};
 
 /// An instance's power to send requests.
 pub(in crate::handlers) struct Outbound {
     granted: Origins,
     client: OutboundClient,
+    log: Log,
     requests: u64,
     /// The id of the request whose call the instance has, where it has one at a time.
     only: Option<Arc<str>>,
@@ -67,8 +70,8 @@ pub(super) enum Failure {
 
 impl Outbound {
     /// Of an instance, to the origins that its handler was granted.
-    pub(in crate::handlers) fn new(granted: Origins, client: OutboundClient) -> Self {
-        Self { granted, client, requests: 0, only: None }
+    pub(in crate::handlers) fn new(granted: Origins, client: OutboundClient, log: Log) -> Self {
+        Self { granted, client, log, requests: 0, only: None }
     }
 
     /// The instance's only call is that of the request `id`.
@@ -98,24 +101,31 @@ impl Outbound {
         let origin = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let response = self.start(request, caller);
         let Granted { handler, permits, .. } = &*self.granted;
-        let (handler, permits) = (handler.clone(), permits.clone());
+        let (handler, permits, log) = (handler.clone(), permits.clone(), self.log.clone());
         async move {
             let response = response?;
             let wait = |asked: Option<Duration>| asked.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
             let connect = wait(timeouts.connect);
-            let Ok(Ok(permit)) = tokio::time::timeout(connect, permits.acquire_owned()).await else {
-                tracing::warn!(%handler, "limits.outbound_calls outbound requests are under way");
+            let Ok(Ok(permit)) = tokio::time::timeout(connect, permits.take()).await else {
+                if log.admit(&handler, FRAME_BYTES) {
+                    tracing::warn!(%handler, "limits.outbound_calls outbound requests are under way");
+                }
                 return Err(Failure::TooManyRequests);
             };
             let response = CONNECT_TIMEOUT.scope(connect, response);
             match tokio::time::timeout(wait(timeouts.first_byte), response).await {
-                Ok(Ok(response)) => {
+                Ok(Ok(mut response)) => {
                     let between_bytes = wait(timeouts.between_bytes);
-                    Ok(response.map(|body| ResponseBody::new(body, between_bytes, permit)))
+                    let named = Named::by(response.headers());
+                    fields::strip(response.headers_mut());
+                    Ok(response.map(|body| ResponseBody::new(body, between_bytes, named, permit)))
                 }
                 Ok(Err(error)) => {
-                    let cause = root_cause(&error);
-                    tracing::warn!(%handler, "outbound request to {origin} failed: {error}: {cause}");
+                    let (origin, cause) = (cut(&origin, NAME_BYTES), root_cause(&error));
+                    let cause = cut(&cause, NAME_BYTES);
+                    if log.admit(&handler, FRAME_BYTES + origin.len() + cause.len()) {
+                        tracing::warn!(%handler, "outbound request to {origin} failed: {error}: {cause}");
+                    }
                     Err(Failure::Client(error))
                 }
                 Err(_) => Err(Failure::FirstByte),
@@ -133,16 +143,24 @@ impl Outbound {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Failure::InvalidUrl);
         };
+        // RFC 9110, section 4.2.4: what is before the host is no part of a request, and Host would
+        // tell it.
+        if authority.as_str().contains('@') {
+            return Err(Failure::InvalidUrl);
+        }
         let Granted { handler, origins, .. } = &*self.granted;
         if !origins.iter().any(|origin| origin.covers(scheme, authority)) {
-            tracing::warn!(
-                %handler,
-                "outbound request to {scheme}://{authority} is not granted; \
-                 add outbound = [\"{scheme}://{authority}\"] to [handlers.{handler}]"
-            );
-            return Err(Failure::NotGranted(format!("{scheme}://{authority}")));
+            let origin = format!("{scheme}://{authority}");
+            let shown = cut(&origin, NAME_BYTES);
+            if self.log.admit(handler, FRAME_BYTES + 2 * shown.len()) {
+                tracing::warn!(
+                    %handler,
+                    "outbound request to {shown} is not granted; add outbound = [\"{shown}\"] to [handlers.{handler}]"
+                );
+            }
+            return Err(Failure::NotGranted(origin));
         }
-        if authority.host() != SELF_HOST {
+        if !is_self(authority) {
             return Ok(self.client.client.request(request));
         }
         let (client, address) = self.client.this_server.as_ref().ok_or(Failure::NoServer)?;

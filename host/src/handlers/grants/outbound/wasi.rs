@@ -12,7 +12,14 @@ use super::send::{Failure, Outbound, Timeouts, io_kind};
 type Result<T> = std::result::Result<T, Error>;
 type Completion = Box<dyn Future<Output = Result<()>> + Send>;
 
+/// Bytes of an outgoing body of 0.2 that a guest may write before they are sent.
+const CHUNK_BYTES: usize = 64 << 10;
+
 impl WasiHttpHooks for Outbound {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

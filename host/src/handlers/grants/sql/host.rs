@@ -14,7 +14,9 @@ use super::{Cursor, Granted, Transaction};
 use crate::config::Isolation;
 use crate::handlers::bindings::sql_types::{ConstraintError, ConstraintKind, Error, Value};
 use crate::handlers::grants::held::Held;
+use crate::handlers::grants::logging::{FRAME_BYTES, NAME_BYTES, cut};
 use crate::handlers::imports::awaited::{as_it_is, link_both};
+use crate::handlers::imports::weight::{Weight, weightless};
 use crate::handlers::state::{CallRecord, State, current_record};
 
 type GuestResult<T> = Result<T, Error>;
@@ -57,8 +59,8 @@ fn open(
     let found = open.get(&name).filter(|_| granted);
     let Some(database) = found else {
         let handler = &state.handler;
-        if !granted {
-            let name = name.escape_debug();
+        if !granted && state.grants.logging.admit(handler, FRAME_BYTES + name.len().min(NAME_BYTES)) {
+            let name = cut(&name, NAME_BYTES).escape_debug();
             tracing::warn!(
                 %handler,
                 "the database {name} is not granted; add sql = \"{name}\" to [handlers.{handler}]"
@@ -209,6 +211,49 @@ fn push<T: Send + 'static>(state: &mut State, entry: T) -> wasmtime::Result<Gues
 fn lowered(rows: Vec<db::Row>) -> Vec<Vec<Value>> {
     rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect()
 }
+
+impl Weight for Value {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Null | Self::Boolean(_) | Self::Integer(_) | Self::Real(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Weight for db::Value {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Null | Self::Boolean(_) | Self::Integer(_) | Self::Real(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Weight for db::Rows {
+    fn weight(&self) -> usize {
+        self.columns.weight() + self.rows.weight()
+    }
+}
+
+impl Weight for Error {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Constraint(ConstraintError { message, .. }) => message.len(),
+            Self::NoSuchDatabase(text)
+            | Self::Unavailable(text)
+            | Self::TimedOut(text)
+            | Self::TooLarge(text)
+            | Self::Conflict(text)
+            | Self::Invalid(text)
+            | Self::Other(text) => text.len(),
+        }
+    }
+}
+
+weightless!(db::Transaction, Arc<CallRecord>);
 
 impl From<Value> for db::Value {
     fn from(value: Value) -> Self {

@@ -56,6 +56,11 @@ impl Configured for Config {
         }
     }
 
+    fn unused<'a>(tables: &'a Self::Tables, granted: &[&Self]) -> Vec<&'a str> {
+        let is_used = |name: &str| granted.iter().any(|of| of.names.iter().any(|granted| granted == name));
+        tables.keys().map(String::as_str).filter(|name| !is_used(name)).collect()
+    }
+
     fn visit_tables(visit: &mut impl Visit) {
         visit.table(&DATABASE);
     }
@@ -121,6 +126,12 @@ connections = 16
             1,
             |l| &mut l.query_bytes,
             "The values of one query together, or those of a statement's parameters.",
+        ),
+        Key::bytes(
+            "value_bytes",
+            1,
+            |l| &mut l.value_bytes,
+            "One text or blob of SQLite; functions of what is larger could not be ended by `statement_timeout`.",
         ),
         // SQLite takes no pages at all for "as many as there are".
         Key::bytes("database_bytes", 64 << 10, |l| &mut l.database_bytes, "The size of a SQLite file."),

@@ -12,6 +12,7 @@ use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
 use crate::handlers::grants::held::Held;
+use crate::handlers::grants::logging::{FRAME_BYTES, NAME_BYTES, cut};
 use crate::handlers::state::{CallRecord, State, current_record};
 
 /// What a guest has a handle of.
@@ -20,8 +21,9 @@ pub(super) struct Handle(pub(super) Arc<Folder>);
 /// The folder that was granted under this name.
 pub(super) fn granted(state: &State, name: &str) -> Option<Arc<Folder>> {
     let found = state.grants.blob.0.iter().find(|folder| folder.name() == name).cloned();
-    if found.is_none() {
-        let (handler, name) = (&state.handler, name.escape_debug());
+    let handler = &state.handler;
+    if found.is_none() && state.grants.logging.admit(handler, FRAME_BYTES + name.len().min(NAME_BYTES)) {
+        let name = cut(name, NAME_BYTES).escape_debug();
         tracing::warn!(
             %handler,
             "the blob folder {name} is not granted; add blob = \"{name}\" to [handlers.{handler}]"

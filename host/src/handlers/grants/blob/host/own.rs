@@ -17,6 +17,7 @@ use super::reading::Reading;
 use crate::handlers::bindings::blob_types::{Entry, Error, Metadata, Object, Page, Range};
 use crate::handlers::imports::awaited::{as_it_is, link_both};
 use crate::handlers::imports::pipe::{PipeBody, Trailers, pipe};
+use crate::handlers::imports::weight::{Weight, weightless};
 use crate::handlers::state::State;
 
 type GuestResult<T> = Result<T, Error>;
@@ -171,6 +172,48 @@ impl FutureConsumer<State> for Complete {
         Poll::Ready(Ok(()))
     }
 }
+
+/// What an object has read ahead.
+const AHEAD_BYTES: usize = 128 << 10;
+
+impl Weight for blob::Object {
+    fn weight(&self) -> usize {
+        AHEAD_BYTES
+    }
+}
+
+impl Weight for Metadata {
+    fn weight(&self) -> usize {
+        self.etag.len()
+    }
+}
+
+impl Weight for Entry {
+    fn weight(&self) -> usize {
+        self.name.len() + self.metadata.weight()
+    }
+}
+
+impl Weight for Page {
+    fn weight(&self) -> usize {
+        self.entries.weight() + self.cursor.weight()
+    }
+}
+
+impl Weight for Error {
+    fn weight(&self) -> usize {
+        match self {
+            Self::NotFound | Self::ReadOnly | Self::Incomplete => 0,
+            Self::NoSuchFolder(text)
+            | Self::Invalid(text)
+            | Self::TooLarge(text)
+            | Self::Unavailable(text)
+            | Self::Other(text) => text.len(),
+        }
+    }
+}
+
+weightless!(Range, Operation);
 
 impl From<blob::Metadata> for Metadata {
     fn from(blob::Metadata { size, etag, modified }: blob::Metadata) -> Self {

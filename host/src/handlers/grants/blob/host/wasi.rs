@@ -117,14 +117,11 @@ fn values(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
                 let incoming = store.data_mut().ctx().table.delete(value)?;
                 let bytes = usize::try_from(incoming.length).unwrap_or(usize::MAX);
                 // The host has all of it before the guest has.
-                if !store.data_mut().memory.hold(bytes) {
-                    let text = "the value is more than the instance's memory (limits.memory_bytes); \
-                                consume it as a stream";
-                    return Ok((Err(text.to_owned()),));
-                }
-                let read = operation.wait(whole(&incoming)).await;
-                store.data_mut().memory.release(bytes);
-                Ok((text(read),))
+                let _held = match store.data_mut().memory.hold(bytes) {
+                    Ok(held) => held,
+                    Err(over) => return Ok((Err(format!("{over}; or consume the value as a stream")),)),
+                };
+                Ok((text(operation.wait(whole(&incoming)).await),))
             })
         },
     )?;

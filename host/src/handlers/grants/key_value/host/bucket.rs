@@ -12,6 +12,8 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, ResourceTableError};
 use wasmtime_wasi::WasiView as _;
 
+use crate::handlers::grants::logging::{FRAME_BYTES, NAME_BYTES, cut};
+use crate::handlers::imports::weight::Weight;
 use crate::handlers::state::{CallRecord, State, current_record};
 
 /// `bucket` of all interfaces: what a guest has a handle of.
@@ -32,6 +34,15 @@ pub(super) enum GuestError {
     Other(String),
 }
 
+impl Weight for GuestError {
+    fn weight(&self) -> usize {
+        match self {
+            Self::NoSuchStore | Self::AccessDenied => 0,
+            Self::Other(text) => text.len(),
+        }
+    }
+}
+
 impl From<Error> for GuestError {
     fn from(error: Error) -> Self {
         match error {
@@ -50,11 +61,13 @@ pub(super) fn open(
     let state = store.data_mut();
     let Some((_, bucket)) = state.grants.key_value.0.iter().find(|(granted, _)| *granted == name) else {
         let handler = &state.handler;
-        let name = name.escape_debug();
-        tracing::warn!(
-            %handler,
-            "key-value bucket \"{name}\" is not granted; add it to key_value in [handlers.{handler}]"
-        );
+        if state.grants.logging.admit(handler, FRAME_BYTES + name.len().min(NAME_BYTES)) {
+            let name = cut(&name, NAME_BYTES).escape_debug();
+            tracing::warn!(
+                %handler,
+                "key-value bucket \"{name}\" is not granted; add it to key_value in [handlers.{handler}]"
+            );
+        }
         return Ok(Err(GuestError::AccessDenied));
     };
     let handle = BucketHandle(bucket.clone());

@@ -8,6 +8,7 @@ use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstanc
 
 use super::bucket::{BucketHandle, GuestResult, Operation};
 use crate::handlers::imports::awaited::{Interface, as_it_is};
+use crate::handlers::imports::weight::Weight;
 use crate::handlers::state::State;
 
 /// `key-response`.
@@ -20,18 +21,24 @@ pub(super) struct KeyResponse {
     cursor: Option<String>,
 }
 
+impl Weight for KeyResponse {
+    fn weight(&self) -> usize {
+        self.keys.weight() + self.cursor.weight()
+    }
+}
+
 /// Parameters of an operation, of which the bucket is the first.
-pub(super) trait Parameters: ComponentNamedList + Lift + Send + Sync + 'static {
+pub(super) trait Parameters: ComponentNamedList + Lift + Weight + Send + Sync + 'static {
     fn bucket(&self) -> &Resource<BucketHandle>;
 }
 
-impl<A: Lift + Send + Sync + 'static> Parameters for (Resource<BucketHandle>, A) {
+impl<A: Lift + Weight + Send + Sync + 'static> Parameters for (Resource<BucketHandle>, A) {
     fn bucket(&self) -> &Resource<BucketHandle> {
         &self.0
     }
 }
 
-impl<A: Lift + Send + Sync + 'static, B: Lift + Send + Sync + 'static> Parameters
+impl<A: Lift + Weight + Send + Sync + 'static, B: Lift + Weight + Send + Sync + 'static> Parameters
     for (Resource<BucketHandle>, A, B)
 {
     fn bucket(&self) -> &Resource<BucketHandle> {
@@ -41,9 +48,9 @@ impl<A: Lift + Send + Sync + 'static, B: Lift + Send + Sync + 'static> Parameter
 
 impl<A, B, C> Parameters for (Resource<BucketHandle>, A, B, C)
 where
-    A: Lift + Send + Sync + 'static,
-    B: Lift + Send + Sync + 'static,
-    C: Lift + Send + Sync + 'static,
+    A: Lift + Weight + Send + Sync + 'static,
+    B: Lift + Weight + Send + Sync + 'static,
+    C: Lift + Weight + Send + Sync + 'static,
 {
     fn bucket(&self) -> &Resource<BucketHandle> {
         &self.0
@@ -62,8 +69,12 @@ where
     T: ComponentType + Lower + Send + 'static,
 {
     instance.func_wrap_async(name, move |store, parameters: P| {
+        let handed = store.data().memory.hold(parameters.weight());
         let begun = Operation::begin(store, parameters.bucket());
-        Box::new(async move { Ok((operation(begun?, parameters).await,)) })
+        Box::new(async move {
+            let _handed = handed?;
+            Ok((operation(begun?, parameters).await,))
+        })
     })
 }
 
@@ -76,7 +87,7 @@ pub(super) fn awaited<P, F, T>(
 where
     P: Parameters,
     F: Future<Output = T> + Send + 'static,
-    T: Lift + Lower + Send + Sync + 'static,
+    T: Lift + Lower + Weight + Send + Sync + 'static,
 {
     let begin = move |store: StoreContextMut<'_, State>, parameters: P| {
         Ok(operation(Operation::begin(store, parameters.bucket())?, parameters))

@@ -9,6 +9,7 @@ use super::operations::{
     awaited, delete, delete_many, exists, get, get_many, increment, list_keys, set, set_many,
 };
 use crate::handlers::imports::awaited::link_both;
+use crate::handlers::imports::weight::Weight;
 use crate::handlers::state::State;
 
 /// `swap-error`.
@@ -19,6 +20,15 @@ enum SwapError {
     StoreError(GuestError),
     #[component(name = "swap-failed")]
     SwapFailed(Option<Bytes>),
+}
+
+impl Weight for SwapError {
+    fn weight(&self) -> usize {
+        match self {
+            Self::StoreError(error) => error.weight(),
+            Self::SwapFailed(found) => found.weight(),
+        }
+    }
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -12,6 +12,7 @@ use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 
 use super::bucket::{BucketHandle, GuestError, GuestResult, Operation, push};
+use crate::handlers::memory::Charge;
 use crate::handlers::state::State;
 
 /// A key, and the value it had.
@@ -19,6 +20,8 @@ struct Cas {
     bucket: Arc<Bucket>,
     key: String,
     found: Option<Bytes>,
+    /// For both.
+    _held: Option<Charge>,
 }
 
 /// `cas-error`.
@@ -44,7 +47,7 @@ pub(super) fn add_to_linker(atomics: &mut LinkerInstance<'_, State>) -> wasmtime
                     Ok(found) => found,
                     Err(error) => return Ok((Err(error),)),
                 };
-                Ok((keep(&mut store, Cas { bucket: operation.bucket, key, found })?,))
+                Ok((keep(&mut store, Cas { bucket: operation.bucket, key, found, _held: None })?,))
             })
         },
     )?;
@@ -54,13 +57,13 @@ pub(super) fn add_to_linker(atomics: &mut LinkerInstance<'_, State>) -> wasmtime
     })?;
     atomics.func_wrap_async("swap", |mut store, (cas, value): (Resource<Cas>, Bytes)| {
         Box::new(async move {
-            let Cas { bucket, key, found } = take(&mut store, cas)?;
+            let Cas { bucket, key, found, _held } = take(&mut store, cas)?;
             let operation = Operation::begin_with(store.as_context_mut(), bucket)?;
             let swapped = operation.wait(operation.bucket.swap(key.clone(), found, value)).await;
             Ok((match swapped {
                 Ok(Swap::Done) => Ok(()),
                 Ok(Swap::Found(found)) => {
-                    match keep(&mut store, Cas { bucket: operation.bucket, key, found })? {
+                    match keep(&mut store, Cas { bucket: operation.bucket, key, found, _held: None })? {
                         Ok(cas) => Err(CasError::CasFailed(cas)),
                         Err(error) => Err(CasError::StoreError(error)),
                     }
@@ -71,24 +74,19 @@ pub(super) fn add_to_linker(atomics: &mut LinkerInstance<'_, State>) -> wasmtime
     })
 }
 
-fn keep(store: &mut StoreContextMut<'_, State>, cas: Cas) -> wasmtime::Result<GuestResult<Resource<Cas>>> {
-    let bytes = cas.bytes();
-    if !store.data_mut().memory.hold(bytes) {
-        let text =
-            "the values of its `cas` handles are more than the instance's memory (limits.memory_bytes)";
-        return Ok(Err(Error::Other(text.to_owned()).into()));
+fn keep(
+    store: &mut StoreContextMut<'_, State>,
+    mut cas: Cas,
+) -> wasmtime::Result<GuestResult<Resource<Cas>>> {
+    match store.data_mut().memory.hold(cas.bytes()) {
+        Ok(held) => cas._held = Some(held),
+        Err(over) => return Ok(Err(Error::Other(over.to_string()).into())),
     }
-    let kept = push(store, cas)?;
-    if kept.is_err() {
-        store.data_mut().memory.release(bytes);
-    }
-    Ok(kept)
+    push(store, cas)
 }
 
 fn take(store: &mut StoreContextMut<'_, State>, cas: Resource<Cas>) -> wasmtime::Result<Cas> {
-    let cas = store.data_mut().ctx().table.delete(cas)?;
-    store.data_mut().memory.release(cas.bytes());
-    Ok(cas)
+    Ok(store.data_mut().ctx().table.delete(cas)?)
 }
 
 impl Cas {

@@ -24,6 +24,7 @@ use crate::handlers::imports::awaited::link_both;
 use crate::handlers::imports::fields;
 use crate::handlers::imports::inflow::{self, Body, BodySource};
 use crate::handlers::imports::pipe::pipe;
+use crate::handlers::imports::weight::Weight;
 use crate::handlers::state::{State, current_record};
 
 /// A body this long or shorter crosses with the head, if it is there already.
@@ -57,6 +58,47 @@ type Answer = Result<(http::response::Parts, Come), Error>;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     link_both(linker, "outbound", |interface| interface.awaited("send", send, answer))
+}
+
+impl Weight for Request {
+    fn weight(&self) -> usize {
+        let method = if let types::Method::Other(method) = &self.method { method.len() } else { 0 };
+        let body = if let types::Body::Full(bytes) = &self.body { bytes.len() } else { 0 };
+        method + self.url.len() + self.headers.text.len() + self.headers.ends.weight() + body
+    }
+}
+
+impl Weight for http::response::Parts {
+    fn weight(&self) -> usize {
+        self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+    }
+}
+
+impl Weight for Come {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Part(part) => part.ready.iter().flatten().filter_map(Frame::data_ref).map(Bytes::len).sum(),
+        }
+    }
+}
+
+impl Weight for Error {
+    fn weight(&self) -> usize {
+        match self {
+            Self::InvalidUrl(text)
+            | Self::InvalidRequest(text)
+            | Self::NotGranted(text)
+            | Self::ProhibitedAddress(text)
+            | Self::Dns(text)
+            | Self::Tls(text)
+            | Self::Refused(text)
+            | Self::Disconnected(text)
+            | Self::Malformed(text)
+            | Self::Other(text) => text.len(),
+            Self::TimedOut(_) | Self::TooManyRequests => 0,
+        }
+    }
 }
 
 fn send(
@@ -116,6 +158,11 @@ fn into_http(
         let uri: Uri = url.parse().map_err(|error| Error::InvalidUrl(format!("{url:?}: {error}")))?;
         if uri.authority().is_none() || uri.scheme().is_none() {
             return Err(Error::InvalidUrl(format!("{url:?} has no scheme, or no host")));
+        }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(Error::InvalidUrl(
+                "it has a user before its host; send that as the field `authorization`".to_owned(),
+            ));
         }
         *request.uri_mut() = uri;
         let mut headers = fields::unpack(&headers).map_err(Error::InvalidRequest)?;
@@ -213,7 +260,7 @@ fn answer(store: StoreContextMut<'_, State>, answer: Answer) -> wasmtime::Result
         Come::Whole(bytes) => Body::Full(bytes.freeze()),
         Come::Part(part) => Body::Streaming(inflow::stream(store, part)?),
     };
-    Ok(Ok(Response { status: head.status.as_u16(), headers: fields::pack_foreign(&head.headers), body }))
+    Ok(Ok(Response { status: head.status.as_u16(), headers: fields::pack(&head.headers), body }))
 }
 
 impl From<Failure> for Error {

@@ -1,14 +1,16 @@
 //! `patchboard wit`: the contract with handlers, out of the binary.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::folder::write;
+
 /// Arguments of `wit`.
 #[derive(Debug, Args)]
-pub(super) struct Wit {
+pub struct Wit {
     /// The folder of the toolchain's WIT; made if need be
     dir: PathBuf,
 }
@@ -16,7 +18,7 @@ pub(super) struct Wit {
 macro_rules! contract {
     ($($file:literal,)*) => {
         /// The files of `wit/`, with what they say.
-        const CONTRACT: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../../wit/", $file))),)*];
+        pub(crate) const CONTRACT: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../../wit/", $file))),)*];
     };
 }
 
@@ -64,7 +66,12 @@ world handler {
 ";
 
 impl Wit {
-    pub(super) fn run(&self) -> anyhow::Result<()> {
+    /// Writes it, and says what was written.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn run(&self) -> anyhow::Result<()> {
         let deps = self.dir.join("deps");
         for (name, text) in CONTRACT {
             write(
@@ -89,17 +96,11 @@ impl Wit {
     }
 }
 
-fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = file.parent().unwrap_or(file);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(file, text))
-        .with_context(|| format!("cannot write {}", file.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     fn files(folder: &Path, prefix: &str) -> BTreeSet<String> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn it_has_every_file() {
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
         let mut all = files(&wit, "");
         all.extend(files(&wit.join("deps"), "deps/"));
         assert_eq!(CONTRACT.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>(), all);

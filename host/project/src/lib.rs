@@ -1,0 +1,24 @@
+//! Projects of handlers: `patchboard new` makes one, `patchboard build` compiles it,
+//! `patchboard doctor` says what this machine lacks for that, and `patchboard wit` writes the
+//! contract for other toolchains. Nothing of the server's.
+//!
+//! The SDK (`sdk`) and the templates (`template`) are carried as text; what is asked of
+//! cargo and rustc is in `cargo` and `toolchain`.
+
+mod build;
+mod cargo;
+mod doctor;
+mod folder;
+mod lock;
+mod manifest;
+mod name;
+mod new;
+mod sdk;
+mod template;
+mod toolchain;
+mod wit;
+
+pub use self::build::Build;
+pub use self::doctor::Doctor;
+pub use self::new::New;
+pub use self::wit::Wit;
