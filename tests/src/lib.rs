@@ -56,7 +56,7 @@ pub use shell::Shell;
 pub use upstream::{Answer, Asked, Upstream};
 
 /// How long a condition may take on the slowest machine. Only failures wait so long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says when it is dropped that something is over, also where a test fails: threads beside it
 /// would else go on, and be waited for.

@@ -26,6 +26,8 @@ const GRANTED: [&str; 4] =
 /// Calls of each function that keeps nothing, and what the server may have come to by them.
 const CALLS: u32 = 100_000;
 const FEW_CALLS: u32 = 100;
+/// Handlers that are not loaded yet, at most.
+const AT_ONCE: usize = 8;
 const MORE_BYTES: u64 = 24 << 20;
 
 /// Where it is counted what a function makes the host keep.
@@ -321,7 +323,7 @@ fn what_keeps_nothing_is_called_for_nothing() {
     let server = Server::builder().variable("RUST_BACKTRACE", "0").server("cores = 1").start();
     let mut peaks = Vec::new();
     for (round, calls) in [("few", FEW_CALLS), ("many", CALLS)] {
-        let mut names = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for (_, interface, function) in functions(&resolve) {
             if !is_called(&interface, account(&resolve, &interface, function)) {
                 continue;
@@ -331,10 +333,14 @@ fn what_keeps_nothing_is_called_for_nothing() {
             let name: String = format!("{round}-{interface}-{}", function.name).chars().map(plain).collect();
             server.put(&format!("handlers/{name}.wasm"), component);
             names.push(name);
+            // What a handler does when it starts it does before it is loaded, or fails. A few
+            // at a time, so that how many there are is no matter of patience.
+            if let Some(earlier) = names.len().checked_sub(AT_ONCE) {
+                server.log.wait_for(&format!("loaded handler=\"{}\"", names[earlier]));
+            }
         }
         assert!(names.len() > 40, "{} functions: {names:?}", names.len());
-        // What a handler does when it starts it does before it is loaded, or fails.
-        for name in &names {
+        for name in names.iter().rev().take(AT_ONCE) {
             server.log.wait_for(&format!("loaded handler=\"{name}\""));
         }
         peaks.push(server.peak_memory());
