@@ -1,5 +1,5 @@
-//! The body of every response: its end writes the access-log line, and its failure comes
-//! after what was sent of it.
+//! The body of every response: the access-log line is written when it has been sent to its end,
+//! and its failure comes after what was sent of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,24 +13,57 @@ use http_body::{Body as _, Frame, SizeHint};
 use crate::body::{Body, BodyError};
 use crate::telemetry::{AccessLog, AccessRecord};
 
-/// A body that writes the access-log line when it has ended or is given up.
+/// A body that writes the access-log line when it is given up, and has it written when it was
+/// sent.
 #[derive(Debug)]
 pub struct LoggedBody {
     body: Body,
     line: Line,
+    /// What the head says of its length, in bytes, where that is not the body's own to know.
+    length: Option<u64>,
     /// Told at the next poll: a connection that is to be cut loses what hyper has not yet
     /// written, so it is let write the head, and what came before.
     failed: Option<BodyError>,
 }
 
 impl LoggedBody {
-    pub(super) fn new(body: Body, line: Line) -> Self {
-        Self { body, line, failed: None }
+    pub(super) fn new(body: Body, line: Line, length: Option<u64>) -> Self {
+        Self { body, line, length, failed: None }
+    }
+
+    /// The line of a body that the connection has taken to its end, and that is yet to be sent;
+    /// none of another, which is written when this is dropped.
+    pub fn unsent(&mut self) -> Option<Unsent> {
+        let has_ended = self.body.is_empty() || self.body.is_end_stream();
+        let length = self.length;
+        let record = self.line.record()?;
+        // hyper does not read a body that is empty or that answers HEAD, and of one with a
+        // length no more than that.
+        let is_complete = record.complete
+            || has_ended
+            || record.method == Some(Method::HEAD)
+            || length == Some(record.bytes);
+        record.complete = false;
+        is_complete.then(|| Unsent(self.line.take()))
     }
 
     /// Whether it is produced as it is sent.
     pub fn is_streaming(&self) -> bool {
         self.body.is_streaming()
+    }
+}
+
+/// The line of a response that is complete as soon as it is sent. Where it is dropped before,
+/// the line says that it was not.
+#[derive(Debug)]
+pub struct Unsent(Line);
+
+impl Unsent {
+    /// The response was sent to its end.
+    pub fn sent(mut self) {
+        if let Some(record) = self.0.record() {
+            record.complete = true;
+        }
     }
 }
 
@@ -47,6 +80,11 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(log: Option<(AccessLog, AccessRecord)>, start: Instant, is_quiet: bool) -> Self {
         Self { log: log.map(Box::new), start, is_quiet }
+    }
+
+    /// To be written elsewhere.
+    fn take(&mut self) -> Self {
+        Self { log: self.log.take(), start: self.start, is_quiet: self.is_quiet }
     }
 
     fn record(&mut self) -> Option<&mut AccessRecord> {
@@ -127,11 +165,8 @@ impl http_body::Body for LoggedBody {
 
 impl Drop for LoggedBody {
     fn drop(&mut self) {
-        let has_ended = self.body.is_empty() || self.body.is_end_stream();
-        if let Some(record) = self.line.record() {
-            // hyper does not read a body that is empty or that answers HEAD.
-            record.complete |= has_ended || record.method == Some(Method::HEAD);
-        }
+        // Nobody has taken it who knows when it is sent.
+        self.unsent().into_iter().for_each(Unsent::sent);
     }
 }
 
@@ -157,7 +192,7 @@ mod tests {
             let failure = Err(BodyError::from(io::Error::other("failed")));
             let frames = chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from(*chunk)))).chain([failure]);
             let body = Body::stream(StreamBody::new(stream::iter(frames)));
-            let body = LoggedBody::new(body, Line::new(None, Instant::now(), false));
+            let body = LoggedBody::new(body, Line::new(None, Instant::now(), false), None);
             async { Ok::<_, Infallible>(Response::new(body)) }
         });
         client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();

@@ -22,7 +22,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::ext::ReasonPhrase;
 
 use self::logged_body::Line;
-pub use self::logged_body::LoggedBody;
+pub use self::logged_body::{LoggedBody, Unsent};
 use self::plain::{redirect, retry_after, status, with_allow};
 use self::probes::Probes;
 use self::request_id::RequestIds;
@@ -218,7 +218,9 @@ impl Dispatch {
             response.extensions_mut().insert(ReasonPhrase::from_static(b""));
         }
         line.answer(response.status());
-        response.map(|body| LoggedBody::new(body, line))
+        let length = response.headers().get(CONTENT_LENGTH).filter(|_| response.body().is_streaming());
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        response.map(|body| LoggedBody::new(body, line, length))
     }
 
     /// The line of the access log, as far as it is known; `head` gives method and target. One

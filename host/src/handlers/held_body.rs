@@ -3,6 +3,7 @@
 //! It holds the call's place in its instance, and its permit, until it has ended. Too
 //! long, too slow to come, or past the call's wall clock, it is cut, never ended cleanly.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::counts::Counts;
+use super::job::CallHead;
 use super::permits::Permit;
 use super::status::Ticket;
 use crate::body::{Body, BodyError};
@@ -20,8 +22,40 @@ use crate::config::Limits;
 
 /// Where it is told that a body was cut.
 pub(super) struct Cuts {
-    pub(super) handler: Arc<str>,
-    pub(super) counts: Arc<Counts>,
+    handler: Arc<str>,
+    counts: Arc<Counts>,
+    head: Arc<CallHead>,
+}
+
+impl Cuts {
+    /// Of the call with this `head`.
+    pub(super) fn new(handler: Arc<str>, counts: Arc<Counts>, head: &Arc<CallHead>) -> Self {
+        Self { handler, counts, head: head.clone() }
+    }
+
+    /// A body was cut, since it went over a limit.
+    fn over(&self, limit: &'static str) -> BodyError {
+        let text = format!("the response went over {limit}");
+        self.log(&text);
+        text.into()
+    }
+
+    /// A body was cut, since whoever makes it has failed.
+    fn failed(&self, error: &BodyError) {
+        match self.head.late.is_logged() {
+            true => self.counts.count_cut(),
+            false => self.log(error),
+        }
+    }
+
+    fn log(&self, why: impl fmt::Display) {
+        tracing::warn!(
+            handler = &*self.handler,
+            request_id = &*self.head.request_id,
+            "a response body was cut: {why}"
+        );
+        self.counts.count_cut();
+    }
 }
 
 /// Lets the response hold its place until it has ended.
@@ -82,12 +116,6 @@ impl HeldBody {
             self.timer.as_mut().reset(idle.min(self.deadline));
         }
     }
-
-    fn cut(&self, limit: &'static str) -> BodyError {
-        tracing::warn!(handler = &*self.cuts.handler, "a response body went over {limit} and was cut");
-        self.cuts.counts.count_cut();
-        format!("the response went over {limit}").into()
-    }
 }
 
 impl http_body::Body for HeldBody {
@@ -107,7 +135,7 @@ impl http_body::Body for HeldBody {
         // Also where there is always more to send.
         if let Poll::Ready(limit) = self.poll_limits(cx) {
             self.ticket.time_out();
-            return Poll::Ready(Some(Err(self.cut(limit))));
+            return Poll::Ready(Some(Err(self.cuts.over(limit))));
         }
         let frame = std::task::ready!(frame);
         match &frame {
@@ -115,13 +143,13 @@ impl http_body::Body for HeldBody {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 match self.left.checked_sub(length) {
                     Some(left) => self.left = left,
-                    None => return Poll::Ready(Some(Err(self.cut("limits.response_body_bytes")))),
+                    None => return Poll::Ready(Some(Err(self.cuts.over("limits.response_body_bytes")))),
                 }
                 if self.body.is_end_stream() {
                     self.ticket.end();
                 }
             }
-            Some(Err(_)) => {}
+            Some(Err(error)) => self.cuts.failed(error),
             None => self.ticket.end(),
         }
         Poll::Ready(frame)

@@ -326,9 +326,11 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
             );
         }
         let answer = if culprit.is_none_or(|culprit| culprit == task) {
-            if !call.answer(Outcome::Failed(explain())) {
-                // Its response had begun, or nobody waits any more.
-                explain().log(handler.name(), &call.head.request_id);
+            // Its response may have begun, or nobody wait any more.
+            if !call.answer(Outcome::Failed(explain()))
+                && let Some(error) = call.head.late.tell(explain())
+            {
+                error.log(handler.name(), &call.head.request_id);
             }
             continue;
         } else if call.may_run_again(state) {

@@ -1,8 +1,8 @@
 //! A call: as it comes to a handler, as it goes to an instance, and what becomes of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Request;
 use http::request::Parts;
@@ -65,6 +65,8 @@ pub(super) struct CallHead {
     pub(super) done: AtomicBool,
     /// Told when nobody waits for it any more, or its response is complete.
     pub(super) over: Over,
+    /// Told where it fails after it has answered.
+    pub(super) late: LateFailure,
 }
 
 /// What becomes of a call.
@@ -76,6 +78,55 @@ pub(super) enum Outcome {
     /// The instance ended before the call was started, or without the call having
     /// had any effect: it may run in another.
     Again(Inbound),
+}
+
+/// Why a call failed whose response had begun. Until the head of that is sent it may still be
+/// the failure's own; later it is only logged. So that is done once, by whom it concerns.
+///
+/// Who tells and who takes are on one thread; who sends the body may be on another.
+#[derive(Debug, Default)]
+pub(super) struct LateFailure {
+    stage: AtomicU8,
+    error: Mutex<Option<CallError>>,
+}
+
+impl LateFailure {
+    /// The head is not sent.
+    const HELD: u8 = 0;
+    /// Likewise, and the call has failed.
+    const FAILED: u8 = 1;
+    /// The head is sent, or nobody waits for it any more.
+    const SENT: u8 = 2;
+    /// Likewise, and the call has failed since.
+    const LOGGED: u8 = 3;
+
+    /// The call has failed; gives that back where it is to be logged.
+    pub(super) fn tell(&self, error: CallError) -> Option<CallError> {
+        if self.stage.load(Ordering::Relaxed) == Self::HELD {
+            *self.lock() = Some(error);
+            self.stage.store(Self::FAILED, Ordering::Release);
+            return None;
+        }
+        self.stage.store(Self::LOGGED, Ordering::Release);
+        Some(error)
+    }
+
+    /// The head is about to be sent, or never will be; gives why the call has failed, if it has.
+    pub(super) fn take(&self) -> Option<CallError> {
+        match self.stage.swap(Self::SENT, Ordering::AcqRel) {
+            Self::FAILED => self.lock().take(),
+            _ => None,
+        }
+    }
+
+    /// Whether it has failed since then, and that is in the log.
+    pub(super) fn is_logged(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == Self::LOGGED
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<CallError>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl CallHead {

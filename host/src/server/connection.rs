@@ -14,8 +14,6 @@ use http::{HeaderValue, Response, Version};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
@@ -23,6 +21,7 @@ use super::events::Ending;
 use super::guard::{Guard, HeadLimits, Overdue, Watch, refusal};
 use super::limits::ConnectionLimits;
 use super::phase::Phase;
+use super::transport::Transport;
 use crate::dispatch::{Dispatch, Own};
 use crate::handlers::Core;
 use crate::upload::Upload;
@@ -33,30 +32,6 @@ const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// How long a drain lets a client send what nobody reads.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-
-/// What a connection is made of.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Whether the other side is a handler of this server.
-    const IS_OWN: bool;
-
-    /// Throws away what the other side has not taken.
-    fn abort(self);
-}
-
-impl Transport for tokio::net::TcpStream {
-    const IS_OWN: bool = false;
-
-    fn abort(self) {
-        // It would otherwise wait in the kernel.
-        SockRef::from(&self).set_linger(Some(Duration::ZERO)).ok();
-    }
-}
-
-impl Transport for DuplexStream {
-    const IS_OWN: bool = true;
-
-    fn abort(self) {}
-}
 
 /// The accepted socket as this core's.
 pub(super) fn open(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> {
@@ -77,8 +52,6 @@ pub(super) async fn serve<T: Transport>(
     let guard = Guard::new(stream, HeadLimits::new(limits.head_bytes), watch.clone());
     let draining = phases.clone();
     let served = Cell::new(0);
-    // Whether a response ends with the connection, so that a clean end would look like its own.
-    let ends_with_it = Cell::new(false);
     let is_last = Cell::new(false);
     let service = service_fn(|request| async {
         let (mut request, rest) = Upload::of(request);
@@ -90,7 +63,7 @@ pub(super) async fn serve<T: Transport>(
         served.set(served.get() + 1);
         let is_open_ended =
             is_old && response.body().is_streaming() && !response.headers().contains_key(CONTENT_LENGTH);
-        ends_with_it.set(is_open_ended);
+        watch.set_open_ended(is_open_ended);
         let ends = match rest {
             Some(rest) => rest.ends_connection().await,
             None => false,
@@ -136,14 +109,13 @@ pub(super) async fn serve<T: Transport>(
         Ended::Idle => return,
         Ended::Stuck => {
             tracing::debug!(%peer, "the client takes nothing for write_timeout; connection closed");
-            connection.into_parts().io.into_inner().into_inner().abort();
+            connection.into_parts().io.into_inner().into_inner().resets(true);
             return;
         }
         Ended::Hyper(Ok(())) => {}
         Ended::Hyper(Err(error)) => {
             tracing::debug!(%error, %peer, "connection ended");
-            if error.is_user() && ends_with_it.get() {
-                connection.into_parts().io.into_inner().into_inner().abort();
+            if error.is_user() && watch.is_open_ended() {
                 return;
             }
         }

@@ -16,6 +16,7 @@ mod open;
 mod phase;
 mod probes;
 mod signals;
+mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -55,7 +55,8 @@ pub struct AccessRecord {
     pub route: Option<Arc<str>>,
     /// The handler of this server that asked.
     pub caller: Option<Arc<str>>,
-    /// Whether the whole response was handed to the connection.
+    /// Whether the whole response was sent, as far as the system tells: it may still be on its
+    /// way.
     pub complete: bool,
 }
 

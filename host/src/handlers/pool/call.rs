@@ -14,14 +14,13 @@ use super::seats::Handed;
 use super::{Core, Instance};
 use crate::body::Body;
 use crate::config::{Isolation, Limits};
-use crate::handlers::content::{has_content, settle};
-use crate::handlers::counts::Counts;
+use crate::handlers::content::settle;
 use crate::handlers::error::{CallError, Unfinished};
 use crate::handlers::gather::gather;
 use crate::handlers::handler::Handler;
 use crate::handlers::health::Verdict;
 use crate::handlers::held_body::{Cuts, hold};
-use crate::handlers::job::{Call, CallHead, Job, Outcome};
+use crate::handlers::job::{Call, CallHead, Job, LateFailure, Outcome};
 use crate::handlers::over::Over;
 use crate::handlers::request_body::{Faults, Inbound};
 use crate::handlers::status::{Running, Ticket};
@@ -32,11 +31,22 @@ use crate::upload::Upload;
 const ATTEMPTS: u32 = 16;
 
 /// A call that is counted as left where it is dropped.
-struct Unanswered<'h>(&'h Counts);
+struct Unanswered<'h> {
+    handler: &'h Handler,
+    head: &'h CallHead,
+}
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        self.0.count_left();
+        self.handler.counts().count_left();
+        sent(self.handler, self.head);
+    }
+}
+
+/// The call's head is sent, or never will be: a failure that is known by now is in the log.
+fn sent(handler: &Handler, head: &CallHead) {
+    if let Some(error) = head.late.take() {
+        error.log(handler.name(), &head.request_id);
     }
 }
 
@@ -82,11 +92,16 @@ impl Core {
             begun: AtomicBool::new(false),
             done: AtomicBool::new(false),
             over: Over::default(),
+            late: LateFailure::default(),
         });
         async move {
-            let unanswered = Unanswered(handler.counts());
+            let unanswered = Unanswered { handler, head: &head };
             let outcome = self.try_call(handler, start, head.clone(), body).await;
             std::mem::forget(unanswered);
+            if outcome.is_err() {
+                // This is how it has failed.
+                head.late.take();
+            }
             if outcome.as_ref().is_err_and(|error| !matches!(error, CallError::Paused(_))) {
                 handler.health().undecided(head.parts.uri.path(), Instant::now());
             }
@@ -140,14 +155,16 @@ impl Core {
                     // While another answer is still possible.
                     match ready(&head.parts.method, response, limits).await {
                         Ok(response) => {
+                            sent(handler, &head);
                             self.answered(handler, head.parts.uri.path());
                             self.replenish(handler);
-                            let cuts =
-                                Cuts { handler: handler.shared_name(), counts: handler.counts().clone() };
+                            let cuts = Cuts::new(handler.shared_name(), handler.counts().clone(), &head);
                             return Ok(
                                 response.map(|body| hold(body, ticket, permit, limits, cuts, deadline))
                             );
                         }
+                        // What the body lacks is what the store's end has taken.
+                        Err(CallError::Unfinished) => head.late.take().unwrap_or(CallError::Unfinished),
                         Err(failure) => failure,
                     }
                 }
@@ -215,8 +232,7 @@ async fn ready(
     mut response: Response<Body>,
     limits: &Limits,
 ) -> Result<Response<Body>, CallError> {
-    // What a HEAD does not get has a length.
-    if response.body().is_streaming() && (*method == Method::HEAD || has_content(method, response.status())) {
+    if response.body().is_streaming() {
         response = gather(response).await.map_err(|error| match error.is::<Unfinished>() {
             true => CallError::Unfinished,
             false => CallError::InvalidResponse(error.to_string()),

@@ -35,6 +35,8 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::transport::Transport;
+
 pub use fault::{BodyFault, Fault, HeadFault};
 pub use framing::{Framing, Passed, Piece};
 pub use head::HeadLimits;
@@ -64,13 +66,16 @@ pub(super) struct Guard<IO> {
     discarded: usize,
     /// Goes off when a client that sends no more is taken to have left.
     grace: Option<Pin<Box<Sleep>>>,
+    /// Whether the connection is reset where it is dropped.
+    resets: bool,
     watch: Rc<Watch>,
 }
 
 impl<IO: AsyncRead + Unpin> Guard<IO> {
     pub(super) fn new(io: IO, limits: HeadLimits, watch: Rc<Watch>) -> Self {
         let framing = Framing::new(limits);
-        Self { io, framing, held: BytesMut::new(), ready: 0, broken: None, discarded: 0, grace: None, watch }
+        let (held, ready, discarded) = (BytesMut::new(), 0, 0);
+        Self { io, framing, held, ready, broken: None, discarded, grace: None, resets: false, watch }
     }
 
     pub(super) fn into_inner(self) -> IO {
@@ -231,8 +236,19 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
+impl<IO: Transport> Guard<IO> {
+    /// Where the end of the connection is that of a response, what ends it before is no end.
+    fn note_writing(&mut self) {
+        if self.watch.is_open_ended() && !self.resets {
+            self.resets = true;
+            self.io.resets(true);
+        }
+    }
+}
+
+impl<IO: Transport> AsyncWrite for Guard<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.note_writing();
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
         self.watch.write(written.is_pending());
         written
@@ -246,6 +262,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.resets) {
+            self.io.resets(false);
+        }
         if self.watch.has_ended() {
             // The refusal is still to be written.
             return Poll::Ready(Ok(()));
@@ -258,6 +277,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.note_writing();
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.watch.write(written.is_pending());
         written

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::fault::HeadFault;
 use super::line::trim;
-use crate::dispatch::{LoggedBody, Refused};
+use crate::dispatch::{LoggedBody, Refused, Unsent};
 use crate::upload::{LINGER, SILENCE};
 
 /// What is read at once of what is dropped.
@@ -61,9 +61,10 @@ pub(in crate::server) async fn answer<IO: AsyncWrite + Unpin>(
     response: Response<LoggedBody>,
     method: Option<&Method>,
 ) -> bool {
-    let (mut parts, body) = response.into_parts();
+    let (mut parts, mut logged) = response.into_parts();
     // Errors have short, complete bodies.
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = (&mut logged).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let line = logged.unsent();
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
     parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let date = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now()));
@@ -80,7 +81,9 @@ pub(in crate::server) async fn answer<IO: AsyncWrite + Unpin>(
     if method != Some(&Method::HEAD) {
         message.extend_from_slice(&body);
     }
-    matches!(tokio::time::timeout(WRITE, io.write_all(&message)).await, Ok(Ok(())))
+    let is_sent = matches!(tokio::time::timeout(WRITE, io.write_all(&message)).await, Ok(Ok(())));
+    line.filter(|_| is_sent).into_iter().for_each(Unsent::sent);
+    is_sent
 }
 
 /// Ends what is sent, and reads what the client still sends, within limits: a socket that is

@@ -7,11 +7,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::fault::HeadFault;
 use super::refusal::Refusal;
+use crate::body::BodyError;
+use crate::dispatch::{LoggedBody, Unsent};
 use crate::server::limits::ConnectionLimits;
 
 /// For so long after a response another request may be on its way.
@@ -28,6 +31,10 @@ pub(in crate::server) struct Watch {
     answered: Cell<u64>,
     /// Those whose response was written, too.
     flushed: Cell<u64>,
+    /// The lines of responses that are still to be written.
+    unsent: RefCell<Vec<Unsent>>,
+    /// Whether a response ends with the connection.
+    open_ended: Cell<bool>,
     waiting: Cell<Waiting>,
     /// Since when the client has taken nothing of what is to be written.
     blocked: Cell<Option<Instant>>,
@@ -78,7 +85,7 @@ pub(in crate::server) struct Rest {
 
 impl Watch {
     /// Counts the response whose body is `body` once that is dropped.
-    pub(in crate::server) fn count<B>(self: &Rc<Self>, body: B) -> CountedBody<B> {
+    pub(in crate::server) fn count(self: &Rc<Self>, body: LoggedBody) -> CountedBody {
         CountedBody { body, watch: self.clone() }
     }
 
@@ -90,6 +97,16 @@ impl Watch {
     /// Whether the client is in the middle of a head.
     pub(in crate::server) fn is_in_head(&self) -> bool {
         matches!(self.waiting.get(), Waiting::Head(_))
+    }
+
+    /// Notes whether the response that is about to be written ends with the connection, so that
+    /// a clean end would look like its own.
+    pub(in crate::server) fn set_open_ended(&self, is_open_ended: bool) {
+        self.open_ended.set(is_open_ended);
+    }
+
+    pub(in crate::server) fn is_open_ended(&self) -> bool {
+        self.open_ended.get()
     }
 
     /// Looks at the clock.
@@ -172,6 +189,7 @@ impl Watch {
 
     pub(super) fn flush(&self) {
         self.flushed.set(self.answered.get());
+        self.unsent.borrow_mut().drain(..).for_each(Unsent::sent);
     }
 
     /// The client has to send something, unless requests of its are under way.
@@ -248,25 +266,26 @@ impl Watch {
 
 /// A response body whose end is counted.
 #[derive(Debug)]
-pub(in crate::server) struct CountedBody<B> {
-    body: B,
+pub(in crate::server) struct CountedBody {
+    body: LoggedBody,
     watch: Rc<Watch>,
 }
 
-impl<B> Drop for CountedBody<B> {
+impl Drop for CountedBody {
     fn drop(&mut self) {
         self.watch.answered.set(self.watch.answered.get() + 1);
+        self.watch.unsent.borrow_mut().extend(self.body.unsent());
     }
 }
 
-impl<B: Body + Unpin> Body for CountedBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
+impl Body for CountedBody {
+    type Data = Bytes;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
