@@ -46,6 +46,41 @@ fn probes_and_own_requests_are_quiet_unless_they_fail() {
     assert_eq!(server.access_log.count("/-/metrics"), 0);
 }
 
+#[test]
+fn what_was_not_sent_is_not_complete() {
+    let builder = Server::builder().guest("raw").file("files/large", vec![b'x'; 12 << 20]);
+    let server = builder.config("[[static]]\nprefix = \"/files\"\ndir = \"files\"").start();
+    for target in ["/raw/large", "/files/large"] {
+        // Its socket is closed with unread bytes, which resets the connection.
+        let mut connection = server.connect();
+        connection.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        connection.some();
+        drop(connection);
+        let target = format!("target=\"{target}\"");
+        let line = server.access_log.wait_for(&target);
+        assert!(line.contains("status=200") && line.contains("complete=false"), "{line}");
+    }
+    // Likewise of two requests at once; of the second nothing was asked for.
+    let mut connection = server.connect();
+    let request = "GET /raw/large?1 HTTP/1.1\r\nHost: test\r\n\r\n";
+    connection.send(request.to_owned() + &request.replace("?1", "?2"));
+    connection.some();
+    drop(connection);
+    let line = server.access_log.wait_for("large?1");
+    assert!(line.contains("complete=false"), "{line}");
+    // What is sent is.
+    for method in ["GET", "HEAD"] {
+        let mut connection = server.connect();
+        connection.send(format!("{method} /raw/large?{method} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let head = connection.head();
+        if method == "GET" {
+            assert_eq!(connection.body(&head).0.len(), 12 << 20);
+        }
+        let line = server.access_log.wait_for(&format!("large?{method}"));
+        assert!(!line.contains("complete=false"), "{line}");
+    }
+}
+
 #[track_caller]
 fn wait_for_line(server: &Server, file: &str, id: &str) {
     let file = server.dir().join(file);

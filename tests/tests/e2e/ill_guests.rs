@@ -1,8 +1,11 @@
 //! Handlers that misbehave cost their own request, and nothing else.
 
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use patchboard_tests::{BodyEnd, Connection, Server, Shared};
+use rustix::process::Signal;
 
 /// One core, so that nothing is answered just because another thread was free.
 static ILL: Shared = Shared::new(|| {
@@ -122,6 +125,32 @@ fn half_a_body_is_cut_not_ended() {
     server.get("/ok").expect(200, "ok");
 }
 
+/// A request of HTTP/1.0.
+fn ask_as_of_old(server: &Server, path: &str, fields: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n{fields}\r\n").unwrap();
+    stream
+}
+
+/// What comes of a connection, and how it ends.
+fn read(mut stream: TcpStream) -> (Result<(), io::ErrorKind>, String) {
+    let mut bytes = Vec::new();
+    let end = stream.read_to_end(&mut bytes).map_err(|error| error.kind());
+    (end.map(drop), String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[test]
+fn a_client_of_http_1_0_can_tell_what_the_end_of_a_drain_has_cut() {
+    let server = Server::builder().guest("ill").server("drain_timeout = \"300ms\"").start();
+    let mut stream = ask_as_of_old(&server, "/stall", "");
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    assert!(head.ends_with(b" 200"), "{head:?}");
+    server.signal(Signal::TERM);
+    let (end, text) = read(stream);
+    assert_eq!(end, Err(io::ErrorKind::ConnectionReset), "{text}");
+}
+
 #[test]
 fn a_client_of_http_1_0_can_tell_what_was_cut() {
     let server = Server::builder()
@@ -129,18 +158,10 @@ fn a_client_of_http_1_0_can_tell_what_was_cut() {
         .guest_as("p2-hello", "p2")
         .config("[handlers.p2]\ncompress = true")
         .start();
-    let read = |path: &str, fields: &str| {
-        let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
-        let request = format!("GET {path} HTTP/1.0\r\n{fields}\r\n");
-        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        let end = std::io::Read::read_to_end(&mut stream, &mut bytes).map_err(|error| error.kind());
-        (end.map(drop), String::from_utf8_lossy(&bytes).into_owned())
-    };
     for fields in ["", "Connection: keep-alive\r\n"] {
-        let (end, text) = read("/half", fields);
-        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "{text}");
-        let (end, text) = read("/p2/stream", fields);
+        let (end, text) = read(ask_as_of_old(&server, "/half", fields));
+        assert_eq!(end, Err(io::ErrorKind::ConnectionReset), "{text}");
+        let (end, text) = read(ask_as_of_old(&server, "/p2/stream", fields));
         assert!(end.is_ok() && text.ends_with("part 4\n"), "{end:?} {text}");
         assert!(text.contains("connection: close\r\n") && !text.contains("keep-alive"), "{text}");
     }
