@@ -27,7 +27,7 @@ const GRANTED: [&str; 4] =
 const CALLS: u32 = 100_000;
 const FEW_CALLS: u32 = 100;
 /// Handlers that are not loaded yet, at most.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 2;
 const MORE_BYTES: u64 = 24 << 20;
 
 /// Where it is counted what a function makes the host keep.
