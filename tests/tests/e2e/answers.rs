@@ -202,7 +202,8 @@ fn a_trap_is_one_failure_wherever_it_finds_the_response() {
         let server = server();
         let mut told = Vec::new();
         // Nothing has left: it is the call's own failure.
-        for query in ["body=part&end=trap", "status=204&body=part&end=trap", "status=304&body=part&end=trap"] {
+        for query in ["body=part&end=trap", "status=204&body=part&end=trap", "status=304&body=part&end=trap"]
+        {
             let mut tries = (0..TRIES).map(|_| ask_at(&server, "GET", world, query));
             let failed = tries.find(|(reply, end)| seen(reply, *end, &Failed(500)));
             told.push((failed.unwrap_or_else(|| panic!("{world}?{query}")).0, "trapped"));
@@ -253,6 +254,23 @@ fn a_guest_that_returns_without_the_end_is_not_waited_for() {
     let begun = std::time::Instant::now();
     expect("GET", "body=part&end=returned&later", [None, None, Some(Cut(200))]);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn an_error_of_a_stream_tells_nothing_of_the_host() {
+    let server = Server::builder().variable("RUST_BACKTRACE", "1").guest("p2-hello").start();
+    let mut connection = server.connect();
+    connection.send(
+        "POST /p2-hello/echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
+    );
+    connection.some();
+    connection.send("no chunk\r\n");
+    server.log.wait_for("p2-hello: ");
+    server.get("/p2-hello/trap");
+    server.log.wait_for("this panic is asked for");
+    for line in server.log.lines().iter().filter(|line| line.contains("stream=")) {
+        assert!(!line.contains("wasmtime") && !line.contains("tokio"), "{line}");
+    }
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -38,7 +40,7 @@ fn connections_are_kept_for_as_many_as_were_under_way() {
     const CLIENTS: usize = 100;
     let upstream = Upstream::start(Answer { status: "200 OK", body: "{}", delay: Duration::ZERO });
     let server = demo2(&upstream.origin()).start();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..CLIENTS {
             let server = &server;
             scope.spawn(move || {
@@ -162,9 +164,9 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
 /// A server that answers every request on a connection of its own with these bytes, and then
 /// closes it unless it is to `hold` it.
 fn answering(bytes: &'static [u8], hold: bool) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         let mut held = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -179,9 +181,40 @@ fn answering(bytes: &'static [u8], hold: bool) -> String {
     format!("http://{address}")
 }
 
+/// An origin that closes each connection where a second request comes on it.
+fn leaving_after_one() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                if stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").ok();
+                    let _second = stream.read(&mut [0; 4096]);
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn who_has_just_closed_a_connection_is_asked_again() {
+    let origin = leaving_after_one();
+    let server = Server::builder()
+        .guest("leaving")
+        .config(&format!("[sql.notes]\n[handlers.leaving]\nsql = \"notes\"\noutbound = [\"{origin}\"]"))
+        .start();
+    for number in 0..20 {
+        let text = server.get(&format!("/fetch?url={origin}/")).text().to_owned();
+        assert_eq!(text, "200 ok", "request {number}");
+    }
+}
+
 #[test]
 fn what_fails_is_told_apart() {
-    let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refusing = format!("http://{refusing}");
     let tls = tls(&[]);
     let plain = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", false);

@@ -25,6 +25,7 @@ use crate::wants::Wants;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http::header::{HeaderName, RETRY_AFTER};
 use http::uri::{self, Authority, PathAndQuery};
 use http::{Method, StatusCode, Uri, Version};
 use std::net::IpAddr;
@@ -39,10 +40,17 @@ impl Guest for Component {
         log::start();
         match leave::unless_over(answer(request)).await {
             Some(response) => into_wit(response),
-            // Nobody will see it.
-            None => into_wit(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+            // Only where the server ends there is somebody left to see it.
+            None => into_wit(ending()),
         }
     }
+}
+
+/// What is left to say where the server ends: another will be there soon.
+fn ending() -> Response {
+    const SOON: [(HeaderName, &str); 1] = [(RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, SOON, "503 Service Unavailable: the server is shutting down\n")
+        .into_response()
 }
 
 async fn answer(request: wit::Request) -> Response {

@@ -5,6 +5,7 @@ pub(super) mod awaited;
 pub(super) mod chunk;
 pub(super) mod fields;
 pub(super) mod inflow;
+pub(super) mod io_error;
 pub(super) mod kept;
 pub(super) mod nonblocking;
 pub(super) mod pipe;

@@ -4,12 +4,13 @@
 use wasmtime::component::Linker;
 
 use crate::config::Isolation;
-use crate::handlers::imports::nonblocking;
+use crate::handlers::imports::{io_error, nonblocking};
 use crate::handlers::state::State;
 
 pub(in crate::handlers) fn link(linker: &mut Linker<State>, isolation: Isolation) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
+    io_error::link(linker)?;
     match isolation {
         Isolation::Shared => nonblocking::link(linker),
         Isolation::Request | Isolation::Reuse => Ok(()),

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
-use hyper_util::client::legacy::ResponseFuture;
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::connect::Connect;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use wasmtime_wasi_http::WasiBody;
 
 use super::connect::{CONNECT_TIMEOUT, LONGEST_WAIT};
@@ -103,7 +106,7 @@ impl Outbound {
         let Granted { handler, permits, .. } = &*self.granted;
         let (handler, permits, log) = (handler.clone(), permits.clone(), self.log.clone());
         async move {
-            let response = response?;
+            let (response, again) = response?;
             let wait = |asked: Option<Duration>| asked.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
             let connect = wait(timeouts.connect);
             let Ok(Ok(permit)) = tokio::time::timeout(connect, permits.take()).await else {
@@ -112,7 +115,12 @@ impl Outbound {
                 }
                 return Err(Failure::TooManyRequests);
             };
-            let response = CONNECT_TIMEOUT.scope(connect, response);
+            let response = CONNECT_TIMEOUT.scope(connect, async {
+                match (response.await, again) {
+                    (Err(error), Some(again)) if is_lost(&error) => again().await,
+                    (outcome, _) => outcome,
+                }
+            });
             match tokio::time::timeout(wait(timeouts.first_byte), response).await {
                 Ok(Ok(mut response)) => {
                     let between_bytes = wait(timeouts.between_bytes);
@@ -138,7 +146,7 @@ impl Outbound {
         &self,
         mut request: Request<WasiBody>,
         caller: Option<Arc<str>>,
-    ) -> Result<ResponseFuture, Failure> {
+    ) -> Result<(ResponseFuture, Option<Again>), Failure> {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Failure::InvalidUrl);
@@ -161,13 +169,49 @@ impl Outbound {
             return Err(Failure::NotGranted(origin));
         }
         if !is_self(authority) {
-            return Ok(self.client.client.request(request));
+            return Ok(ask(&self.client.client, request));
         }
         let (client, address) = self.client.this_server.as_ref().ok_or(Failure::NoServer)?;
         address_to(*address, &mut request).ok_or(Failure::InvalidUrl)?;
         Told::write_own(request.headers_mut(), handler, caller.as_deref());
-        Ok(client.request(request))
+        Ok(ask(client, request))
     }
+}
+
+/// Sends a request once more.
+type Again = Box<dyn FnOnce() -> ResponseFuture + Send>;
+
+/// The response as it will come, and how the request is sent again if its connection was being
+/// closed: only one that is safe, and has no body (RFC 9112, section 9.3.1; RFC 9110, section
+/// 9.2.2).
+fn ask<C: Connect + Clone + Send + Sync + 'static>(
+    client: &Client<C, WasiBody>,
+    request: Request<WasiBody>,
+) -> (ResponseFuture, Option<Again>) {
+    let again = (request.method().is_safe() && request.body().is_end_stream()).then(|| {
+        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let mut same = Request::new(body);
+        *same.method_mut() = request.method().clone();
+        *same.uri_mut() = request.uri().clone();
+        *same.version_mut() = request.version();
+        *same.headers_mut() = request.headers().clone();
+        let client = client.clone();
+        Box::new(move || client.request(same)) as Again
+    });
+    (client.request(request), again)
+}
+
+/// Whether the server has closed the connection instead of answering, as one does that has kept
+/// it for long enough when the request was on its way.
+fn is_lost(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut causes = std::iter::successors(StdError::source(error), |&cause| cause.source());
+    !error.is_connect()
+        && causes.any(|cause| {
+            cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message)
+                || cause.downcast_ref::<io::Error>().is_some_and(|error| {
+                    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+                })
+        })
 }
 
 /// Addresses `request` as who calls from outside would.
