@@ -14,8 +14,8 @@ pub(super) const VERSION: &str = "0.2.0";
 /// How that begins in every version.
 const OWN_OF_ANY_VERSION: &str = "patchboard:handler/handler@";
 /// What to do with a component that was built for a contract before this one.
-pub(super) const REBUILD: &str = "build it anew with version 0.2 of the SDK (`patchboard = \"0.2\"`), or for the contract that \
-     `patchboard wit DIR` writes";
+pub(super) const REBUILD: &str = "build it anew with the SDK of this server, which `patchboard new` writes into a project, or for \
+     the contract that `patchboard wit DIR` writes";
 /// That of a `wasi:http` 0.3 component; later versions of it are found by this name, too.
 pub(super) const SERVICE: &str = "wasi:http/handler@0.3.0";
 /// What a component speaks.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use patchboard_tests::{Connection, Server, ServerBuilder, wait_until};
+use patchboard_tests::{Answer, Connection, Server, ServerBuilder, Upstream, wait_until};
 use rustix::process::Signal;
 
 use crate::probes::probe;
@@ -96,6 +96,30 @@ fn a_call_of_another_handler_is_left_with_it() {
     drop(connection);
     wait_until("both are left", || count(&server, "outbound") == 1 && count(&server, "head") == 1);
     assert_eq!(server.log.count("nobody waits"), 0);
+}
+
+#[test]
+fn what_a_left_call_asks_of_others_by_wasi_http_is_given_up() {
+    const LEFT: usize = 20;
+    let upstream = |seconds| {
+        Upstream::start(Answer { status: "200 OK", body: "late", delay: Duration::from_secs(seconds) })
+    };
+    let (endless, slow) = (upstream(3600), upstream(4));
+    let server = Server::builder()
+        .server("cores = 1")
+        .guest("p3-hello")
+        .config(&format!("[handlers.p3-hello]\noutbound = [\"{}\", \"{}\"]", endless.origin(), slow.origin()))
+        .start();
+    let pass = |upstream: &Upstream| ask(&server, &format!("/p3-hello/pass?url={}/", upstream.origin()));
+    let left: Vec<_> = (0..LEFT).map(|_| pass(&endless)).collect();
+    wait_until("all have asked", || endless.open() == LEFT);
+    let mut stays = pass(&slow);
+    wait_until("it has asked", || slow.open() == 1);
+    drop(left);
+    server.access_log.wait_for_count("status=499", LEFT);
+    // The guest hears of it, and its neighbour in the instance does not.
+    server.log.wait_for_count("nobody waits for this call any more", LEFT);
+    stays.reply().expect(200, "late");
 }
 
 #[test]

@@ -26,10 +26,12 @@ use wasmtime_wasi_http::{FieldMap, WasiHttp, WasiHttpView as _};
 use super::pipe::{Closed, PipeBody, Trailers, pipe};
 use crate::body::BodyError;
 use crate::handlers::grants::outbound::of_call;
-use crate::handlers::state::{State, current_call};
+use crate::handlers::state::{State, current_record};
 
 const TYPES: &str = "wasi:http/types@0.3.0";
 const CLIENT: &str = "wasi:http/client@0.3.0";
+/// What a guest hears that asks on for a call that was left.
+const GIVEN_UP: &str = "nobody waits for this call any more";
 
 /// What a guest has made, or received.
 pub(in crate::handlers) enum Response {
@@ -96,10 +98,21 @@ pub(in crate::handlers) fn link(linker: &mut Linker<State>) -> wasmtime::Result<
     })?;
     linker.instance(CLIENT)?.func_wrap_concurrent("send", |accessor, (request,): (Resource<Request>,)| {
         Box::pin(async move {
-            let call = accessor.with(|mut access| current_call(access.as_context_mut()))?;
+            let call = accessor.with(|mut access| current_record(access.as_context_mut()))?;
             let accessor_of_http = accessor.with_getter::<WasiHttp>(State::http);
             let sending = WasiHttp::send(&accessor_of_http, request);
-            let outcome = of_call(call.map(|call| call.request_id.clone()), sending).await;
+            let sending = of_call(call.as_ref().map(|call| call.head.request_id.clone()), sending);
+            let outcome = match call {
+                None => sending.await,
+                Some(call) => tokio::select! {
+                    biased;
+                    () = call.given_up() => {
+                        let left = ErrorCode::InternalError(Some(GIVEN_UP.to_owned()));
+                        return Ok((Err(left),));
+                    }
+                    outcome = sending => outcome,
+                },
+            };
             let response = match outcome {
                 Ok(response) => response,
                 Err(error) => return Ok((Err(error.downcast()?),)),

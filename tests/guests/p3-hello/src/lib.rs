@@ -191,7 +191,7 @@ async fn pass(asked: &http::Request<IncomingRequestBody>) -> Result<Response, Er
     request.set_scheme(Some(&Scheme::Http)).map_err(invalid)?;
     request.set_authority(url.authority().map(|authority| authority.as_str())).map_err(invalid)?;
     request.set_path_with_query(Some(url.path())).map_err(invalid)?;
-    wasip3::http::client::send(request).await
+    wasip3::http::client::send(request).await.inspect_err(|error| eprintln!("p3-hello: {error:?}"))
 }
 
 /// Answers, reads the beginning of the body meanwhile, and no more of it: it drops the rest, or
