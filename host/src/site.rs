@@ -60,11 +60,17 @@ impl Target {
     /// What an operator calls it.
     pub fn describe(&self) -> String {
         match self {
-            Self::Handler { handler, .. } => match handler.most_instances() {
-                None => format!("handler {}", handler.name()),
-                Some(1) => format!("handler {} (1 instance)", handler.name()),
-                Some(most) => format!("handler {} ({most} instances)", handler.name()),
-            },
+            Self::Handler { handler, .. } => {
+                let instances = handler.most_instances().map(|most| match most {
+                    1 => "1 instance".to_owned(),
+                    most => format!("{most} instances"),
+                });
+                let wraps = handler.wraps().map(|name| format!("wrapped by {name}"));
+                let remarks: Vec<_> = instances.into_iter().chain(wraps).collect();
+                let remarks =
+                    if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) };
+                format!("handler {}{remarks}", handler.name())
+            }
             Self::Mount(mount) => format!("static mount `{}/`", mount.prefix()),
             Self::Answer(answer) => answer.to_string(),
             Self::Unavailable { handler } => format!("handler {handler}, which is not loaded"),

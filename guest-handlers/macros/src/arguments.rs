@@ -63,7 +63,35 @@ fn parse_pattern(input: ParseStream<'_>) -> Result<String> {
         .map_err(|error| Error::new(error.span(), "expected a pattern, as in `#[get(\"/items/{id}\")]`"))?;
     let pattern = literal.value();
     Pattern::parse(&pattern).map_err(|error| Error::new(literal.span(), error))?;
-    Ok(pattern)
+    match foreign(&pattern) {
+        Some(reason) => Err(Error::new(literal.span(), reason)),
+        None => Ok(pattern),
+    }
+}
+
+/// What is a parameter in the grammar of another framework, and would be text here.
+fn foreign(pattern: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    pattern.split('/').find_map(|segment| {
+        let (name, tail) = match segment.split_at_checked(1)? {
+            (":", name) => (name, false),
+            ("*", "") => ("path", true),
+            ("*", name) => (name, true),
+            ("<", rest) => {
+                let inner = rest.strip_suffix('>')?;
+                // Of `<int:id>` and `<id..>` the name.
+                let name = inner.rsplit_once(':').map_or(inner, |(_, name)| name);
+                (name.trim_end_matches("..").trim_end_matches('*'), inner.ends_with(".."))
+            }
+            _ => return None,
+        };
+        let star = if tail { "*" } else { "" };
+        is_name(name)
+            .then(|| format!("`{segment}` would be text here: a parameter is written `{{{star}{name}}}`"))
+    })
 }
 
 fn parse_name(input: ParseStream<'_>) -> Result<Option<String>> {
@@ -102,6 +130,24 @@ fn check_name(name: &str) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_other_frameworks_write() {
+        for (pattern, parameter) in [
+            ("/a/:id", "{id}"),
+            ("/a/<id>/b", "{id}"),
+            ("/a/<int:id>", "{id}"),
+            ("/a/<path..>", "{*path}"),
+            ("/a/*rest", "{*rest}"),
+            ("/a/*", "{*path}"),
+        ] {
+            let reason = foreign(pattern).unwrap();
+            assert!(reason.ends_with(&format!("is written `{parameter}`")), "{pattern}: {reason}");
+        }
+        for pattern in ["/a/{id}", "/a:b", "/:", "/a/<>", "/a/12:30", "/**", "/<a b>"] {
+            assert_eq!(foreign(pattern), None, "{pattern}");
+        }
+    }
 
     #[test]
     fn names() {

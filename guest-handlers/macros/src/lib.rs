@@ -11,6 +11,7 @@
 
 mod arguments;
 mod handler;
+mod wrap;
 
 use arguments::{FixedMethod, FreeMethod};
 use proc_macro::TokenStream;
@@ -39,10 +40,21 @@ method_attribute!(patch, "PATCH");
 method_attribute!(head, "HEAD");
 method_attribute!(options, "OPTIONS");
 
+method_attribute!(any, "*");
+
 /// Makes a function the handler of requests with any method, also one of no
 /// standard: `#[route("PROPFIND", "/files/{*path}")]`.
 #[proc_macro_attribute]
 pub fn route(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = parse_macro_input!(arguments as FreeMethod);
     handler::expand(arguments.into_route(), item.into()).into()
+}
+
+/// Makes a function the one that wraps all routes of the component, also those that are added
+/// later: `fn all(routes: Routes) -> Routes`, of `patchboard::middleware`.
+///
+/// A component has one at most. It is called once in each instance.
+#[proc_macro_attribute]
+pub fn wrap(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    wrap::expand(arguments.into(), item.into()).into()
 }

@@ -48,11 +48,13 @@
 //!   is a task, [`spawn`].
 //! - It can ask for [`Route`], [`RequestId`] and [`ClientAddress`] like for any other extractor, and
 //!   links to its pages and files with [`url_for`] and [`static_url`].
+//! - What all handlers of the component have in common (log-in, fields of all responses, shared
+//!   values) is in one place, a function with the attribute [`wrap`]; see [`middleware`].
 //! - What it has to say it says with [`tracing`]'s macros: each event is a line of the
 //!   host's log, with handler, route and request id. `println!` and `eprintln!` are
 //!   lines there as well, but slower, and do not always know their request.
-//! - A panic ends the call with status 500, and the instance with it; the message
-//!   goes to stderr.
+//! - A panic ends the call with status 500, and the instance with it; its message and place are
+//!   a line of the log, as an error.
 //!
 //! Bodies have no limit here, unlike in a plain axum server: the host enforces
 //! the one that the operator has set.
@@ -85,6 +87,7 @@ pub mod client;
 pub mod config;
 pub mod key_value;
 mod log;
+pub mod middleware;
 mod registry;
 mod same_origin;
 mod service;
@@ -98,7 +101,7 @@ mod url;
 mod wants;
 
 pub use call::{ClientAddress, RequestId, Route};
-pub use patchboard_macros::{delete, get, head, options, patch, post, put, route};
+pub use patchboard_macros::{any, delete, get, head, options, patch, post, put, route, wrap};
 pub use same_origin::SameOrigin;
 pub use task::{Outcome, SpawnError, draining, spawn};
 pub use url::{UrlError, UrlFor, static_url, url_for};
@@ -127,6 +130,7 @@ mod documentation {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::call::reject;
+    pub use crate::middleware::WrapEntry;
     pub use crate::registry::{HandlerFuture, RouteEntry, record, record_len, route_id};
     pub use crate::wants::{Argument, Known, Unknown, Wants};
     pub use inventory;

@@ -16,6 +16,13 @@ pub(crate) fn start() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         tracing::subscriber::set_global_default(ToHost).ok();
+        #[cfg(target_family = "wasm")]
+        std::panic::set_hook(Box::new(|panic| {
+            // Not through a subscriber, which may be the author's own, and may panic itself.
+            let message = panic.payload_as_str().unwrap_or("with what is no text");
+            let place = panic.location().map(|at| format!(" at {at}")).unwrap_or_default();
+            send(tracing::Level::ERROR, "panic", format!("panicked{place}: {message}"));
+        }));
     });
 }
 

@@ -19,7 +19,7 @@ pub struct RouteEntry {
     /// What the component's `patchboard:routes` section calls it, and the host with each
     /// request.
     pub id: u64,
-    /// The method, in its own case.
+    /// The method, in its own case; `*` for every one.
     pub method: &'static str,
     /// The pattern, of the attributes' grammar.
     pub pattern: &'static str,
@@ -34,9 +34,11 @@ pub struct RouteEntry {
 inventory::collect!(RouteEntry);
 
 impl RouteEntry {
-    /// HEAD follows GET, as it does at the host.
+    /// HEAD follows GET, as it does at the host; `*` is every method.
     pub(crate) fn serves(&self, method: &Method) -> bool {
-        self.method == method.as_str() || (*method == Method::HEAD && self.method == "GET")
+        matches!(self.method, "*")
+            || self.method == method.as_str()
+            || (*method == Method::HEAD && self.method == "GET")
     }
 }
 

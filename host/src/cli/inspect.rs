@@ -47,6 +47,9 @@ impl Inspect {
             Ok(routes) => rows("routes", routes.iter().map(|(route, name)| [route.as_str(), name])),
             Err(problem) => line("routes", problem),
         }
+        if let Some(name) = &found.wraps {
+            line("wrapped by", &format!("{name}, all of them"));
+        }
         self.imports(&found);
         line(
             "code",

@@ -27,6 +27,8 @@ pub struct Handler {
     /// Whether a part of it may go on when the call of another part has ended.
     pub(super) is_composed: bool,
     pub(super) routes: Routes,
+    /// The function of the component that wraps all of them.
+    pub(super) wraps: Option<Arc<str>>,
     pub(super) program: Program,
     pub(super) limits: Limits,
     pub(super) compression: Option<CompressionConfig>,
@@ -91,6 +93,11 @@ impl Handler {
     /// How its calls share instances.
     pub fn isolation(&self) -> Isolation {
         self.isolation
+    }
+
+    /// The function of the component that wraps all its routes, by name.
+    pub fn wraps(&self) -> Option<&str> {
+        self.wraps.as_deref()
     }
 
     /// The instances that all its calls share, where there is a number.

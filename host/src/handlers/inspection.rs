@@ -1,13 +1,14 @@
 //! What is in a component's file, read without compiling or running it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use wasmparser::{Encoding, Parser, Payload, ProducersSectionReader};
 
 use super::bounds::Amount;
 use super::component::{self, Kind};
 use super::grants::Grants;
-use super::section;
+use super::section::{self, Section};
 
 /// What is in a component's file.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Inspection {
     pub imports: Vec<(String, Option<&'static str>)>,
     /// Its own routes, with their names, or why they cannot be read.
     pub routes: Result<Vec<(String, String)>, String>,
+    /// The function that wraps all of them, by name.
+    pub wraps: Option<Arc<str>>,
     /// Its functions and types, and the bytes of its code.
     pub amount: Amount,
     /// The bytes of its data, which are copied to its memory at the start of an instance.
@@ -68,8 +71,12 @@ impl Inspection {
                 _ => {}
             }
         }
-        let routes = section::read(bytes)
-            .map(|routes| routes.iter().map(|of| (of.route.to_string(), of.name.to_string())).collect());
+        let (routes, wraps) = match section::read(bytes) {
+            Ok(Section { routes, wraps }) => {
+                (Ok(routes.iter().map(|of| (of.route.to_string(), of.name.to_string())).collect()), wraps)
+            }
+            Err(problem) => (Err(problem), None),
+        };
         let imports = imports.into_iter().map(|import| {
             let grant = Grants::named(&import);
             (import, grant)
@@ -79,6 +86,7 @@ impl Inspection {
             producers: producers.into_iter().collect(),
             imports: imports.collect(),
             routes,
+            wraps,
             amount: Amount::of(bytes),
             data_bytes,
             memory_bytes,

@@ -21,7 +21,7 @@ use super::instance;
 use super::lift;
 use super::linking::Linkers;
 use super::needs::Needs;
-use super::section;
+use super::section::{self, Section};
 use super::slices::Slices;
 use super::status::Status;
 use crate::config::{HandlerConfig, Isolation, RouteConfig};
@@ -84,7 +84,7 @@ impl Loader {
     ) -> Result<Arc<Handler>, LoadError> {
         let begun = Instant::now();
         let engine = &*self.engine;
-        let claims = claims(name, bytes, config)?;
+        let (claims, wraps) = claims(name, bytes, config)?;
         told(&claims);
         let fail = |reason: String| LoadError { reason, claims: claims.clone() };
         if config.limits.memory_bytes > engine.memory_bytes() {
@@ -153,6 +153,7 @@ impl Loader {
             isolation,
             is_composed: lifts.is_composed,
             routes: claims.clone(),
+            wraps,
             program,
             compression: config.compression.clone(),
             grants: Arc::new(Grants::new(&grantee, engine.grants())),
@@ -209,8 +210,9 @@ fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The routes, first found wins: configured, the component's own, `/NAME` and below.
-fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, LoadError> {
+/// The routes, first found wins: configured, the component's own, `/NAME` and below; and what
+/// wraps them.
+fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<(Routes, Option<Arc<str>>), LoadError> {
     let (root, below) = (format!("/{name}"), format!("/{name}/{{*path}}"));
     let everything =
         [root, below].iter().map(|pattern| RouteConfig::any(pattern)).collect::<Result<Vec<_>, _>>();
@@ -228,10 +230,10 @@ fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, Lo
         routes.map(claim).collect::<Routes>()
     };
     let fail = |reason| LoadError { reason, claims: undeclared() };
-    let declared = section::read(bytes).map_err(fail)?;
-    match configured {
-        None if declared.is_empty() => Ok(undeclared()),
-        None => Ok(declared.iter().map(Declaration::claim).collect()),
+    let Section { routes: declared, wraps } = section::read(bytes).map_err(fail)?;
+    let claims = match configured {
+        None if declared.is_empty() => undeclared(),
+        None => declared.iter().map(Declaration::claim).collect(),
         Some(routes) => {
             let claim = |route: &RouteConfig| {
                 let (name, route) = (route.name(), &route.route);
@@ -240,7 +242,8 @@ fn claims(name: &str, bytes: &[u8], config: &HandlerConfig) -> Result<Routes, Lo
             };
             let claims: Routes = routes.iter().map(claim).collect::<Result<_, _>>().map_err(fail)?;
             Claim::check(&claims).map_err(fail)?;
-            Ok(claims)
+            claims
         }
-    }
+    };
+    Ok((claims, wraps))
 }

@@ -1,8 +1,6 @@
 //! What a handler may answer, and what the client then sees: one table for the guests of all
 //! worlds (docs/answers.md).
 
-use std::time::Duration;
-
 use patchboard_tests::{BodyEnd, Reply, Server, Shared, wait_until};
 
 use crate::probes::probe;

@@ -62,3 +62,4 @@ mod tenants;
 mod texts;
 mod urls;
 mod wire;
+mod wrapped;

@@ -23,7 +23,7 @@ pub use method::check_method;
 pub use param_type::ParamType;
 pub use pattern::{Pattern, check_names};
 pub use rank::{Rank, is_glob};
-pub use record::{Record, SECTION};
+pub use record::{Record, SECTION, WrapRecord};
 pub use segment::{Kind, Part, Place, Segment, escape, split};
 
 /// Runs the example.

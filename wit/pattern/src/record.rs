@@ -47,6 +47,23 @@ impl Record {
     pub const AFTER_ID: &str = "}\n";
 }
 
+/// What a component says of the function that wraps all its routes: a line of the same section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+pub struct WrapRecord {
+    /// The version of the format: [`Record::VERSION`].
+    pub v: u32,
+    /// The name of the function.
+    pub wraps: String,
+}
+
+impl WrapRecord {
+    /// Its line in the section.
+    pub fn line(&self) -> String {
+        format!("{{\"v\":{},\"wraps\":{}}}\n", Record::VERSION, json_string(&self.wraps))
+    }
+}
+
 /// RFC 8259, section 7: quotes, backslashes and control characters are escaped.
 fn json_string(text: &str) -> String {
     let mut json = String::from("\"");

@@ -20,7 +20,7 @@ use self::body::{incoming, outgoing};
 use crate::call::{ClientAddress, RequestId, Route};
 use crate::log;
 use crate::registry;
-use crate::service::run::run;
+use crate::service::run::{run, wants};
 use crate::wants::Wants;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
@@ -62,7 +62,7 @@ async fn answer(request: wit::Request) -> Response {
         tracing::error!("the route {:?} of {:?} is none of this component", route.name, route.pattern);
         return StatusCode::NOT_FOUND.into_response();
     };
-    if (entry.wants)() == Wants::Nothing {
+    if wants(entry) == Wants::Nothing {
         return (entry.call)(Request::default()).await;
     }
 

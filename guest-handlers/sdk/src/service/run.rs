@@ -2,15 +2,26 @@
 
 use super::path;
 use crate::call::{Rejected, RequestId, Route};
+use crate::middleware::{Chosen, is_wrapped, wrapped};
 use crate::registry::RouteEntry;
 use crate::wants::Wants;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
+/// What has to be made before the handler of `entry` is called, or what wraps it.
+pub(super) fn wants(entry: &RouteEntry) -> Wants {
+    if is_wrapped() { Wants::Path } else { (entry.wants)() }
+}
+
 /// Calls the handler of `entry` for a request that has matched `route`.
-pub(super) async fn run(entry: &RouteEntry, mut request: Request, route: Route, id: RequestId) -> Response {
-    let wants = (entry.wants)();
+pub(super) async fn run(
+    entry: &'static RouteEntry,
+    mut request: Request,
+    route: Route,
+    id: RequestId,
+) -> Response {
+    let wants = wants(entry);
     if wants == Wants::Nothing {
         return (entry.call)(Request::default()).await;
     }
@@ -23,7 +34,13 @@ pub(super) async fn run(entry: &RouteEntry, mut request: Request, route: Route, 
     extensions.insert(route);
     // The host enforces the operator's limit; axum's own would come on top.
     DefaultBodyLimit::disable().apply(&mut request);
-    let response = (entry.call)(request).await;
+    let response = match wrapped() {
+        None => (entry.call)(request).await,
+        Some(wrapped) => {
+            request.extensions_mut().insert(Chosen(entry));
+            wrapped.answer(request).await
+        }
+    };
     if lacks_parameter { without_parameter(response) } else { response }
 }
 

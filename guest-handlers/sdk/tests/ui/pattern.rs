@@ -24,4 +24,10 @@ async fn bad_method() {}
 #[get]
 async fn nothing() {}
 
+#[get("/a/:id")]
+async fn colon() {}
+
+#[get("/a/<int:id>")]
+async fn angle() {}
+
 fn main() {}
