@@ -4,7 +4,7 @@
 //! [`wrap`](crate::wrap). It is called once in an instance, before its first call; whatever a
 //! route is added later, it cannot be forgotten.
 //!
-//! ```
+//! ```standalone_crate
 //! use patchboard::extract::Request;
 //! use patchboard::middleware::{Next, Routes, State, from_fn};
 //! use patchboard::response::{IntoResponse, Response};
