@@ -36,7 +36,8 @@ pub(super) struct Block {
 /// What a block is, and so what is tested of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// ```` ```rust ````: compiled and run as a documentation test of the SDK.
+    /// ```` ```rust ````: compiled and run as a documentation test of the SDK; with
+    /// `standalone_crate` as a program of its own, since a component has such a thing once.
     Rust,
     /// ```` ```toml ````: a configuration.
     Configuration,
@@ -130,7 +131,7 @@ impl Page {
 fn purpose(info: &str, text: &str) -> Option<Purpose> {
     let (language, rest) = info.split_once(' ').unwrap_or((info, ""));
     match (language, rest) {
-        ("rust", "") => Some(Purpose::Rust),
+        ("rust", "" | "standalone_crate") => Some(Purpose::Rust),
         ("toml", "") if text.contains("[package]") => Some(Purpose::Manifest),
         ("toml", "") => Some(Purpose::Configuration),
         ("toml", "NAME.toml") => Some(Purpose::Beside),
@@ -163,6 +164,7 @@ fn links(line: &str) -> Vec<String> {
 fn fences() {
     for (info, text, expected) in [
         ("rust", "", Some(Purpose::Rust)),
+        ("rust standalone_crate", "", Some(Purpose::Rust)),
         ("toml", "[server]", Some(Purpose::Configuration)),
         ("toml", "[package]", Some(Purpose::Manifest)),
         ("toml NAME.toml", "", Some(Purpose::Beside)),
