@@ -12,23 +12,28 @@
 //!
 //! An [`Error`] is a response too, a 502 with a short text, and says its cause in
 //! the log, so `?` is all a handler needs. Bodies stream both ways. The origin has
-//! to be granted to the handler; connections are the host's.
+//! to be granted to the handler; connections are the host's. In unit tests
+//! [`testing::set_client`](crate::testing::set_client) says who answers.
 
 mod error;
-#[cfg(not(feature = "wasi-http"))]
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod native;
+#[cfg(all(target_family = "wasm", not(feature = "wasi-http")))]
 mod outbound;
 mod response;
 mod timeouts;
-#[cfg(feature = "wasi-http")]
+#[cfg(all(target_family = "wasm", feature = "wasi-http"))]
 mod wasi_http;
 
 pub use error::{Error, ErrorKind};
 pub use response::Response;
 
-#[cfg(not(feature = "wasi-http"))]
+#[cfg(not(target_family = "wasm"))]
+use self::native::send;
+#[cfg(all(target_family = "wasm", not(feature = "wasi-http")))]
 use self::outbound::send;
 use self::timeouts::Timeouts;
-#[cfg(feature = "wasi-http")]
+#[cfg(all(target_family = "wasm", feature = "wasi-http"))]
 use self::wasi_http::send;
 use crate::time;
 use axum::body::Body;

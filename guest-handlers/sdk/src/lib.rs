@@ -92,6 +92,7 @@ mod registry;
 mod same_origin;
 mod service;
 pub mod sql;
+pub mod sse;
 mod task;
 #[cfg(feature = "templates")]
 pub mod templates;

@@ -1,13 +1,13 @@
 //! Whole requests in unit tests, without a host.
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 
 /// Answers a request by the routes of this crate, as its component would.
 ///
-/// Nothing of the host is there: [`time`](crate::time) and
-/// [`client`](crate::client) panic outside of a component.
+/// Nothing of the host is there: [`time`](crate::time) is the machine's, and who answers the
+/// requests of [`client`](crate::client) is said by [`set_client`].
 ///
 /// ```
 /// use patchboard::{Body, Path, get, http, testing};
@@ -54,6 +54,42 @@ pub fn set_config<'v>(values: impl IntoIterator<Item = (&'v str, &'v str)>) {
     crate::config::backend::set(values.into_iter().map(own).collect());
     #[cfg(target_family = "wasm")]
     drop(values.into_iter().map(own).collect::<Vec<_>>());
+}
+
+/// Lets `answer` answer the requests that are sent by [`client`](crate::client) on this thread,
+/// instead of who answered before. Where nobody does, a request fails the test.
+///
+/// ```
+/// use patchboard::{Body, client, get, http, testing};
+///
+/// #[get("/weather")]
+/// async fn weather() -> Result<String, client::Error> {
+///     client::get("https://weather.example/today").send().await?.text().await
+/// }
+///
+/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+/// testing::set_client(async |request| {
+///     assert_eq!(request.uri(), "https://weather.example/today");
+///     "sunny"
+/// });
+/// let request = http::Request::get("/weather").body(Body::empty())?;
+/// assert_eq!(testing::text(testing::call(request).await).await, "sunny");
+/// # Ok(())
+/// # }
+/// # futures_executor::block_on(test()).unwrap();
+/// ```
+pub fn set_client<F, A>(answer: F)
+where
+    F: Fn(Request) -> A + 'static,
+    A: Future<Output: IntoResponse> + 'static,
+{
+    #[cfg(not(target_family = "wasm"))]
+    crate::client::native::set(move |request| {
+        let answer = answer(request);
+        Box::pin(async { answer.await.into_response() })
+    });
+    #[cfg(target_family = "wasm")]
+    drop(answer);
 }
 
 /// Makes a new SQLite database in memory, which [`sql::open`](crate::sql::open) gives on

@@ -1,15 +1,16 @@
 //! Time that can be awaited.
 //!
 //! While a call awaits one of these, the other calls of its instance go on.
-//! `std::thread::sleep` would stop them all.
+//! `std::thread::sleep` would stop them all. In unit tests it is the machine's time.
+
+mod clock;
 
 use std::pin::pin;
 use std::time::Duration;
-use wasip3::clocks::monotonic_clock;
 
 /// Waits for `duration`.
 pub async fn sleep(duration: Duration) {
-    monotonic_clock::wait_for(nanoseconds(duration)).await;
+    clock::wait_for(nanoseconds(duration)).await;
 }
 
 /// Runs `future`, but no longer than `duration`; [`Elapsed`] if it took longer.
@@ -40,21 +41,21 @@ impl std::error::Error for Elapsed {}
 /// The ticks keep to their schedule however long the code between them takes;
 /// those that were missed are left out.
 pub fn interval(period: Duration) -> Interval {
-    Interval { next: monotonic_clock::now(), period: nanoseconds(period).max(1) }
+    Interval { next: clock::now(), period: nanoseconds(period).max(1) }
 }
 
 /// See [`interval`].
 #[derive(Debug)]
 pub struct Interval {
-    next: monotonic_clock::Mark,
+    next: clock::Mark,
     period: u64,
 }
 
 impl Interval {
     /// Waits for the next tick.
     pub async fn tick(&mut self) {
-        monotonic_clock::wait_until(self.next).await;
-        self.next = next_tick(self.next, self.period, monotonic_clock::now());
+        clock::wait_until(self.next).await;
+        self.next = next_tick(self.next, self.period, clock::now());
     }
 }
 

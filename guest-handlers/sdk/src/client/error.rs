@@ -54,6 +54,25 @@ impl Error {
         self.kind
     }
 
+    /// Whether a time-out was over.
+    pub fn is_timeout(&self) -> bool {
+        self.kind == ErrorKind::TimedOut
+    }
+
+    /// Whether there was no connection, so that the request has certainly not been acted upon.
+    pub fn is_connect(&self) -> bool {
+        matches!(self.kind, ErrorKind::Dns | ErrorKind::Refused | ErrorKind::Tls)
+    }
+
+    /// The status, where that is the error; see
+    /// [`error_for_status`](super::Response::error_for_status).
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.kind {
+            ErrorKind::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
     pub(super) fn url(url: &str) -> Self {
         Self { kind: ErrorKind::Request, what: format!("`{url}` is no absolute URL"), source: None }
     }
@@ -74,7 +93,7 @@ impl Error {
         Self { kind, what: format!("request to {url} failed"), source: Some(source) }
     }
 
-    pub(super) fn status(url: &str, status: StatusCode) -> Self {
+    pub(super) fn of_status(url: &str, status: StatusCode) -> Self {
         Self { kind: ErrorKind::Status(status), what: format!("{url} answered {status}"), source: None }
     }
 

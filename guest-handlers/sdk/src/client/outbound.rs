@@ -4,12 +4,13 @@ use super::error::{ErrorKind, Source};
 use super::timeouts::Timeouts;
 use crate::service::patchboard::bindings::patchboard::handler::outbound as host;
 use crate::service::patchboard::bindings::patchboard::handler::outbound_types as wit;
+use crate::service::patchboard::bindings::patchboard::handler::types;
 use crate::service::patchboard::body::{incoming, outgoing};
-use crate::service::patchboard::{fields, lower_method};
+use crate::service::patchboard::fields;
 use crate::time::nanoseconds;
 use axum::body::Body;
 use futures_util::future::{Either, select};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use std::pin::pin;
 
 /// Sends `request` and waits for the head of the response. A large body of the request is
@@ -52,6 +53,21 @@ async fn exchange(
             response
         }
         Either::Right(((), response)) => response.await,
+    }
+}
+
+fn lower_method(method: &Method) -> types::Method {
+    match *method {
+        Method::GET => types::Method::Get,
+        Method::HEAD => types::Method::Head,
+        Method::POST => types::Method::Post,
+        Method::PUT => types::Method::Put,
+        Method::DELETE => types::Method::Delete,
+        Method::CONNECT => types::Method::Connect,
+        Method::OPTIONS => types::Method::Options,
+        Method::TRACE => types::Method::Trace,
+        Method::PATCH => types::Method::Patch,
+        ref other => types::Method::Other(other.as_str().to_owned()),
     }
 }
 

@@ -37,7 +37,7 @@ impl Response {
     pub fn error_for_status(self) -> Result<Self, Error> {
         let status = self.status();
         if status.is_client_error() || status.is_server_error() {
-            return Err(Error::status(&self.url, status));
+            return Err(Error::of_status(&self.url, status));
         }
         Ok(self)
     }

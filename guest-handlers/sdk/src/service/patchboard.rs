@@ -107,22 +107,6 @@ fn parse_method(method: wit::Method) -> Option<Method> {
     })
 }
 
-/// The other way round, for a request that the handler sends.
-pub(crate) fn lower_method(method: &Method) -> wit::Method {
-    match *method {
-        Method::GET => wit::Method::Get,
-        Method::HEAD => wit::Method::Head,
-        Method::POST => wit::Method::Post,
-        Method::PUT => wit::Method::Put,
-        Method::DELETE => wit::Method::Delete,
-        Method::CONNECT => wit::Method::Connect,
-        Method::OPTIONS => wit::Method::Options,
-        Method::TRACE => wit::Method::Trace,
-        Method::PATCH => wit::Method::Patch,
-        ref other => wit::Method::Other(other.as_str().to_owned()),
-    }
-}
-
 fn version(protocol: Protocol) -> Version {
     match protocol {
         Protocol::Http10 => Version::HTTP_10,
