@@ -85,6 +85,8 @@ pub mod blob;
 mod call;
 pub mod client;
 pub mod config;
+#[cfg(feature = "cookies")]
+pub mod cookies;
 pub mod key_value;
 mod log;
 pub mod middleware;

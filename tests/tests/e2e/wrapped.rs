@@ -33,7 +33,7 @@ fn each_route_is_wrapped_and_has_the_values() {
 #[test]
 fn the_routes_and_an_inspection_show_it() {
     let exited = builder().routes(&[]);
-    assert_eq!(exited.output.matches("handler wrapped (wrapped by all)").count(), 5, "{}", exited.output);
+    assert_eq!(exited.output.matches("handler wrapped (wrapped by all)").count(), 6, "{}", exited.output);
     let exited = builder().component("twice", &twice()).check();
     for text in ["handler twice: ", "`all` and `other` both wrap all its routes; call one from the other"] {
         assert!(exited.log.contains(text), "{}", exited.log);
@@ -44,6 +44,24 @@ fn the_routes_and_an_inspection_show_it() {
 fn twice() -> String {
     let lines = ["all", "other"].map(|name| format!(r#"{{\"v\":2,\"wraps\":\"{name}\"}}\n"#)).concat();
     format!(r#"(component (core module (@custom "patchboard:routes" "{lines}")))"#)
+}
+
+#[test]
+fn a_signed_cookie_is_the_handlers_own() {
+    let key = "k".repeat(64);
+    let server =
+        builder().config(&format!("[handlers.wrapped]\nconfig = {{ cookie_key = \"{key}\" }}")).start();
+    let visit = |cookie: &str| {
+        server.raw(&format!("GET /wrapped/visits HTTP/1.1\r\nHost: test\r\nCookie: {cookie}\r\n\r\n"))
+    };
+    let reply = visit("");
+    reply.expect(200, "1");
+    let cookie = reply.header("set-cookie").unwrap().to_owned();
+    visit(&cookie).expect(200, "2");
+    // One that it has not written is none.
+    visit(&cookie.replace("=", "=x")).expect(200, "1");
+    let reply = builder().start().get("/wrapped/visits").clone();
+    reply.expect_error(500);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use patchboard::cookies::{Cookie, SignedCookieJar};
 use patchboard::extract::{Path, Request};
 use patchboard::middleware::{Next, Routes, State, from_fn};
 use patchboard::response::{IntoResponse as _, Response};
@@ -41,6 +42,14 @@ async fn let_in(
 }
 
 const SEEN: HeaderName = HeaderName::from_static("x-seen");
+
+/// Counts the visits of a client in a cookie of its own.
+#[get("/wrapped/visits")]
+async fn visits(jar: SignedCookieJar) -> (SignedCookieJar, String) {
+    let before = jar.get("visits").and_then(|visits| visits.value().parse::<u32>().ok());
+    let visits = before.unwrap_or_default() + 1;
+    (jar.add(Cookie::new("visits", visits.to_string())), visits.to_string())
+}
 
 /// Wants nothing of its request, but for what wraps it.
 #[get("/wrapped/plain")]
