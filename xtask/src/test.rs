@@ -18,8 +18,9 @@ use crate::{guests, languages, python, services, wit};
 /// Each group is a build of its own, since cargo unifies the features of what is built
 /// together. None of the first asks more of a dependency than the server does, so that
 /// nothing of what it is built with is compiled a second time; the SDK asks for more, of
-/// much that wasmtime is built with.
-const GROUPS: [&[&str]; 2] = [
+/// much that wasmtime is built with. The simulation asks for a clock of tokio's that can be
+/// stopped, so that tokio and what is above it are compiled again, but not wasmtime itself.
+const GROUPS: [&[&str]; 3] = [
     &[
         "patchboard-pattern",
         "patchboard-server",
@@ -37,6 +38,7 @@ const GROUPS: [&[&str]; 2] = [
         "patchboard-house",
         "xtask",
     ],
+    &["patchboard-simulation"],
     &["patchboard", "patchboard-macros"],
 ];
 

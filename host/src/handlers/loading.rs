@@ -21,6 +21,7 @@ use super::instance;
 use super::lift;
 use super::linking::Linkers;
 use super::needs::Needs;
+use super::places::Holder;
 use super::section::{self, Section};
 use super::slices::Slices;
 use super::status::Status;
@@ -186,7 +187,7 @@ impl Loader {
             let slices = Arc::new(Slices::new(engine.ticks()));
             let status = Arc::new(Status::new(slices.clone(), handler.tenant().clone(), Arc::default()));
             let start = async {
-                let _place = engine.trials().take(handler.needs(), &Arc::default()).await;
+                let _place = engine.trials().take(handler.needs(), &Holder::default()).await;
                 instance::start(handler, engine, client, status).await.map(drop)
             };
             let started = tokio::select! {

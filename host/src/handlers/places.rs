@@ -2,9 +2,10 @@
 //! of each thing that is pooled they have.
 //!
 //! In: who wants to start an instance, and what it needs. Here: a quarter of each thing is
-//! kept for handlers that have no instance, so that a greedy handler cannot starve another;
-//! what does not fit waits, in turn, and whoever holds idle instances is asked to let go of
-//! one. Out: a [`Place`], given back when its instance has ended.
+//! kept for handlers that have no instance on the core that asks, and half of that for those
+//! that have none at all, so that a greedy handler cannot starve another; what does not fit
+//! waits, in turn, and whoever holds idle instances is asked to let go of one. Out: a
+//! [`Place`], given back when its instance has ended.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,8 +16,11 @@ use tokio::sync::{Notify, oneshot};
 
 use super::needs::{Amounts, THINGS};
 
-/// One in so many of each thing is for handlers that have no instance.
+/// One in so many of each thing is for handlers that have no instance on the core that asks:
+/// calls there cannot use those of other cores.
 const RESERVED: u32 = 4;
+/// One in so many is for handlers that have none at all.
+const RESERVED_FOR_NEW: u32 = 8;
 /// How often those with idle instances are asked again.
 const ASK: Duration = Duration::from_millis(20);
 
@@ -38,8 +42,46 @@ struct Room {
 #[derive(Debug)]
 struct Waiting {
     needs: Amounts,
-    of_handler: Arc<AtomicU32>,
+    holder: Holder,
     place: oneshot::Sender<Place>,
+}
+
+/// How many places a handler has: in all, and on the core that asks for another.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holder {
+    in_all: Arc<AtomicU32>,
+    here: Arc<AtomicU32>,
+}
+
+/// What a handler has already; who has less comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// It has no instance.
+    New,
+    /// It has some, but none on the core that asks.
+    Elsewhere,
+    /// It has one that may take its calls.
+    Here,
+}
+
+impl Holder {
+    /// On a core where it has none yet.
+    pub(super) fn on_core(in_all: &Arc<AtomicU32>) -> Self {
+        Self { in_all: in_all.clone(), here: Arc::default() }
+    }
+
+    /// Whether nobody else has, or waits for, a place in its name.
+    pub(super) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.here) == 1
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.in_all.load(Ordering::Relaxed), self.here.load(Ordering::Relaxed)) {
+            (0, _) => Standing::New,
+            (_, 0) => Standing::Elsewhere,
+            _ => Standing::Here,
+        }
+    }
 }
 
 /// A place of the pool, and its handler's count of them.
@@ -47,19 +89,15 @@ struct Waiting {
 pub(super) struct Place {
     places: Arc<Places>,
     needs: Amounts,
-    of_handler: Arc<AtomicU32>,
+    holder: Holder,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.of_handler.fetch_sub(1, Ordering::Relaxed);
+        self.holder.in_all.fetch_sub(1, Ordering::Relaxed);
+        self.holder.here.fetch_sub(1, Ordering::Relaxed);
         self.places.give_back(&self.needs);
     }
-}
-
-/// Whether a handler has no instance.
-fn is_new(of_handler: &AtomicU32) -> bool {
-    of_handler.load(Ordering::Relaxed) == 0
 }
 
 impl Places {
@@ -68,23 +106,20 @@ impl Places {
         Arc::new(Self { all, room: Mutex::new(room), wanted: Notify::new() })
     }
 
-    /// A place that is free, for a handler that has so many already.
-    pub(super) fn try_take(self: &Arc<Self>, needs: &Amounts, of_handler: &Arc<AtomicU32>) -> Option<Place> {
+    /// A place that is free, if it is not kept for others.
+    pub(super) fn try_take(self: &Arc<Self>, needs: &Amounts, holder: &Holder) -> Option<Place> {
         let mut room = self.lock();
-        let is_new = is_new(of_handler);
-        // Who waits was there before; newcomers wait for each other only.
-        let waited_for = match is_new {
-            true => room.waiting.iter().any(|waiting| self::is_new(&waiting.of_handler)),
-            false => !room.waiting.is_empty(),
-        };
-        let fits = !waited_for && self.fits(&room.free, needs, is_new);
-        fits.then(|| self.take_out(&mut room, needs, of_handler))
+        let standing = holder.standing();
+        // Who waits was there before; who has less waits for the like only.
+        let is_waited_for = room.waiting.iter().any(|waiting| waiting.holder.standing() <= standing);
+        let fits = !is_waited_for && self.fits(&room.free, needs, standing);
+        fits.then(|| self.take_out(&mut room, needs, holder))
     }
 
     /// Waits for a place, in turn.
-    pub(super) async fn take(self: &Arc<Self>, needs: &Amounts, of_handler: &Arc<AtomicU32>) -> Place {
+    pub(super) async fn take(self: &Arc<Self>, needs: &Amounts, holder: &Holder) -> Place {
         loop {
-            let mut place = self.queue(needs, of_handler);
+            let mut place = self.queue(needs, holder);
             self.settle();
             loop {
                 self.wanted.notify_waiters();
@@ -98,9 +133,9 @@ impl Places {
         }
     }
 
-    fn queue(&self, needs: &Amounts, of_handler: &Arc<AtomicU32>) -> oneshot::Receiver<Place> {
+    fn queue(&self, needs: &Amounts, holder: &Holder) -> oneshot::Receiver<Place> {
         let (place, receiver) = oneshot::channel();
-        let waiting = Waiting { needs: *needs, of_handler: of_handler.clone(), place };
+        let waiting = Waiting { needs: *needs, holder: holder.clone(), place };
         self.lock().waiting.push_back(waiting);
         receiver
     }
@@ -115,12 +150,13 @@ impl Places {
         }
     }
 
-    /// Gives those who wait what there is: newcomers first, since it is kept for them.
+    /// Gives those who wait what there is: who has less first, since it is kept for them.
     fn settle(self: &Arc<Self>) {
         let mut given = Vec::new();
         let mut room = self.lock();
-        self.serve(&mut room, true, &mut given);
-        self.serve(&mut room, false, &mut given);
+        for standing in [Standing::New, Standing::Elsewhere, Standing::Here] {
+            self.serve(&mut room, standing, &mut given);
+        }
         drop(room);
         // Who has left meanwhile gives it back, which asks for the room again.
         for (waiting, place) in given {
@@ -133,7 +169,7 @@ impl Places {
     fn serve(
         self: &Arc<Self>,
         room: &mut Room,
-        newcomers: bool,
+        standing: Standing,
         given: &mut Vec<(oneshot::Sender<Place>, Place)>,
     ) {
         let mut kept = [0; THINGS.len()];
@@ -148,15 +184,15 @@ impl Places {
                 room.waiting.remove(at);
                 continue;
             }
-            if is_new(&next.of_handler) == newcomers {
+            if next.holder.standing() == standing {
                 let needs = next.needs;
-                if self.fits(&free, &needs, newcomers)
-                    && let Some(Waiting { of_handler, place, .. }) = room.waiting.remove(at)
+                if self.fits(&free, &needs, standing)
+                    && let Some(Waiting { holder, place, .. }) = room.waiting.remove(at)
                 {
-                    given.push((place, self.take_out(room, &needs, &of_handler)));
+                    given.push((place, self.take_out(room, &needs, &holder)));
                     continue;
                 }
-                if self.fits(&self.all, &needs, newcomers) {
+                if self.fits(&self.all, &needs, standing) {
                     kept = combine(&kept, &needs, u32::saturating_add);
                 }
             }
@@ -164,16 +200,21 @@ impl Places {
         }
     }
 
-    fn take_out(self: &Arc<Self>, room: &mut Room, needs: &Amounts, of_handler: &Arc<AtomicU32>) -> Place {
+    fn take_out(self: &Arc<Self>, room: &mut Room, needs: &Amounts, holder: &Holder) -> Place {
         room.free = combine(&room.free, needs, u32::saturating_sub);
-        of_handler.fetch_add(1, Ordering::Relaxed);
-        Place { places: self.clone(), needs: *needs, of_handler: of_handler.clone() }
+        holder.in_all.fetch_add(1, Ordering::Relaxed);
+        holder.here.fetch_add(1, Ordering::Relaxed);
+        Place { places: self.clone(), needs: *needs, holder: holder.clone() }
     }
 
-    /// Whether what is needed is there; beside what is reserved, but for a newcomer.
-    fn fits(&self, free: &Amounts, needs: &Amounts, is_new: bool) -> bool {
+    /// Whether what is needed is there, beside what is reserved for who has less.
+    fn fits(&self, free: &Amounts, needs: &Amounts, standing: Standing) -> bool {
         needs.iter().zip(free).zip(&self.all).all(|((&needed, &free), &all)| {
-            let reserve = if is_new { 0 } else { all / RESERVED };
+            let reserve = match standing {
+                Standing::New => 0,
+                Standing::Elsewhere => all / RESERVED_FOR_NEW,
+                Standing::Here => all / RESERVED,
+            };
             needed == 0 || free >= needed.saturating_add(reserve)
         })
     }
@@ -227,7 +268,7 @@ mod tests {
     #[test]
     fn a_greedy_handler_leaves_places_to_those_that_have_none() {
         let places = Places::new(count(8));
-        let (greedy, modest) = (Arc::default(), Arc::default());
+        let (greedy, modest) = (Holder::default(), Holder::default());
         let taken: Vec<_> = std::iter::from_fn(|| places.try_take(&count(1), &greedy)).collect();
         assert_eq!(taken.len(), 6);
         let first = places.try_take(&count(1), &modest);
@@ -241,7 +282,7 @@ mod tests {
     fn so_it_is_with_each_thing() {
         for thing in 0..THINGS.len() {
             let places = Places::new(count(100));
-            let (greedy, modest) = (Arc::default(), Arc::default());
+            let (greedy, modest) = (Holder::default(), Holder::default());
             let mut needs = count(1);
             needs[thing] = 20;
             let taken: Vec<_> = std::iter::from_fn(|| places.try_take(&needs, &greedy)).collect();
@@ -253,9 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn a_core_without_an_instance_has_one_though_another_core_has() {
+        let places = Places::new(count(16));
+        let [greedy, modest] = [Holder::default(), Holder::default()];
+        let others = |first: &Holder| Holder::on_core(&first.in_all);
+        let first = places.try_take(&count(1), &modest).unwrap();
+        let taken: Vec<_> = std::iter::from_fn(|| places.try_take(&count(1), &greedy)).collect();
+        assert_eq!(taken.len(), 11);
+        assert!(places.try_take(&count(1), &modest).is_none(), "it has one here");
+        let second = places.try_take(&count(1), &others(&modest)).unwrap();
+        // Cores that a greedy handler is asked at leave half of the reserve to who has nothing.
+        let more: Vec<_> = std::iter::from_fn(|| places.try_take(&count(1), &others(&greedy))).collect();
+        assert_eq!(more.len(), 1);
+        assert!(places.try_take(&count(1), &Holder::default()).is_some());
+        drop((first, second, taken, more));
+        assert_eq!((modest.standing(), places.taken()), (Standing::New, count(0)));
+    }
+
+    #[test]
     fn a_small_pool_has_no_reserve() {
         let places = Places::new(count(1));
-        let handler = Arc::default();
+        let handler = Holder::default();
         let place = places.try_take(&count(1), &handler);
         assert!(place.is_some() && places.try_take(&count(1), &handler).is_none());
         drop(place);
@@ -265,7 +324,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_asks_for_a_place_and_gets_it() {
         let places = Places::new(count(1));
-        let (holder, waiter) = (Arc::default(), Arc::default());
+        let (holder, waiter) = (Holder::default(), Holder::default());
         let held = places.try_take(&count(1), &holder);
         let let_go = async {
             places.wanted().await;
@@ -273,14 +332,14 @@ mod tests {
         };
         let needs = count(1);
         let (place, ()) = tokio::join!(places.take(&needs, &waiter), let_go);
-        assert_eq!((waiter.load(Ordering::Relaxed), holder.load(Ordering::Relaxed)), (1, 0));
+        assert_eq!((waiter.standing(), holder.standing()), (Standing::Here, Standing::New));
         drop(place);
     }
 
     #[tokio::test]
     async fn what_needs_much_is_not_passed_for_ever_and_holds_up_no_newcomer() {
         let places = Places::new(count(100));
-        let (greedy, big, modest) = (Arc::default(), Arc::default(), Arc::default());
+        let (greedy, big, modest) = (Holder::default(), Holder::default(), Holder::default());
         let first_of_big = places.try_take(&memories(1), &big).unwrap();
         let mut small: Vec<_> = std::iter::from_fn(|| places.try_take(&memories(1), &greedy)).collect();
         assert_eq!(small.len(), 74);
@@ -298,7 +357,7 @@ mod tests {
     #[tokio::test]
     async fn what_fits_beside_the_reserve_only_once_holds_up_nobody() {
         let places = Places::new(count(100));
-        let (big, greedy) = (Arc::default(), Arc::default());
+        let (big, greedy) = (Holder::default(), Holder::default());
         let first = places.try_take(&memories(80), &big).unwrap();
         let held = places.try_take(&[1, 1, 0, 1, 1], &greedy).unwrap();
         let mut never = places.queue(&memories(80), &big);
@@ -312,7 +371,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_left_gives_its_place_back() {
         let places = Places::new(count(1));
-        let handler = Arc::default();
+        let handler = Holder::default();
         let held = places.try_take(&count(1), &handler);
         let (left, mut stays) = (places.queue(&count(1), &handler), places.queue(&count(1), &handler));
         drop(left);

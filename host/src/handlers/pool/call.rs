@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use http::{Method, Response};
 use http_body::Body as _;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::seats::Handed;
 use super::{Core, Instance};
@@ -103,7 +103,7 @@ impl Core {
                 head.late.take();
             }
             if outcome.as_ref().is_err_and(|error| !matches!(error, CallError::Paused(_))) {
-                handler.health().undecided(head.parts.uri.path(), Instant::now());
+                handler.health().undecided(head.parts.uri.path(), Instant::now().into_std());
             }
             handler.counts().count(&outcome);
             outcome
@@ -121,11 +121,11 @@ impl Core {
         if body.size_hint().lower() > limits.request_body_bytes {
             return Err(CallError::RequestTooLarge);
         }
-        handler.health().admit(head.parts.uri.path(), start).map_err(CallError::Paused)?;
+        handler.health().admit(head.parts.uri.path(), start.into_std()).map_err(CallError::Paused)?;
         let permit = handler.admission().admit(limits).await?;
         let faults = Arc::new(Faults::default());
         let mut inbound = Inbound::receive(body, limits, &faults).await;
-        let deadline = tokio::time::Instant::from_std(start + limits.call_timeout);
+        let deadline = start + limits.call_timeout;
         for _ in 0..ATTEMPTS {
             if self.is_computing(handler)
                 && self.deadlines.within(deadline, self.slices.begin(handler.tenant())).await.is_none()
@@ -208,7 +208,7 @@ impl Core {
     }
 
     fn trapped(&self, handler: &Handler, path: &str, failure: &CallError) {
-        let now = Instant::now();
+        let now = Instant::now().into_std();
         let verdict = match failure {
             CallError::NoInstance(_) => handler.health().not_started(now),
             _ => handler.health().trapped(path, now),

@@ -11,10 +11,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::seats::{Handed, Others};
 use super::deadlines::Deadlines;
@@ -24,7 +25,7 @@ use super::grants::outbound::{OutboundClient, SelfConnections};
 use super::handler::Handler;
 use super::inbox::Inbox;
 use super::instance;
-use super::places::Place;
+use super::places::{Holder, Place};
 use super::slices::Slices;
 use super::status::Status;
 use crate::config::Isolation;
@@ -52,6 +53,8 @@ pub struct Core {
     client: OnceCell<OutboundClient>,
     this_server: SelfConnections,
     instances: RefCell<FxHashMap<u64, Vec<Rc<Instance>>>>,
+    /// In whose name places are taken for this core.
+    holders: RefCell<FxHashMap<u64, Holder>>,
     deadlines: Deadlines,
     spawned: Notify,
     slices: Arc<Slices>,
@@ -90,6 +93,7 @@ impl Core {
             client: OnceCell::new(),
             this_server,
             instances: RefCell::default(),
+            holders: RefCell::default(),
             deadlines: Deadlines::default(),
             spawned: Notify::new(),
             freed: Arc::default(),
@@ -104,6 +108,8 @@ impl Core {
             let core = self.clone();
             tokio::task::spawn_local(async move {
                 let outcome = tokio::select! {
+                    // First, so that who has left by now is counted as that.
+                    biased;
                     outcome = core.call_here(&handler, call) => outcome,
                     // Nobody waits any more.
                     () = answer.closed() => return,
@@ -117,17 +123,17 @@ impl Core {
     /// beside the core's calls; never returns.
     pub async fn watch(&self) {
         let sweeps = async {
-            let mut next = tokio::time::Instant::now();
+            let mut next = Instant::now();
             loop {
                 let idle = self.instances.borrow().is_empty();
                 if idle {
                     self.spawned.notified().await;
-                    next = tokio::time::Instant::now() + SWEEP;
+                    next = Instant::now() + SWEEP;
                 }
                 match tokio::time::timeout_at(next, self.engine.places().wanted()).await {
                     Ok(()) => self.retire_idlest(),
                     Err(_) => {
-                        self.sweep(next.into_std());
+                        self.sweep(next);
                         next += if self.is_in_use() { SWEEP } else { IDLE_SWEEP };
                     }
                 }
@@ -165,6 +171,7 @@ impl Core {
     }
 
     fn sweep(&self, now: Instant) {
+        self.holders.borrow_mut().retain(|_, holder| !holder.is_unused());
         for instance in self.instances.borrow().values().flatten() {
             if instance.handler.is_superseded() {
                 instance.status.drain();
@@ -227,19 +234,19 @@ impl Core {
 
     /// A new instance, or where the pool is full, the first that is to be had.
     async fn new_instance(self: &Rc<Self>, handler: &Arc<Handler>) -> Result<Rc<Instance>, CallError> {
-        let places = self.engine.places();
+        let (places, holder) = (self.engine.places(), self.holder(handler));
         let has_its_share = self.has_its_share(handler);
         if has_its_share {
             if let Some(instance) = self.any_instance(handler) {
                 return Ok(instance);
             }
-        } else if let Some(place) = places.try_take(handler.needs(), handler.instances()) {
+        } else if let Some(place) = places.try_take(handler.needs(), &holder) {
             return Ok(self.spawn(handler, place));
         }
         let limit = handler.limits().queue_timeout;
         let found = async {
             // One for the whole wait: who waits keeps its turn.
-            let mut place = pin!(places.take(handler.needs(), handler.instances()));
+            let mut place = pin!(places.take(handler.needs(), &holder));
             loop {
                 tokio::select! {
                     place = &mut place, if !has_its_share => return self.spawn(handler, place),
@@ -253,6 +260,12 @@ impl Core {
             }
         };
         tokio::time::timeout(limit, found).await.map_err(|_| CallError::QueueTimeout(limit))
+    }
+
+    /// In whose name the handler's places are taken here.
+    fn holder(&self, handler: &Handler) -> Holder {
+        let mut holders = self.holders.borrow_mut();
+        holders.entry(handler.id()).or_insert_with(|| Holder::on_core(handler.instances())).clone()
     }
 
     /// Whether the handler has as many instances here as it may.
@@ -274,10 +287,10 @@ impl Core {
             let of_handler = instances.get(&handler.id()).into_iter().flatten();
             of_handler.filter(|instance| instance.is_idle()).take(SPARES).count()
         };
-        let places = self.engine.places();
+        let (places, holder) = (self.engine.places(), self.holder(handler));
         for _ in spares..SPARES {
             if places.has_room(handler.needs())
-                && let Some(place) = places.try_take(handler.needs(), handler.instances())
+                && let Some(place) = places.try_take(handler.needs(), &holder)
             {
                 self.spawn(handler, place);
             }
