@@ -114,6 +114,7 @@ impl Database {
         })?;
         // Where it was dropped, the answer says why.
         if timeout(limits.wait_timeout + SLACK, is_taken).await.is_err() {
+            self.0.lanes.look.look();
             return Err((self.0.lanes.busy)());
         }
         // Which may include a wait for another process.
@@ -121,7 +122,10 @@ impl Database {
         match timeout(patience, answer).await {
             Ok(Ok(answer)) => answer.map(|answer| (answer, session)),
             Ok(Err(_)) => Err(Error::gone()),
-            Err(_) => Err(Error::cancelled()),
+            Err(_) => {
+                self.0.lanes.look.look();
+                Err(Error::cancelled())
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! ends. It ends when nobody can send any more: its side of the database finds the
 //! channel closed and rolls back what was begun.
 
+use std::fmt;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
@@ -89,6 +90,19 @@ pub(crate) struct Lanes {
     pub(crate) query: mpsc::Sender<Job>,
     /// Why none of them was taken in time.
     pub(crate) busy: fn() -> Error,
+    /// Asked where a session was not taken, or a statement did not end, in time.
+    pub(crate) look: Box<dyn Look>,
+}
+
+/// Looks after connections.
+pub(crate) trait Look: fmt::Debug + Send + Sync {
+    /// Puts others in the place of those that do not come back.
+    fn look(&self);
+}
+
+/// Nobody need: what has connections of its own looks after them.
+impl Look for () {
+    fn look(&self) {}
 }
 
 /// A session as its user sees it.

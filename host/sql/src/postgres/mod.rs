@@ -65,7 +65,7 @@ pub(crate) fn open(
             }
         });
     })?;
-    Ok(Lanes { write: jobs.clone(), query: jobs, busy: Error::busy })
+    Ok(Lanes { write: jobs.clone(), query: jobs, busy: Error::busy, look: Box::new(()) })
 }
 
 /// Connects once, and tries the migrations.

@@ -25,6 +25,8 @@ pub(super) struct Clock {
     calls: AtomicU32,
     /// Whether what runs is not a handler's.
     is_ours: AtomicBool,
+    /// Whether another thread has taken the place of the one that is asked here.
+    is_replaced: AtomicBool,
 }
 
 impl Default for Clock {
@@ -35,6 +37,7 @@ impl Default for Clock {
             asker: Mutex::default(),
             calls: AtomicU32::new(0),
             is_ours: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
         }
     }
 }
@@ -52,9 +55,14 @@ impl Clock {
         self.calls.store(0, Ordering::Relaxed);
     }
 
+    /// A statement is over, or waits for whoever reads its rows.
+    pub(super) fn rest(&self) {
+        self.end.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// The session is over.
     pub(super) fn end(&self) {
-        self.end.store(u64::MAX, Ordering::Relaxed);
+        self.rest();
         *self.asker.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -64,6 +72,21 @@ impl Clock {
         let asker = || self.asker.lock().unwrap_or_else(PoisonError::into_inner);
         now > u128::from(self.end.load(Ordering::Relaxed))
             || asker().as_ref().is_some_and(|asker| asker.strong_count() == 0)
+    }
+
+    /// Whether a statement still runs so long after it had to end.
+    pub(super) fn is_past(&self, more: Duration) -> bool {
+        let end = self.end.load(Ordering::Relaxed);
+        end != u64::MAX && self.start.elapsed() > Duration::from_nanos(end).saturating_add(more)
+    }
+
+    /// Another thread has taken the place of this one, which is to serve nobody else.
+    pub(super) fn replace(&self) {
+        self.is_replaced.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Relaxed)
     }
 
     /// Counts a function in the text of the statement; whether it has not too many.

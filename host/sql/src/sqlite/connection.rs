@@ -51,6 +51,7 @@ struct Commands<'a> {
     rest: mpsc::Receiver<Command>,
     end: tokio::time::Instant,
     runtime: &'a Runtime,
+    clock: &'a Clock,
 }
 
 /// Opens the file, without any limits for its statements.
@@ -98,6 +99,14 @@ pub(super) fn cannot_open(path: &Path, error: &rusqlite::Error) -> String {
 
 #[cfg(test)]
 impl Connection {
+    /// What `work` does is held to no rules.
+    pub(super) fn as_ours<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> T) -> T {
+        self.clock.let_all_pass(true);
+        let outcome = work(&self.sqlite);
+        self.clock.let_all_pass(false);
+        outcome
+    }
+
     /// The settings of the connection, a line each.
     pub(super) fn pragmas(&self) -> Vec<String> {
         // Those that do something, those of what is in the file, and what SQLite loads when it is asked.
@@ -143,19 +152,28 @@ impl Connection {
 }
 
 impl Connection {
-    pub(super) fn open(path: &Path, limits: &Arc<Limits>, access: Access) -> rusqlite::Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        limits: &Arc<Limits>,
+        access: Access,
+        clock: Arc<Clock>,
+    ) -> rusqlite::Result<Self> {
         let mut sqlite = open(path, access, limits)?;
         if access == Access::Write {
             sqlite.execute_batch(AS_NEW_TABLE)?;
             wal::watch(&mut sqlite, path)?;
         }
-        let clock = Arc::new(Clock::default());
         rules::restrict(&mut sqlite, limits, &clock)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         Ok(Self { sqlite, path: path.to_owned(), access, limits: limits.clone(), clock, runtime })
+    }
+
+    /// Whether another thread has taken the place of this one.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.clock.is_replaced()
     }
 
     /// Serves a session to its end; gives it back if only a writer can.
@@ -182,7 +200,7 @@ impl Connection {
         let Job { first, rest, mut taken, asker, since } = job;
         self.clock.work_for(asker.clone());
         let end = (Instant::now() + self.limits.transaction_timeout).into();
-        let mut commands = Commands { rest, end, runtime: &self.runtime };
+        let mut commands = Commands { rest, end, runtime: &self.runtime, clock: &self.clock };
         let mut next = Some(first);
         let mut transaction = false;
         while let Some(command) = next.take() {
@@ -369,6 +387,7 @@ enum Outcome {
 impl Commands<'_> {
     /// The next, or none at the end of the session.
     fn next(&mut self) -> Option<Command> {
+        self.clock.rest();
         let next = async { tokio::time::timeout_at(self.end, self.rest.recv()).await };
         self.runtime.block_on(next).ok().flatten()
     }

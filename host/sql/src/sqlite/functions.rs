@@ -4,7 +4,7 @@
 //! What text a number has is asked of SQLite itself.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use memchr::memmem;
 use rusqlite::functions::{Context, FunctionFlags};
@@ -33,7 +33,8 @@ pub(super) fn replace(sqlite: &Connection, longest: usize) -> Result<()> {
         sqlite
             .create_scalar_function(name, 2, flags, move |context| trimmed(context, &plain, left, right))?;
     }
-    Ok(())
+    let plain = Connection::open_in_memory()?;
+    sqlite.create_scalar_function("unhex", 2, flags, move |context| unhexed(context, &plain))
 }
 
 /// An argument as text, or none where it is null.
@@ -130,6 +131,53 @@ fn first_length<'a>(
 ) -> Option<usize> {
     let found = (1..=4).filter_map(|length| Some((*places.get(candidate(length)?)?, length)));
     found.min().map(|(_, length)| length)
+}
+
+/// The bytes that hexadecimal digits stand for, between which there may be some characters.
+fn unhexed(context: &Context<'_>, plain: &Connection) -> Result<Option<Vec<u8>>> {
+    let (Some(digits), Some(ignored)) = (text(context, 0, plain)?, text(context, 1, plain)?) else {
+        return Ok(None);
+    };
+    let (mut characters, mut rest) = (HashSet::new(), &*ignored);
+    while !rest.is_empty() {
+        let (character, others) = rest.split_at(first_character(rest));
+        characters.insert(code_point(character));
+        rest = others;
+    }
+    // It ends where a C string would.
+    let mut rest = digits.split(|byte| *byte == 0).next().unwrap_or_default();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut bytes = Vec::with_capacity(rest.len() / 2);
+    while let Some(first) = rest.first() {
+        let Some(high) = digit(*first) else {
+            let (character, others) = rest.split_at(first_character(rest));
+            if !characters.contains(&code_point(character)) {
+                return Ok(None);
+            }
+            rest = others;
+            continue;
+        };
+        let Some(low) = rest.get(1).and_then(|byte| digit(*byte)) else { return Ok(None) };
+        bytes.push(high << 4 | low);
+        rest = rest.get(2..).unwrap_or_default();
+    }
+    Ok(Some(bytes))
+}
+
+/// The code point of a character, as SQLite reads it.
+fn code_point(character: &[u8]) -> u32 {
+    let Some((&first, rest)) = character.split_first() else { return 0 };
+    let begun = match first {
+        0..0xC0 => return u32::from(first),
+        0xC0..0xE0 => first & 0x1F,
+        0xE0..0xF0 => first & 0x0F,
+        0xF0..0xF8 => first & 0x07,
+        0xF8..0xFC => first & 0x03,
+        _ => u8::from(first == 0xFD),
+    };
+    let point = rest.iter().fold(u32::from(begun), |point, byte| point << 6 | u32::from(byte & 0x3F));
+    let is_none = point < 0x80 || point & 0xFFFF_F800 == 0xD800 || point & 0xFFFF_FFFE == 0xFFFE;
+    if is_none { 0xFFFD } else { point }
 }
 
 /// The length of the first character, as SQLite reads it.

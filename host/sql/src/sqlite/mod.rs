@@ -9,8 +9,11 @@ mod clock;
 mod connection;
 mod copy;
 mod error;
+#[cfg(test)]
+mod every_function;
 mod functions;
 mod migrate;
+mod readers;
 mod rows;
 mod rules;
 #[cfg(test)]
@@ -25,9 +28,11 @@ use std::thread;
 
 use tokio::sync::{mpsc, watch};
 
+use self::clock::Clock;
 use self::connection::{Access, Connection, cannot_open};
 pub use self::copy::copy_sqlite;
 pub(crate) use self::migrate::try_out;
+use self::readers::Readers;
 use crate::migrations::Migration;
 use crate::session::{Job, Lanes};
 use crate::{DatabaseConfig, Error, Limits, Start};
@@ -41,7 +46,6 @@ pub(crate) fn open(
     let queue = config.limits.queue.max(1) as usize;
     let (write, writes) = mpsc::channel(queue);
     let (query, queries) = mpsc::channel(queue);
-    let queries = Arc::new(Mutex::new(queries));
     let limits = Arc::new(config.limits.clone());
     let (file, migrations, of_writer) = (path.to_owned(), config.migrations.clone(), limits.clone());
     thread::Builder::new().name(format!("sql-{name}")).spawn(move || {
@@ -53,22 +57,15 @@ pub(crate) fn open(
             Err(problem) => drop(started.send_replace(Start::Failed(problem))),
         }
     })?;
-    for number in 1..=limits.connections.max(1) {
-        let (file, limits, queries, write) =
-            (path.to_owned(), limits.clone(), queries.clone(), write.clone());
-        thread::Builder::new().name(format!("sql-{name}-{number}")).spawn(move || {
-            // Opened when it is first needed: not every database is read in parallel.
-            work(&queries, Err((file, limits)), |job| write.try_send(job).err());
-        })?;
-    }
-    Ok(Lanes { write, query, busy: Error::busy_writer })
+    let readers = Readers::start(name, path.to_owned(), limits, queries, write.clone())?;
+    Ok(Lanes { write, query, busy: Error::busy_writer, look: Box::new(readers) })
 }
 
 /// Serves sessions until nobody can send any more. What only a writer can do is given
 /// to `pass_on`, which returns what it cannot take.
 fn work(
     jobs: &Mutex<mpsc::Receiver<Job>>,
-    connection: Result<Connection, (PathBuf, Arc<Limits>)>,
+    connection: Result<Connection, (PathBuf, Arc<Limits>, Arc<Clock>)>,
     pass_on: impl Fn(Job) -> Option<mpsc::error::TrySendError<Job>>,
 ) {
     let (mut connection, to_open) = match connection {
@@ -79,9 +76,9 @@ fn work(
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         let Some(job) = job else { return };
         if connection.is_none()
-            && let Some((path, limits)) = &to_open
+            && let Some((path, limits, clock)) = &to_open
         {
-            match Connection::open(path, limits, Access::Read) {
+            match Connection::open(path, limits, Access::Read, clock.clone()) {
                 Ok(opened) => connection = Some(opened),
                 Err(error) => {
                     let error = error::explain_of(path, limits, error);
@@ -95,6 +92,9 @@ fn work(
             && let Some(error) = pass_on(job)
         {
             error.into_inner().first.refuse(Error::busy_writer());
+        }
+        if connection.is_replaced() {
+            return;
         }
     }
 }
@@ -119,6 +119,6 @@ fn start(
     let mut raw = connection::open(path, Access::Write, limits).map_err(fail)?;
     let applied = migrate::migrate(&mut raw, migrations)?;
     drop(raw);
-    let connection = Connection::open(path, limits, Access::Write).map_err(fail)?;
+    let connection = Connection::open(path, limits, Access::Write, Arc::default()).map_err(fail)?;
     Ok((connection, applied))
 }

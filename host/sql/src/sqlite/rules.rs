@@ -32,7 +32,7 @@ const READABLE: [&str; 7] = [
 
 /// Functions that are not there: their work grows with the square of what they are given, or
 /// what they make is not bounded by the size of a value, or they tell of others' sessions.
-const REFUSED: [&str; 10] = [
+pub(super) const REFUSED: [&str; 12] = [
     "fts3_tokenizer",
     "json_patch",
     "json_pretty",
@@ -40,6 +40,8 @@ const REFUSED: [&str; 10] = [
     "load_extension",
     "matchinfo",
     "offsets",
+    "optimize",
+    "rtreecheck",
     "snippet",
     "sqlite_log",
     "total_changes",

@@ -1,5 +1,6 @@
 //! What a session of SQLite's leaves, and that each of its statements ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -11,17 +12,18 @@ use crate::{Error, Limits, Result, Row, Statement, Value};
 /// How long a statement may take on the slowest machine. Only failures wait so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Subject {
-    connection: Connection,
+pub(super) struct Subject {
+    pub(super) connection: Connection,
     _folder: tempfile::TempDir,
 }
 
 /// Sessions end soon, where nothing comes from who has begun them.
-fn subject(limits: Limits) -> Subject {
+pub(super) fn subject(limits: Limits) -> Subject {
     let limits = Limits { transaction_timeout: Duration::from_millis(20), ..limits };
     let folder = tempfile::tempdir().unwrap();
     let connection =
-        Connection::open(&folder.path().join("a.sqlite"), &limits.into(), Access::Write).unwrap();
+        Connection::open(&folder.path().join("a.sqlite"), &limits.into(), Access::Write, Arc::default())
+            .unwrap();
     let subject = Subject { connection, _folder: folder };
     for sql in ["CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)", "CREATE TABLE others (id INTEGER)"]
     {
@@ -50,7 +52,7 @@ impl Subject {
     }
 
     /// A session of one statement.
-    fn query(&self, sql: &str) -> Result<Vec<Row>> {
+    pub(super) fn query(&self, sql: &str) -> Result<Vec<Row>> {
         let (reply, mut answer) = oneshot::channel();
         self.serve(Command::Query(statement(sql)?, reply), Vec::new());
         answer.try_recv().unwrap().map(|page| page.rows)
@@ -174,6 +176,7 @@ const HEAVY: &[&str] = &[
     "SELECT {x} GLOB '*' || substr({x}, 1, 60) || '*' || substr({x}, 1, 60) || 'b'",
     "SELECT {x} GLOB '*' || replace(printf('%.*c', 30, 'a'), 'a', '[ab]') || 'c'",
     "SELECT like({y}, {x}), glob({y}, {x})",
+    "SELECT unhex(replace({x}, 'a', '-'), {y} || '-')",
     "SELECT json_patch(o, o), jsonb_patch(o, o) FROM (SELECT json_group_object(i, i) AS o FROM n)",
     "SELECT json_pretty(json_group_array(i), {x}) FROM n",
     "SELECT length(json_group_array({x})) FROM n",
@@ -248,12 +251,20 @@ fn functions_that_are_replaced_give_the_same() {
         "x'C3A9A9'",
         "'x' || char(0) || 'y'",
         "char(0)",
+        "'61-62'",
+        "'6-1'",
+        "'-日61日'",
+        "x'2DFF36FF31'",
+        "x'FFFE'",
+        "x'EDA080'",
     ];
     let mut compared = 0;
     for a in values {
         for b in values {
-            let mut calls: Vec<_> =
-                ["instr", "trim", "ltrim", "rtrim"].iter().map(|name| format!("{name}({a}, {b})")).collect();
+            let mut calls: Vec<_> = ["instr", "trim", "ltrim", "rtrim", "unhex"]
+                .iter()
+                .map(|name| format!("{name}({a}, {b})"))
+                .collect();
             calls.extend(values.iter().map(|c| format!("replace({a}, {b}, {c})")));
             for call in calls {
                 let sql = format!("SELECT typeof({call}), hex({call})");
