@@ -130,6 +130,13 @@ impl LateFailure {
 }
 
 impl CallHead {
+    /// What it takes of memory, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let fields = self.parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        let uri = self.parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        size_of::<Self>() + uri + self.authority.len() + fields.sum::<usize>()
+    }
+
     /// Whether a guest has begun with the call, and not done with it.
     pub(super) fn is_at_work(&self) -> bool {
         self.begun.load(Ordering::Relaxed) && !self.done.load(Ordering::Relaxed)

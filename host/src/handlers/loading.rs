@@ -158,7 +158,7 @@ impl Loader {
             program,
             compression: config.compression.clone(),
             grants: Arc::new(Grants::new(&grantee, engine.grants())),
-            admission: Admission::new(&limits, &tenant),
+            admission: Admission::new(&limits, &counts, &tenant),
             tenant,
             most_instances: config.instances,
             calls_at_once,

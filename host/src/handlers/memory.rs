@@ -45,6 +45,7 @@ pub(super) struct Account {
     refused: AtomicU64,
     counts: Arc<Counts>,
     tenant: Arc<Tenant>,
+    is_of_instance: bool,
 }
 
 /// So many bytes of an account, until it is dropped.
@@ -65,6 +66,16 @@ pub(super) struct MemoryLimit {
 }
 
 impl Account {
+    fn new(limit: usize, of_handler: u64, counts: Arc<Counts>, tenant: Arc<Tenant>) -> Self {
+        let (used, refused) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Self { limit, of_handler, used, refused, counts, tenant, is_of_instance: true }
+    }
+
+    /// Of what waits for an instance, within what all of a handler's may have.
+    pub(super) fn of_queue(of_handler: u64, counts: Arc<Counts>, tenant: Arc<Tenant>) -> Self {
+        Self { is_of_instance: false, ..Self::new(usize::MAX, of_handler, counts, tenant) }
+    }
+
     fn take(&self, bytes: usize) -> Result<(), OverMemory> {
         if bytes == 0 {
             return Ok(());
@@ -80,7 +91,9 @@ impl Account {
             self.counts.memory.give_back(bytes as u64);
             OverMemory::Tenant(*limit)
         } else {
-            self.counts.note_instance((before + bytes) as u64);
+            if self.is_of_instance {
+                self.counts.note_instance((before + bytes) as u64);
+            }
             return Ok(());
         };
         self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -144,9 +157,8 @@ impl MemoryLimit {
     /// what the tenant's handlers may have.
     pub(super) fn new(limit: u64, of_handler: u64, counts: Arc<Counts>, tenant: Arc<Tenant>) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (used, refused) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let account = Account { limit, of_handler, used, refused, counts, tenant };
-        Self { account: Arc::new(account), own: 0, kept: 0 }
+        let account = Arc::new(Account::new(limit, of_handler, counts, tenant));
+        Self { account, own: 0, kept: 0 }
     }
 
     pub(super) fn account(&self) -> &Arc<Account> {

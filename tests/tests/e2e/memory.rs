@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use patchboard_tests::{Connection, Reply, Server, ServerBuilder};
 
 use crate::probes::probe;
@@ -80,6 +82,24 @@ fn requests_of_0_3_that_a_guest_keeps_are_its_memory() {
 #[test]
 fn streams_that_a_guest_keeps_are_its_memory() {
     fails(&server("p3-hello", ""), "/p3-hello/hoard-streams");
+}
+
+#[test]
+fn paths_of_files_that_are_waited_for_are_memory_of_the_handler() {
+    let folder = tempfile::tempdir().unwrap();
+    mknodat(CWD, folder.path().join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let config = format!(
+        "[handlers.p3-hello]\nisolation = \"request\"\nfolders = {{ \"/data\" = {:?} }}",
+        folder.path().display().to_string()
+    );
+    let server = server("p3-hello", &config);
+    let before = server.peak_memory();
+    // Once: nobody comes to the other end of the pipe, and the threads for files are waited for.
+    server.get("/p3-hello/hoard-paths").expect_error(500);
+    let more = server.peak_memory().saturating_sub(before);
+    assert!(more < LIMIT + BESIDE, "{} MiB more", more >> 20);
+    server.log.wait_for("limits.memory_bytes (134217728 bytes)");
+    server.get("/").expect(200, "Hello, world");
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Core {
             return Err(CallError::RequestTooLarge);
         }
         handler.health().admit(head.parts.uri.path(), start.into_std()).map_err(CallError::Paused)?;
-        let permit = handler.admission().admit(limits).await?;
+        let permit = handler.admission().admit(limits, || head.weight()).await?;
         let faults = Arc::new(Faults::default());
         let mut inbound = Inbound::receive(body, limits, &faults).await;
         let deadline = start + limits.call_timeout;

@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use futures_util::stream;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use wasip3::clocks::monotonic_clock;
+use wasip3::filesystem::preopens::get_directories;
+use wasip3::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use wasip3::http_compat::{
     IncomingRequestBody, http_from_wasi_request, http_from_wasi_response, http_into_wasi_response,
@@ -71,6 +74,7 @@ impl wasip3::exports::http::handler::Guest for Hello {
             "hoard-fields" => hoard(large_fields),
             "hoard-requests" => hoard(large_request),
             "hoard-streams" => hoard(|| Ok((wasip3::wit_stream::new::<u8>(), large_fields()?))),
+            "hoard-paths" => hoard_paths().await,
             "own" => own().await,
             "answer" => answer(Asked::of(&request.uri().to_string())).await,
             "pass" => pass(&request).await,
@@ -228,10 +232,37 @@ fn exit(status: i32) {
 /// A response whose body is shorter than it says.
 /// As many things of the host's as it asks for at once.
 const HOARD: usize = 16_000;
+/// More than the host has threads for files.
+const BLOCKED: usize = 40;
 
 /// Keeps them all.
 fn hoard<T>(make: fn() -> Result<T, ErrorCode>) -> Result<Response, ErrorCode> {
     let hoard = (0..HOARD).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
+    text(format!("{} of them", hoard.len()))
+}
+
+/// Asks for files until nobody can answer any more, and goes on.
+async fn hoard_paths() -> Result<Response, ErrorCode> {
+    let (folder, _) = get_directories().pop().ok_or(ErrorCode::ConfigurationError)?;
+    let open = async |path| {
+        folder.open_at(PathFlags::empty(), path, OpenFlags::empty(), DescriptorFlags::READ).await
+    };
+    // Opening a pipe waits for somebody at its other end.
+    let pipes = (0..BLOCKED).map(|_| "pipe".to_owned());
+    let mut waiting: Vec<_> = pipes.map(&open).map(Box::pin).collect();
+    std::future::poll_fn(|cx| {
+        for begun in &mut waiting {
+            let _pending = begun.as_mut().poll(cx).is_pending();
+        }
+        Poll::Ready(())
+    })
+    .await;
+    let mut hoard = Vec::new();
+    for _ in 0..HOARD {
+        let mut begun = Box::pin(open("x".repeat(120 << 10)));
+        std::future::poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx).is_pending())).await;
+        hoard.push(begun);
+    }
     text(format!("{} of them", hoard.len()))
 }
 
