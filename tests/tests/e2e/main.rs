@@ -20,6 +20,7 @@ mod deploys;
 mod docs;
 mod drop_in;
 mod framing;
+mod full_disk;
 mod grants;
 mod guestbook;
 mod guests;
