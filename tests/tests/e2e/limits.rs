@@ -107,7 +107,7 @@ fn a_hoard_of_resources_is_500() {
 /// A pool of eight, and calls that each need an instance.
 fn small_pool() -> Server {
     Server::builder()
-        .server("instances = 8")
+        .server("instances = 8\ncores = 1")
         .guest("ill")
         .demo("hello")
         .config("[handlers.ill]\nisolation = \"request\"\n[handlers.hello]\nisolation = \"request\"")

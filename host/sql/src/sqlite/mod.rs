@@ -19,22 +19,23 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod wal;
+mod work;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::sync::{mpsc, watch};
 
-use self::clock::Clock;
 use self::connection::{Access, Connection, cannot_open};
 pub use self::copy::copy_sqlite;
 pub(crate) use self::migrate::try_out;
 use self::readers::Readers;
+use self::work::work;
 use crate::migrations::Migration;
-use crate::session::{Job, Lanes};
+use crate::session::Lanes;
 use crate::{DatabaseConfig, Error, Limits, Start};
 
 pub(crate) fn open(
@@ -59,44 +60,6 @@ pub(crate) fn open(
     })?;
     let readers = Readers::start(name, path.to_owned(), limits, queries, write.clone())?;
     Ok(Lanes { write, query, busy: Error::busy_writer, look: Box::new(readers) })
-}
-
-/// Serves sessions until nobody can send any more. What only a writer can do is given
-/// to `pass_on`, which returns what it cannot take.
-fn work(
-    jobs: &Mutex<mpsc::Receiver<Job>>,
-    connection: Result<Connection, (PathBuf, Arc<Limits>, Arc<Clock>)>,
-    pass_on: impl Fn(Job) -> Option<mpsc::error::TrySendError<Job>>,
-) {
-    let (mut connection, to_open) = match connection {
-        Ok(connection) => (Some(connection), None),
-        Err(to_open) => (None, Some(to_open)),
-    };
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        let Some(job) = job else { return };
-        if connection.is_none()
-            && let Some((path, limits, clock)) = &to_open
-        {
-            match Connection::open(path, limits, Access::Read, clock.clone()) {
-                Ok(opened) => connection = Some(opened),
-                Err(error) => {
-                    let error = error::explain_of(path, limits, error);
-                    job.first.refuse(Error::Unavailable(format!("cannot open the database: {error}")));
-                    continue;
-                }
-            }
-        }
-        let Some(connection) = &mut connection else { return };
-        if let Some(job) = connection.serve(job)
-            && let Some(error) = pass_on(job)
-        {
-            error.into_inner().first.refuse(Error::busy_writer());
-        }
-        if connection.is_replaced() {
-            return;
-        }
-    }
 }
 
 /// Opens the writer's connection and brings the schema up to date.

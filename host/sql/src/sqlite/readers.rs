@@ -13,7 +13,7 @@ use std::{io, thread};
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
-use super::work;
+use super::work::work;
 use crate::Limits;
 use crate::session::{Job, Look};
 
