@@ -6,10 +6,12 @@
 //! must not fail once (`health`). At the end nothing may be lost or kept (`checks`):
 //! places of calls, instances, file descriptors, threads, memory.
 //!
-//! Reloads and drop-ins are a run of their own (`deploys`).
+//! Reloads and drop-ins are a run of their own (`deploys`), and so are attacks on one thing
+//! each (`attacks`).
 //!
 //! `cargo xtask chaos` runs it for as long as wanted; a short one is part of the tests.
 
+mod attacks;
 mod cases;
 mod checks;
 mod clients;
@@ -54,6 +56,10 @@ pub struct Options {
     /// what the log says of it
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["minutes", "calls"], value_parser = clap::value_parser!(u32).range(1..))]
     pub deploys: Option<u32>,
+    /// Attack memory by each way there is, the pool, the CPU, databases, the log and folders instead,
+    /// for so many seconds each, and compare with a handler that only computes
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "calls", "deploys"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub attacks: Option<u32>,
     /// Repeat the schedule of an earlier run, which has printed it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -74,6 +80,10 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(minutes) = options.deploys {
         let wrong = deploys::run(minutes, &mut rng)?;
         return if wrong.is_empty() { Ok(()) } else { bail!("with --seed {seed}:\n{}", wrong.join("\n")) };
+    }
+    if let Some(seconds) = options.attacks {
+        let wrong = attacks::run(seconds)?;
+        return if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) };
     }
     let server = subject::start()?;
     let mut wrong = Vec::new();
