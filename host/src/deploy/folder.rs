@@ -95,12 +95,13 @@ impl Entry {
 
 impl Folder {
     /// The first, of everything that is there. What `is_certain` denies of the
-    /// configuration's sections is left out.
+    /// configuration's sections is left out, and what was `compiled` is not compiled again.
     pub(super) fn first(
         loader: Arc<Loader>,
         config: Config,
         mounts: Vec<Arc<Mount>>,
         is_certain: impl Fn(&str) -> bool,
+        compiled: Option<&Self>,
     ) -> Made {
         let mut first = Self {
             loader,
@@ -122,7 +123,7 @@ impl Folder {
         }
         let mut files = scanned.unwrap_or_default();
         files.retain(|name, _| is_certain(&section(name)));
-        let loaded = first.load_all(&files);
+        let loaded = first.load_all(&files, compiled);
         first.fill(None, files.into_iter().zip(loaded), faults)
     }
 
@@ -348,9 +349,15 @@ impl Folder {
     }
 
     /// As many at once as there are threads that compile.
-    fn load_all(&self, files: &BTreeMap<String, Stamp>) -> Vec<Result<Arc<Handler>, Failure>> {
+    fn load_all(
+        &self,
+        files: &BTreeMap<String, Stamp>,
+        compiled: Option<&Self>,
+    ) -> Vec<Result<Arc<Handler>, Failure>> {
         let names: Vec<&String> = files.keys().collect();
-        let load = |name: &String| load(&self.loader, &self.order(name), &|_| {});
+        let handler = |name: &String| compiled?.entries.get(name)?.handler.clone();
+        let load =
+            |name: &String| load(&self.loader, &Order { before: handler(name), ..self.order(name) }, &|_| {});
         on_all_cpus(|| names.into_par_iter().map(load).collect())
     }
 
