@@ -138,7 +138,9 @@ impl Answers {
                     None => url == known.url,
                 }
         };
-        // In their order; the last one goes on to answer.
+        // The test's own before the file's; in their order, and the last one goes on to answer.
+        let is_own = known.iter().any(|known| fits(known) && known.is_due);
+        let fits = |known: &Known| fits(known) && known.is_due == is_own;
         let at = known.iter().position(|known| fits(known) && !known.is_used);
         let Some(known) = at.or_else(|| known.iter().rposition(fits)).and_then(|at| known.get_mut(at)) else {
             let method = &parts.method;

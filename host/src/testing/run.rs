@@ -104,7 +104,8 @@ fn read(source: &Source) -> Result<Vec<Read>> {
     }
     let (mut read, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
-        let shown = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+        let path = path.strip_prefix(".").unwrap_or(&path).to_owned();
+        let shown = path.display().to_string();
         let file = files::read_tests(&path).map_err(|problem| vec![problem]);
         match file.and_then(|text| parse(&shown, &text)) {
             Ok(file) => read.push(Read { shown, path, file }),

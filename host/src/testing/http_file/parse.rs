@@ -333,6 +333,19 @@ GET /items/{{id}}
         assert_eq!(file.tests[1].steps[0].target.written(), "/plain");
     }
 
+    /// Also those that no handler of the page could pass.
+    #[test]
+    fn all_files_of_the_documentation_can_be_read() {
+        let page = include_str!("../../../../docs/testing.md");
+        let blocks: Vec<_> = page.split("\n```http").skip(1).collect();
+        assert!(blocks.len() > 2);
+        for block in blocks {
+            let (_, rest) = block.split_once('\n').unwrap();
+            let text = rest.split("\n```").next().unwrap();
+            assert!(!parse("testing.md", text).unwrap().tests.is_empty());
+        }
+    }
+
     #[test]
     fn bodies_are_as_their_types_want_them() {
         for (media_type, lines, expected) in [
