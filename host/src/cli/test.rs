@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use patchboard_project::Build;
 
 use super::source::SourceArgs;
 use crate::testing::{self, Asked};
@@ -15,6 +16,9 @@ pub(super) struct Test {
     filters: Vec<String>,
     #[command(flatten)]
     source: SourceArgs,
+    /// Build the handlers of the project first, as `patchboard build` does
+    #[arg(long)]
+    build: bool,
     /// Write the snapshots that are missing or differ, instead of failing
     #[arg(long)]
     update: bool,
@@ -25,7 +29,10 @@ pub(super) struct Test {
 
 impl Test {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { filters, source, update, junit } = self;
+        let Self { filters, source, build, update, junit } = self;
+        if build {
+            Build::default().run()?;
+        }
         let passed = testing::run(&Asked { source: source.source(), filters, updates: update, junit })?;
         Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }

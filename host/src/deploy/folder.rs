@@ -348,17 +348,21 @@ impl Folder {
         Ok(files)
     }
 
-    /// As many at once as there are threads that compile.
+    /// As many at once as there are threads that compile; here, where nothing is to be compiled.
     fn load_all(
         &self,
         files: &BTreeMap<String, Stamp>,
         compiled: Option<&Self>,
     ) -> Vec<Result<Arc<Handler>, Failure>> {
         let names: Vec<&String> = files.keys().collect();
-        let handler = |name: &String| compiled?.entries.get(name)?.handler.clone();
-        let load =
-            |name: &String| load(&self.loader, &Order { before: handler(name), ..self.order(name) }, &|_| {});
-        on_all_cpus(|| names.into_par_iter().map(load).collect())
+        let load = |name: &String| {
+            let before = compiled.and_then(|compiled| compiled.entries.get(name)?.handler.clone());
+            load(&self.loader, &Order { before, ..self.order(name) }, &|_| {})
+        };
+        match compiled {
+            Some(_) => names.into_iter().map(load).collect(),
+            None => on_all_cpus(|| names.into_par_iter().map(load).collect()),
+        }
     }
 
     /// What there is to load of the handler `name`.
