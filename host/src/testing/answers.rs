@@ -125,7 +125,7 @@ impl Answers {
                 let mut state = self.state.borrow_mut();
                 let line = state.line;
                 let what = format!("the outbound request {} {url} has not come whole: {error}", parts.method);
-                state.failures.push(Failure::new(line, what));
+                note(&mut state.failures, Failure::new(line, what));
                 return Err(Closed);
             }
         };
@@ -144,13 +144,11 @@ impl Answers {
         let at = known.iter().position(|known| fits(known) && !known.is_used);
         let Some(known) = at.or_else(|| known.iter().rposition(fits)).and_then(|at| known.get_mut(at)) else {
             let method = &parts.method;
-            failures.push(Failure::new(
-                *line,
-                format!(
-                    "the outbound request {method} {url} has no answer; write `# @answer {method} {url} 200` before \
-                     the request's line"
-                ),
-            ));
+            let what = format!(
+                "the outbound request {method} {url} has no answer; write `# @answer {method} {url} 200` before the \
+                 request's line"
+            );
+            note(failures, Failure::new(*line, what));
             return Err(Closed);
         };
         known.is_used = true;
@@ -165,6 +163,13 @@ impl Answers {
             failures.push(Failure::new(known.answer.line, problem));
             Closed
         })
+    }
+}
+
+/// Once, as what is safe is asked again where its connection was closed.
+fn note(failures: &mut Vec<Failure>, failure: Failure) {
+    if !failures.contains(&failure) {
+        failures.push(failure);
     }
 }
 
