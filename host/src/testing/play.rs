@@ -18,7 +18,7 @@ use tokio::task::LocalSet;
 use super::answers::Answers;
 use super::check::{Message, check, shown};
 use super::files;
-use super::http_file::{Content, From, HttpFile, Setup, Step, Take, Test, Text, Variables};
+use super::http_file::{Content, HttpFile, Setup, Step, Take, TakenFrom, Test, Text, Variables};
 use super::outcome::{Failure, Outcome};
 use super::{routes, snapshot};
 use crate::config::{Fakes, Source};
@@ -289,15 +289,15 @@ async fn read(mut body: Incoming, enough: Option<&str>) -> Result<Bytes, String>
 fn taken(take: &Take, message: &Message<'_>) -> Result<String, String> {
     let name = &take.name;
     let text = match &take.from {
-        From::Body => message.text(),
-        From::Field(field) => {
+        TakenFrom::Body => message.text(),
+        TakenFrom::Field(field) => {
             let values = message.values(field);
             values
                 .into_iter()
                 .next()
                 .ok_or_else(|| format!("{name} is not to be had: there is no field {field}"))?
         }
-        From::Json(path) => {
+        TakenFrom::Json(path) => {
             let body =
                 message.json().map_err(|problem| format!("{name} is not to be had: it is {problem}"))?;
             match path.find(&body) {

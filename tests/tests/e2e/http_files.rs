@@ -64,18 +64,27 @@ fn the_demo_passes_its_own_tests_which_ask_all_routes() {
     assert!(!shell.dir().join("data").exists(), "what a server keeps is touched by no test");
 }
 
-/// demo2 asks another server, whose address is a secret.
-fn asking() -> Folder {
-    let configuration = "[handlers.demo2]\noutbound = \"https://api.example.com\"\n\
-                         environment = { ORIGIN = { secret = \"origin\" } }\n";
-    Folder::new(configuration, &[demo_handler("demo2")])
+/// A handler that asks another server, whose address is a secret.
+fn asking(component: PathBuf) -> Folder {
+    let name = component.file_stem().unwrap().to_str().unwrap().to_owned();
+    let configuration = format!(
+        "[handlers.{name}]\nroutes = [{{ route = \"POST /demo2\", name = \"demo2\" }}]\n\
+         outbound = \"https://api.example.com\"\nenvironment = {{ ORIGIN = {{ secret = \"origin\" }} }}\n"
+    );
+    Folder::new(&configuration, &[component])
 }
 
 const SECRET: &str = "# @secret origin = https://api.example.com\n";
 
 #[test]
 fn what_is_asked_of_others_is_answered_by_the_file() {
-    let folder = asking();
+    // By the contract of its own, and by `wasi:http`.
+    for component in [demo_handler("demo2"), test_guest("demo2-wasi-http")] {
+        answered(&asking(component));
+    }
+}
+
+fn answered(folder: &Folder) {
     let output = folder.passes(&format!(
         "{SECRET}\
          # @answer POST https://api.example.com/* 503\n\
@@ -114,7 +123,7 @@ fn what_is_asked_of_others_is_answered_by_the_file() {
 
 #[test]
 fn an_outbound_request_without_an_answer_fails_the_test() {
-    let folder = asking();
+    let folder = asking(demo_handler("demo2"));
     let url = "https://api.example.com/demo1/demo2";
     let unanswered = format!(
         "the outbound request POST {url} has no answer; write `# @answer POST {url} 200` before the request's line"

@@ -6,7 +6,7 @@ use http::{HeaderName, Method};
 
 use super::expect::{Check, Subject, Want, one_line, word};
 use super::json_path::JsonPath;
-use super::model::{Answer, Content, From, Reply, Take};
+use super::model::{Answer, Content, Reply, Take, TakenFrom};
 use super::text::{Text, is_name};
 
 /// The longest that a request may be given.
@@ -121,12 +121,12 @@ fn take(line: usize, text: &str) -> Result<Take, String> {
     }
     let (of, rest) = word(rest);
     let (from, rest) = match of {
-        "json" => JsonPath::parse(rest).map(|(path, rest)| (From::Json(path), rest))?,
+        "json" => JsonPath::parse(rest).map(|(path, rest)| (TakenFrom::Json(path), rest))?,
         "field" => {
             let (field, rest) = word(rest);
-            (From::Field(field.to_ascii_lowercase()), rest)
+            (TakenFrom::Field(field.to_ascii_lowercase()), rest)
         }
-        "body" => (From::Body, rest),
+        "body" => (TakenFrom::Body, rest),
         _ => return Err(format!("`{of}` is nothing to take from; {example}")),
     };
     let pattern = match word(rest) {

@@ -14,6 +14,6 @@ mod request;
 mod text;
 
 pub(super) use self::expect::{Check, Expect, Subject};
-pub(super) use self::model::{Answer, Content, From, HttpFile, Setup, Step, Take, Test};
+pub(super) use self::model::{Answer, Content, HttpFile, Setup, Step, Take, TakenFrom, Test};
 pub(super) use self::parse::parse;
 pub(super) use self::text::{Text, Variables};

@@ -99,14 +99,14 @@ pub(in crate::testing) struct Reply {
 pub(in crate::testing) struct Take {
     pub(in crate::testing) line: usize,
     pub(in crate::testing) name: String,
-    pub(in crate::testing) from: From,
+    pub(in crate::testing) from: TakenFrom,
     /// Where there is one, what its first group finds.
     pub(in crate::testing) pattern: Option<regex::Regex>,
 }
 
 /// Where a value is.
 #[derive(Debug)]
-pub(in crate::testing) enum From {
+pub(in crate::testing) enum TakenFrom {
     Field(String),
     Body,
     Json(JsonPath),

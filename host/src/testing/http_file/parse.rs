@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::block::{Block, blocks};
 use super::directive::{self, Directive};
 use super::expect::{Expect, Want};
-use super::model::{Answer, Content, HttpFile, Setup, Step, Test};
+use super::model::{Answer, Content, HttpFile, Reply, Setup, Step, Take, Test};
 use super::request::Request;
 use super::text::{Text, Variables, is_name};
 use crate::problem::Problem;
@@ -54,7 +54,7 @@ struct Directed {
     setup_line: Option<usize>,
     expects: Vec<Expect>,
     snapshot: Option<usize>,
-    takes: Vec<super::model::Take>,
+    takes: Vec<Take>,
     answers: Vec<Answer>,
     until: Option<Text>,
     timeout: Option<Duration>,
@@ -153,17 +153,16 @@ impl Parser {
 impl Directed {
     fn take(&mut self, line: usize, text: &str, directive: Directive) -> Result<(), String> {
         let no_answer = || "it is of no answer; write `# @answer METHOD URL STATUS` before it".to_owned();
-        let reply =
-            |answers: &mut Vec<Answer>, change: &mut dyn FnMut(&mut super::model::Reply)| match answers
-                .last_mut()
-                .and_then(|answer| answer.reply.as_mut())
-            {
-                Some(reply) => {
-                    change(reply);
-                    Ok(())
-                }
-                None => Err(no_answer()),
-            };
+        let reply = |answers: &mut Vec<Answer>, change: &mut dyn FnMut(&mut Reply)| match answers
+            .last_mut()
+            .and_then(|answer| answer.reply.as_mut())
+        {
+            Some(reply) => {
+                change(reply);
+                Ok(())
+            }
+            None => Err(no_answer()),
+        };
         match &directive {
             Directive::Secret(..) | Directive::Environment(..) | Directive::Clock(_) => {
                 self.setup_line.get_or_insert(line);
