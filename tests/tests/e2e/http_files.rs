@@ -332,3 +332,19 @@ fn what_keeps_tests_from_being_played_is_said_at_once() {
     assert_eq!((broken.code, &*broken.output), (Some(2), ""));
     assert!(broken.log.contains("handler broken: is not a WebAssembly component"), "{}", broken.log);
 }
+
+#[test]
+fn what_goes_on_after_a_response_is_waited_for() {
+    let configuration = "[sql.notes]\n[handlers.leaving]\nsql = \"notes\"\noutbound = \"http://self\"\n";
+    let folder = Folder::new(configuration, &[test_guest("leaving")]);
+    folder.passes(
+        "### a\nGET /after/ends\n###\n# @expect body contains ended=1\nGET /counts\n\
+         ### another test has instances of its own\n# @expect body contains ended=0\nGET /counts\n",
+    );
+    assert_eq!(
+        folder.failures("### a\n# @timeout 300ms\nGET /after/waits\n"),
+        [
+            "a.http:3: what the handler does after its response has no end within 300ms; `# @timeout` gives it longer"
+        ]
+    );
+}
