@@ -63,6 +63,7 @@ crates! {
         "src/client/wasi_http.rs",
         "src/config.rs",
         "src/config/bindings.rs",
+        "src/cookies.rs",
         "src/key_value.rs",
         "src/key_value/bindings.rs",
         "src/key_value/bindings/generated.rs",
