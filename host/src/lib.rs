@@ -18,6 +18,7 @@
 //! - [`data`] is the folder of what handlers keep, with its backups.
 //! - [`deploy`] makes a site of the configuration and the handlers folder.
 //! - [`follow`] replaces what is served when the configuration or the folder changes.
+//! - [`testing`] plays what `.http` files ask of all that, without a socket.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
 //!
 //! ARCHITECTURE.md has the bird's-eye view and the invariants.
@@ -47,5 +48,6 @@ pub mod server;
 pub mod site;
 pub mod static_files;
 pub mod telemetry;
+pub mod testing;
 pub mod upload;
 mod writable;

@@ -13,7 +13,7 @@ use crate::folder::replace;
 use crate::toolchain;
 
 /// Arguments of `build`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Build {
     /// The handlers to build [default: all of the project]
     names: Vec<String>,

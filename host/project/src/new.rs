@@ -86,7 +86,7 @@ impl New {
         staged.place(&folder)?;
         println!(
             "{name}/: a project with the handler {name} (crates/{name}, template {}), and the SDK in {}\n\n  cd {name}\n  \
-             patchboard build\n  patchboard serve",
+             patchboard build\n  patchboard test\n  patchboard serve",
             self.template.name(),
             sdk::folder()
         );

@@ -46,20 +46,31 @@ const PROJECT: Files = files! { "project":
 impl Template {
     fn files(self) -> Files {
         match self {
-            Self::Hello => files! { "hello": "Cargo.toml" = "manifest.toml", "src/lib.rs" = "lib.rs", },
-            Self::Api => files! { "api": "Cargo.toml" = "manifest.toml", "src/lib.rs" = "lib.rs", },
+            Self::Hello => files! { "hello":
+                "Cargo.toml" = "manifest.toml", "src/lib.rs" = "lib.rs", "tests/@name@.http" = "http.txt",
+            },
+            Self::Api => files! { "api":
+                "Cargo.toml" = "manifest.toml", "src/lib.rs" = "lib.rs", "tests/@name@.http" = "http.txt",
+            },
             Self::Site => files! { "site":
                 "Cargo.toml" = "manifest.toml",
                 "migrations/001_notes.sql" = "migrations/001_notes.sql",
                 "src/lib.rs" = "lib.rs",
                 "src/notes.html" = "notes.html",
                 "static/site.css" = "static/site.css",
+                "tests/@name@.http" = "http.txt",
             },
             Self::Upload => files! { "upload":
-                "Cargo.toml" = "manifest.toml", "src/form.html" = "form.html", "src/lib.rs" = "lib.rs",
+                "Cargo.toml" = "manifest.toml",
+                "src/form.html" = "form.html",
+                "src/lib.rs" = "lib.rs",
+                "tests/@name@.http" = "http.txt",
             },
             Self::Sse => files! { "sse":
-                "Cargo.toml" = "manifest.toml", "src/lib.rs" = "lib.rs", "src/page.html" = "page.html",
+                "Cargo.toml" = "manifest.toml",
+                "src/lib.rs" = "lib.rs",
+                "src/page.html" = "page.html",
+                "tests/@name@.http" = "http.txt",
             },
         }
     }
@@ -120,7 +131,7 @@ impl Places<'_> {
     }
 
     fn put(&self, files: Files, folder: &Path) -> Result<()> {
-        files.iter().try_for_each(|(file, text)| write(&folder.join(file), &self.fill(text)))
+        files.iter().try_for_each(|(file, text)| write(&folder.join(self.fill(file)), &self.fill(text)))
     }
 
     /// What the handler needs in `patchboard.toml`.
@@ -178,7 +189,10 @@ mod tests {
                 for (file, text) in
                     PROJECT.iter().chain(template.files()).chain([&("", template.configuration())])
                 {
-                    assert!(!places.fill(text).contains('@'), "{template:?} {file}");
+                    // In tests, `@` has a meaning of its own.
+                    let filled = places.fill(text).replace("# @", "");
+                    let places = filled.lines().filter(|line| !line.starts_with('@')).collect::<String>();
+                    assert!(!places.contains('@'), "{template:?} {file}");
                 }
                 places.configuration(*template).parse::<Table>().unwrap();
             }

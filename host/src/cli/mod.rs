@@ -1,7 +1,7 @@
 //! The command line: a file a command.
 //!
 //! Exit codes: 0 after a drain or where all is well, 2 where the start or a check
-//! fails, with everything that is wrong on standard error; 1 where requests of a load fail.
+//! fails, with everything that is wrong on standard error; 1 where requests of a load fail, or tests.
 
 mod backup;
 mod check;
@@ -11,6 +11,7 @@ mod restore;
 mod routes;
 mod serve;
 mod source;
+mod test;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,14 @@ enum Command {
     /// type cdylib. RUSTFLAGS is not used, as it is meant for this machine;
     /// CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS is.
     Build(Build),
+    /// Ask the built handlers what `.http` files ask, and hold the answers against what they expect.
+    ///
+    /// All `.http` files in the folder of the configuration, and below, are read, as the clients of
+    /// editors know them; `# @expect status 200` and the like say what is expected. Each test has
+    /// the handlers anew, with nothing in databases, buckets and folders; no socket is opened, and
+    /// what handlers ask of other servers is answered by the file. The exit code is 1 where a test
+    /// fails.
+    Test(test::Test),
     /// Say what is in a component, what it must be granted, and whether it would be loaded.
     Inspect(inspect::Inspect),
     /// Say what this machine lacks to build handlers, by language.
@@ -92,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Load(load) => load.run(),
         Command::New(new) => new.run().map(done),
         Command::Build(build) => build.run().map(done),
+        Command::Test(test) => test.run(),
         Command::Inspect(inspect) => inspect.run().map(done),
         Command::Doctor(doctor) => Ok(if doctor.run() { ExitCode::SUCCESS } else { ExitCode::from(1) }),
         Command::Wit(wit) => wit.run().map(done),

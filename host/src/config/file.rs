@@ -7,12 +7,13 @@ use std::{env, io};
 
 use super::address::take_repeated;
 use super::answer::{redirect, response};
+use super::fakes::Fakes;
 use super::folder::absent;
 use super::handler::{handler, handler_file};
 use super::key::{Key, Table, Unset};
 use super::mount::mount;
 use super::reader::{Lookup, Problems, Section, nearest_within, variable};
-use super::server::{SERVER, ServerConfig, server};
+use super::server::{AccessLogFormat, SERVER, ServerConfig, server};
 use super::tenant::tenants;
 use super::types::{Config, ConfigError, Reading, RouteConfig, Source};
 use super::value::Sources;
@@ -65,9 +66,10 @@ impl Config {
         let lookup = |name: &str| env::var(name).ok();
         let problems = Problems::new(file.display().to_string(), text.as_deref().unwrap_or_default());
         check_variables(env::vars_os(), &problems);
-        let mut config = parse(&problems, &folder, &lookup);
+        let mut config = parse(&problems, &folder, &lookup, source.fakes.as_ref());
         if let Some(config) = &mut config {
             override_by(source, config, &problems);
+            source.fakes.iter().for_each(|fakes| fake(config, &fakes.folder));
             if text.is_none() {
                 by_convention(config, &problems);
             }
@@ -118,6 +120,15 @@ fn override_by(source: &Source, config: &mut Config, problems: &Problems<'_>) {
             "give the probes another one",
         );
     }
+}
+
+/// Lets nothing be kept but in `folder`, or in memory.
+fn fake(config: &mut Config, folder: &Path) {
+    folder.clone_into(&mut config.server.data_dir);
+    config.server.access_log = AccessLogFormat::Off;
+    config.server.access_log_file = None;
+    config.tables.fake(folder);
+    config.handlers.values_mut().for_each(|handler| handler.grants.fake(folder));
 }
 
 /// Reads `NAME.toml` beside a dropped-in component: its routes, where it has any. Grants
@@ -188,7 +199,12 @@ fn check_variables(variables: impl Iterator<Item = (OsString, OsString)>, proble
 }
 
 /// What the text of the file says, its paths being relative to `folder`.
-pub(super) fn parse(problems: &Problems<'_>, folder: &Path, lookup: &Lookup) -> Option<Config> {
+pub(super) fn parse(
+    problems: &Problems<'_>,
+    folder: &Path,
+    lookup: &Lookup,
+    fakes: Option<&Fakes>,
+) -> Option<Config> {
     let parsed = problems.parse()?;
     let root = Section::root(problems, parsed.get_ref());
     let server = server(&root.section("server").with_environment(lookup), folder, lookup);
@@ -196,7 +212,7 @@ pub(super) fn parse(problems: &Problems<'_>, folder: &Path, lookup: &Lookup) -> 
     let redirects = root.sections("redirect").into_iter().filter_map(|section| redirect(&section));
     let responses = root.sections("response").into_iter().filter_map(|section| response(&section));
     let answers = redirects.chain(responses).collect();
-    let sources = Sources { secrets: &server.secrets_dir, lookup };
+    let sources = Sources { secrets: &server.secrets_dir, lookup, fakes };
     let context = Context { folder, data_dir: &server.data_dir, sources };
     let tenants = tenants(&root);
     let mut tables = Tables::read(&root, &context);

@@ -7,6 +7,7 @@
 mod address;
 mod answer;
 mod compress;
+mod fakes;
 mod file;
 pub(crate) mod folder;
 mod handler;
@@ -27,6 +28,7 @@ mod tests;
 pub use crate::compression::CompressionConfig;
 pub use crate::static_files::{MemoryConfig, MountConfig};
 pub use address::parse_address;
+pub use fakes::Fakes;
 pub use file::read_handler_file;
 pub use reference::reference;
 pub use server::{AccessLogFormat, CurrentServer, DEFAULT_LISTEN, Follow, ServerConfig};

@@ -22,7 +22,7 @@ fn read(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
         "CREDENTIALS_DIRECTORY" => Some(secrets.clone()),
         _ => None,
     };
-    let config = file::parse(&problems, folder, &variable);
+    let config = file::parse(&problems, folder, &variable, None);
     match (config, problems.into_inner().0) {
         (Some(config), found) if found.is_empty() => Ok(config),
         (_, found) => Err(found.iter().map(Problem::to_string).collect()),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::fakes::Fakes;
 use super::reader::Places;
 use super::server::ServerConfig;
 use super::tenant::TenantConfig;
@@ -198,6 +199,8 @@ pub struct Source {
     pub dev: bool,
     /// `--log`, or `PATCHBOARD_LOG`.
     pub log: Option<String>,
+    /// What stands in for what only a real server has; none where there is one.
+    pub fakes: Option<Fakes>,
 }
 
 impl Source {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::fakes::Fakes;
 use super::key::{Key, Table, Unset};
 use super::reader::{Lookup, Section};
 use crate::name::check_name;
@@ -38,6 +39,8 @@ pub(crate) struct Sources<'a> {
     /// The folder of the secrets.
     pub(crate) secrets: &'a Path,
     pub(crate) lookup: &'a Lookup,
+    /// What stands in for both.
+    pub(crate) fakes: Option<&'a Fakes>,
 }
 
 /// A value that is not written out.
@@ -85,9 +88,11 @@ pub(crate) fn value(section: &Section<'_, '_>, key: &str, sources: Sources<'_>) 
 fn find(table: Section<'_, '_>, sources: Sources<'_>) -> Option<Value> {
     SECRETS.read(&table, &mut ());
     let (secret, variable) = (table.string("secret"), table.string("variable"));
-    let value = match (secret, variable) {
-        (Some(secret), None) => read_secret(sources.secrets, &secret),
-        (None, Some(variable)) => (sources.lookup)(&variable).ok_or_else(|| {
+    let value = match (secret, variable, sources.fakes) {
+        (Some(secret), None, Some(fakes)) => Ok(fakes.secret(&secret)),
+        (None, Some(variable), Some(fakes)) => Ok(fakes.variable(&variable)),
+        (Some(secret), None, None) => read_secret(sources.secrets, &secret),
+        (None, Some(variable), None) => (sources.lookup)(&variable).ok_or_else(|| {
             format!(
                 "the variable {variable} is not set in the server's environment; set it, or write the value"
             )

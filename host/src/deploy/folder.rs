@@ -95,12 +95,13 @@ impl Entry {
 
 impl Folder {
     /// The first, of everything that is there. What `is_certain` denies of the
-    /// configuration's sections is left out.
+    /// configuration's sections is left out, and what was `compiled` is not compiled again.
     pub(super) fn first(
         loader: Arc<Loader>,
         config: Config,
         mounts: Vec<Arc<Mount>>,
         is_certain: impl Fn(&str) -> bool,
+        compiled: Option<&Self>,
     ) -> Made {
         let mut first = Self {
             loader,
@@ -122,7 +123,7 @@ impl Folder {
         }
         let mut files = scanned.unwrap_or_default();
         files.retain(|name, _| is_certain(&section(name)));
-        let loaded = first.load_all(&files);
+        let loaded = first.load_all(&files, compiled);
         first.fill(None, files.into_iter().zip(loaded), faults)
     }
 
@@ -347,11 +348,21 @@ impl Folder {
         Ok(files)
     }
 
-    /// As many at once as there are threads that compile.
-    fn load_all(&self, files: &BTreeMap<String, Stamp>) -> Vec<Result<Arc<Handler>, Failure>> {
+    /// As many at once as there are threads that compile; here, where nothing is to be compiled.
+    fn load_all(
+        &self,
+        files: &BTreeMap<String, Stamp>,
+        compiled: Option<&Self>,
+    ) -> Vec<Result<Arc<Handler>, Failure>> {
         let names: Vec<&String> = files.keys().collect();
-        let load = |name: &String| load(&self.loader, &self.order(name), &|_| {});
-        on_all_cpus(|| names.into_par_iter().map(load).collect())
+        let load = |name: &String| {
+            let before = compiled.and_then(|compiled| compiled.entries.get(name)?.handler.clone());
+            load(&self.loader, &Order { before, ..self.order(name) }, &|_| {})
+        };
+        match compiled {
+            Some(_) => names.into_iter().map(load).collect(),
+            None => on_all_cpus(|| names.into_par_iter().map(load).collect()),
+        }
     }
 
     /// What there is to load of the handler `name`.

@@ -15,6 +15,7 @@ mod loads;
 mod prepare;
 mod refused;
 mod running;
+mod stage;
 mod start;
 mod update;
 
@@ -23,5 +24,6 @@ pub use self::files::{FileStamp, SETTLE};
 pub use self::loads::{Loads, read as read_component};
 pub use self::refused::Refused;
 pub use self::running::{Prepared, Running};
+pub use self::stage::{Fresh, Stage, stage};
 pub use self::start::{Beginning, Start, Started, start};
 pub use self::update::{Update, log_loaded};

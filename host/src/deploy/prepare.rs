@@ -112,8 +112,13 @@ impl Judge {
         let memory = Arc::new(Memory::new(&self.config.server.static_memory));
         let mounts = self.mounts(&memory);
         let granted = self.grants(loader.engine(), is_ours);
-        let made =
-            Folder::first(loader, self.config.clone(), mounts, |section| self.reading.is_certain(section));
+        let made = Folder::first(
+            loader,
+            self.config.clone(),
+            mounts,
+            |section| self.reading.is_certain(section),
+            None,
+        );
         self.conclude(made, memory, granted, strict)
     }
 
@@ -145,12 +150,26 @@ impl Judge {
         self.conclude(made, memory, granted, strict)
     }
 
+    /// Everything that a test begins with: as the first, of what was `compiled` for it.
+    pub(super) fn anew(mut self, loader: Arc<Loader>, compiled: &Folder) -> Result<Next, Refused> {
+        let memory = Arc::new(Memory::new(&self.config.server.static_memory));
+        let mounts = self.mounts(&memory);
+        let is_certain = |section: &str| self.reading.is_certain(section);
+        let made = Folder::first(loader, self.config.clone(), mounts, is_certain, Some(compiled));
+        self.conclude(made, memory, Findings::default(), true)
+    }
+
     /// The routes alone, and what was tolerated.
     pub(super) fn routes(mut self, loader: Arc<Loader>) -> Result<(Site, Vec<Problem>), Refused> {
         let memory = Arc::new(Memory::new(&self.config.server.static_memory));
         let mounts = self.mounts(&memory);
-        let made =
-            Folder::first(loader, self.config.clone(), mounts, |section| self.reading.is_certain(section));
+        let made = Folder::first(
+            loader,
+            self.config.clone(),
+            mounts,
+            |section| self.reading.is_certain(section),
+            None,
+        );
         let next = self.conclude(made, memory, Findings::default(), false)?;
         Ok((next.site, next.tolerated))
     }

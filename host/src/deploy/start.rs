@@ -70,7 +70,7 @@ pub fn start(source: &Source, beginning: Beginning) -> Result<Start, Refused> {
     let site = Arc::new(Current::default());
     let address = listeners.as_ref().and_then(|listeners| listeners.addresses().first().copied());
     let urls: Weak<dyn Urls> = Arc::<Current>::downgrade(&site);
-    let loader = judge.loader(Outside { urls: Some(urls), address, alarm })?;
+    let loader = judge.loader(Outside { urls: Some(urls), address, alarm, ..Outside::default() })?;
     let next = judge.first(loader, strict, |_| false)?;
     match listeners {
         // Else there was a problem, and this is not reached.

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::code_cache;
 use super::counts::AllCounts;
+use super::grants::outbound::StandIns;
 use super::grants::routing::Urls;
 use super::grants::shared::Around;
 use super::grants::shared_grants::SharedGrants;
@@ -42,6 +44,10 @@ pub struct Engine {
     counts: AllCounts,
     tenants: Tenants,
     grants: SharedGrants,
+    stand_ins: Option<StandIns>,
+    clock: Option<SystemTime>,
+    /// The engine whose pool and compiled code it shares, and which keeps the epoch.
+    _first: Option<Arc<Self>>,
 }
 
 /// What there is around an engine.
@@ -53,11 +59,15 @@ pub struct Outside {
     pub address: Option<SocketAddr>,
     /// Tells whoever may do something about it that a version has failed in its first calls.
     pub alarm: Box<dyn Fn() + Send + Sync>,
+    /// What takes the connections of outbound requests in the place of the network.
+    pub stand_ins: Option<StandIns>,
+    /// The moment at which the guests' wall clock stands still.
+    pub clock: Option<SystemTime>,
 }
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { urls: None, address: None, alarm: Box::new(|| {}) }
+        Self { urls: None, address: None, alarm: Box::new(|| {}), stand_ins: None, clock: None }
     }
 }
 
@@ -74,7 +84,7 @@ impl Engine {
     ///
     /// If this machine cannot run it.
     pub fn build(config: &config::Config, outside: Outside) -> anyhow::Result<Arc<Self>> {
-        let Outside { urls, address, alarm } = outside;
+        let Outside { urls, address, alarm, stand_ins, clock } = outside;
         let memory_bytes = config
             .handlers
             .values()
@@ -99,10 +109,35 @@ impl Engine {
             counts: AllCounts::default(),
             tenants: Tenants::default(),
             grants: SharedGrants::new(&Around { data_dir: &config.server.data_dir, urls }),
+            stand_ins,
+            clock,
+            _first: None,
         });
         let ticking = Arc::downgrade(&engine);
         std::thread::Builder::new().name("epoch".to_owned()).spawn(move || tick(&ticking))?;
         Ok(engine)
+    }
+
+    /// An engine for `config` with the pool, the clock and the compiled code of `first`, and
+    /// nothing else of it: what handlers keep, and what is counted of them, is its own.
+    pub fn beside(first: &Arc<Self>, config: &config::Config, outside: Outside) -> Arc<Self> {
+        let Outside { urls, address, alarm, stand_ins, clock } = outside;
+        Arc::new(Self {
+            wasm: first.wasm.clone(),
+            notices: Vec::new(),
+            memory_bytes: first.memory_bytes,
+            address,
+            places: first.places.clone(),
+            trials: first.trials.clone(),
+            ticks: first.ticks.clone(),
+            alarm,
+            counts: AllCounts::default(),
+            tenants: Tenants::default(),
+            grants: SharedGrants::new(&Around { data_dir: &config.server.data_dir, urls }),
+            stand_ins,
+            clock,
+            _first: Some(first.clone()),
+        })
     }
 
     /// What the operator should know of this machine, for the log.
@@ -122,6 +157,16 @@ impl Engine {
     /// The address that `http://self` leads to.
     pub(super) fn self_address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// What takes the connections of outbound requests in the place of the network.
+    pub(super) fn stand_ins(&self) -> Option<&StandIns> {
+        self.stand_ins.as_ref()
+    }
+
+    /// The moment at which the guests' wall clock stands still.
+    pub(super) fn clock(&self) -> Option<SystemTime> {
+        self.clock
     }
 
     /// The clock of the epoch.

@@ -53,7 +53,7 @@ pub(super) async fn start(
     client: &OutboundClient,
     status: Arc<Status>,
 ) -> wasmtime::Result<(Store<State>, Export)> {
-    let mut store = Store::new(engine.wasm(), state(handler, client, status.clone())?);
+    let mut store = Store::new(engine.wasm(), state(handler, engine, client, status.clone())?);
     store.limiter(|state| &mut state.memory);
     // What is handed over is with the host before it can be counted.
     store.set_hostcall_fuel(usize::try_from(handler.limits().memory_bytes.min(HANDED_BYTES))?);
@@ -97,12 +97,17 @@ async fn in_guest<F: Future>(status: &Status, running: F) -> F::Output {
 }
 
 /// What a new store of the handler holds: what it was granted, and nothing else.
-fn state(handler: &Handler, client: &OutboundClient, status: Arc<Status>) -> wasmtime::Result<State> {
+fn state(
+    handler: &Handler,
+    engine: &Engine,
+    client: &OutboundClient,
+    status: Arc<Status>,
+) -> wasmtime::Result<State> {
     let grants = handler.grants();
     let stream = |name| LogStream::new(handler.shared_name(), name, grants.logging.clone());
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(stream("stdout")).stderr(stream("stderr"));
-    grants.environment.give(&mut wasi)?;
+    grants.environment.give(&mut wasi, engine.clock())?;
     let mut table = ResourceTable::new();
     table.set_max_capacity(handler.limits().handles as usize);
     Ok(State {

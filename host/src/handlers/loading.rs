@@ -42,7 +42,7 @@ pub struct LoadError {
 /// Loads components.
 pub struct Loader {
     engine: Arc<Engine>,
-    linkers: Linkers,
+    linkers: Arc<Linkers>,
     /// Of trials; they send nothing.
     client: OnceLock<OutboundClient>,
 }
@@ -60,7 +60,14 @@ impl Loader {
     ///
     /// If what they may import cannot be linked.
     pub fn new(engine: Arc<Engine>) -> anyhow::Result<Self> {
-        Ok(Self { linkers: Linkers::new(engine.wasm())?, engine, client: OnceLock::new() })
+        let linkers = Arc::new(Linkers::new(engine.wasm())?);
+        Ok(Self { linkers, engine, client: OnceLock::new() })
+    }
+
+    /// For handlers of `engine`, which shares its code with the one that this loads for.
+    #[must_use]
+    pub fn beside(&self, engine: Arc<Engine>) -> Self {
+        Self { linkers: self.linkers.clone(), engine, client: OnceLock::new() }
     }
 
     /// The engine that it loads for.
@@ -178,7 +185,7 @@ impl Loader {
     /// Instantiates once, without a call.
     fn trial(&self, handler: &Handler) -> Result<(), String> {
         let engine = &*self.engine;
-        let client = self.client.get_or_init(|| OutboundClient::new(None));
+        let client = self.client.get_or_init(|| OutboundClient::new(None, None));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

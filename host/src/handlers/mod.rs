@@ -56,7 +56,7 @@ pub use compilers::{beside_requests, on_all_cpus};
 pub use component::Kind;
 pub use engine::{Engine, Outside};
 pub use error::CallError;
-pub use grants::outbound::SelfConnections;
+pub use grants::outbound::{SelfConnections, StandInConnection, StandIns};
 pub use grants::routing::Urls;
 pub use grants::shared::News;
 pub(crate) use grants::shared::{Asked, Findings};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
@@ -15,6 +16,7 @@ use super::guard::{Rest, Watch};
 use super::limits::ConnectionLimits;
 use super::open::{Counted, OpenConnections};
 use super::phase::Phase;
+use super::transport::Piped;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
 use crate::handlers::{self, Engine, Seat};
@@ -39,6 +41,8 @@ pub(super) struct Core {
 /// What the control thread wants of a core.
 enum Message {
     Given(Given),
+    /// A connection within the process, which is neither counted nor closed for another.
+    Piped(DuplexStream),
     /// How long has the connection that can best be spared had nothing to do?
     Spare(oneshot::Sender<Option<Rest>>),
     /// Close it; was there still one?
@@ -63,6 +67,11 @@ impl Core {
         self.messages.send(Message::Given(Given { stream, peer, counted })).ok();
     }
 
+    /// Hands over a connection within the process.
+    pub(super) fn give_pipe(&self, stream: DuplexStream) {
+        self.messages.send(Message::Piped(stream)).ok();
+    }
+
     /// How long the connection that can best be spared has had nothing to do; none
     /// where all are at work.
     pub(super) async fn spare(&self) -> Option<Rest> {
@@ -81,12 +90,14 @@ impl Core {
     }
 }
 
+/// Starts a core. What its thread logs goes to `log`, or where everything does.
 pub(super) fn spawn(
     index: usize,
     seat: Seat,
     settings: &Arc<CurrentServer>,
     engine: &Arc<Engine>,
     dispatch: &Arc<Dispatch>,
+    log: Option<tracing::Dispatch>,
 ) -> std::io::Result<Core> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -96,6 +107,7 @@ pub(super) fn spawn(
     let (phase, phases) = watch::channel(Phase::Serving);
     let (settings, engine, dispatch) = (settings.clone(), engine.clone(), dispatch.clone());
     let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
+        let _log = log.as_ref().map(tracing::dispatcher::set_default);
         let local = LocalSet::new();
         local.block_on(&runtime, serve(receiver, phases, seat, settings, engine, dispatch));
         // Calls under way end here, with the loop they ran in.
@@ -146,6 +158,14 @@ async fn serve(
             }
             message = messages.recv() => match message {
                 None => return,
+                Some(Message::Piped(stream)) => {
+                    let limits = ConnectionLimits::of(&settings.load());
+                    let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
+                    tokio::task::spawn_local(async move {
+                        let (connection, watch) = ((Piped(stream), OWN_PEER), Rc::new(Watch::default()));
+                        connection::serve(connection, limits, watch, &core, &dispatch, phases).await;
+                    });
+                }
                 Some(Message::Spare(answer)) => drop(answer.send(open.spare())),
                 Some(Message::CloseSpare(answer)) => drop(answer.send(open.close_spare())),
                 Some(Message::Given(Given { stream, peer, counted })) => {

@@ -10,12 +10,14 @@ mod connection;
 mod core;
 mod events;
 pub mod guard;
+mod in_process;
 mod limits;
 mod listener;
 mod open;
 mod phase;
 mod probes;
 mod signals;
+mod stand_in;
 mod transport;
 
 use std::net::SocketAddr;
@@ -25,10 +27,12 @@ use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::{Engine, Seat};
 
+pub use in_process::InProcess;
 pub use limits::{check_connections, check_threads, raise_open_files};
 pub use listener::{BindError, Listeners, try_bind};
 pub use listenfd::ListenFd as Passed;
 pub use signals::Signal;
+pub use stand_in::stand_in;
 
 /// Takes the sockets that were passed, or else binds all addresses, before anything slow is done.
 ///
@@ -60,7 +64,7 @@ pub fn run(
     let cores = Seat::all(settings.load().cores)
         .into_iter()
         .enumerate()
-        .map(|(index, seat)| core::spawn(index, seat, settings, engine, dispatch))
+        .map(|(index, seat)| core::spawn(index, seat, settings, engine, dispatch, None))
         .collect::<std::io::Result<Vec<_>>>()?;
     runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;

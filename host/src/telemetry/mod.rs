@@ -2,6 +2,7 @@
 
 mod access_log;
 mod filter;
+mod kept;
 mod writer;
 
 use std::fmt::{self, Debug};
@@ -14,6 +15,7 @@ use tracing_subscriber::fmt::format::{Writer as Line, debug_fn};
 
 pub use access_log::{AccessLog, AccessRecord};
 pub use filter::parse_filter;
+pub use kept::Kept;
 pub use writer::{Destination, Writer};
 
 use crate::printable::printable;

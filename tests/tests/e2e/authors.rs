@@ -153,6 +153,8 @@ fn handlers_of_every_template_are_built_tested_and_served() {
     assert_eq!(fs::read(workshop.path("hello/Cargo.lock")).unwrap(), lock);
     pinned(&lock);
     inspected(&workshop);
+    let tested = workshop.done("hello", "patchboard test");
+    assert!(tested.contains(" 0 failed, in ") && tested.contains("routes, all asked"), "{tested}");
 
     let server = workshop.serve("hello");
     server.get("/").expect(200, "Hello, world");
@@ -359,17 +361,22 @@ fn no_other_workspace_takes_a_project_for_its_own() {
     }
 }
 
-/// A page of the documentation, line by line, as its reader types it.
-#[test]
-fn the_page_of_the_first_handler_does_what_it_says() {
-    let _compiling = compiling();
+/// A page of the documentation, line by line, as its reader types it; its tests are those of
+/// the project's.
+fn read_page(page: &str) -> Option<Server> {
     let workshop = Workshop::new();
     let (mut folder, mut server) = (String::new(), None);
-    for line in docs::session("docs/first-handler.md") {
+    for line in docs::session(page) {
         let (command, expected) =
             line.split_once(" #").map_or((&*line, ""), |(command, said)| (command, said.trim()));
         match command.trim().split(' ').collect::<Vec<_>>()[..] {
-            ["cd", to] => folder = format!("{folder}/{to}").trim_start_matches('/').to_owned(),
+            ["cd", to] => {
+                folder = format!("{folder}/{to}").trim_start_matches('/').to_owned();
+                for (number, text) in docs::requests(page).iter().enumerate() {
+                    let file = workshop.path(&folder).join(format!("crates/{to}/tests/page-{number}.http"));
+                    fs::write(file, text).unwrap();
+                }
+            }
             ["patchboard", "serve"] => server = Some(workshop.serve(&folder)),
             // So that macros are compiled once.
             ["cargo", "test"] => _ = workshop.done(&folder, "cargo test --release"),
@@ -382,7 +389,20 @@ fn the_page_of_the_first_handler_does_what_it_says() {
             _ => _ = workshop.done(&folder, command),
         }
     }
-    assert!(server.is_some());
+    server
+}
+
+#[test]
+fn the_page_of_the_first_handler_does_what_it_says() {
+    let _compiling = compiling();
+    assert!(read_page("docs/first-handler.md").is_some());
+}
+
+#[test]
+fn the_page_of_tests_does_what_it_says() {
+    let _compiling = compiling();
+    assert!(!docs::requests("docs/testing.md").is_empty());
+    read_page("docs/testing.md");
 }
 
 #[test]

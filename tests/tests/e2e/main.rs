@@ -26,6 +26,7 @@ mod guestbook;
 mod guests;
 mod half_closed;
 mod http;
+mod http_files;
 mod ill_guests;
 mod imports;
 mod inherited_sockets;

@@ -39,6 +39,12 @@ pub(crate) trait Configured: Clone + Debug + Default + PartialEq + Eq + 'static 
 
     /// Shows its own tables.
     fn visit_tables(_: &mut impl Visit) {}
+
+    /// Lets what the handler changes be in `folder`, or in memory, for a test.
+    fn fake(&mut self, _folder: &Path) {}
+
+    /// Likewise of its own tables.
+    fn fake_tables(_: &mut Self::Tables, _folder: &Path) {}
 }
 
 /// Where the configuration is, and where it finds what is not written in it.
@@ -86,6 +92,11 @@ macro_rules! configs {
                 granted
             }
 
+            /// Lets what the handler changes be in `folder`, or in memory, for a test.
+            pub(crate) fn fake(&mut self, folder: &Path) {
+                $(self.$name.fake(folder);)*
+            }
+
             /// The keys of `[handlers.NAME]`.
             pub(crate) fn names() -> Vec<&'static str> {
                 let mut names = Vec::new();
@@ -130,6 +141,11 @@ macro_rules! configs {
                     let of_handlers = granted.iter().map(|granted| &granted.$name);
                     super::$name::keys::Config::complete(&mut self.$name, of_handlers, context);
                 )*
+            }
+
+            /// Lets what is kept be in `folder`, or in memory, for a test.
+            pub(crate) fn fake(&mut self, folder: &Path) {
+                $(super::$name::keys::Config::fake_tables(&mut self.$name, folder);)*
             }
 
             /// The keys of those that say something else than in `other`.

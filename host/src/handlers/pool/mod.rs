@@ -299,7 +299,8 @@ impl Core {
 
     fn spawn(self: &Rc<Self>, handler: &Arc<Handler>, place: Place) -> Rc<Instance> {
         let this_server = || Some((self.this_server.clone(), self.engine.self_address()?));
-        let client = self.client.get_or_init(|| OutboundClient::new(this_server())).clone();
+        let client =
+            self.client.get_or_init(|| OutboundClient::new(this_server(), self.engine.stand_ins())).clone();
         let inbox = Rc::new(Inbox::default());
         let status = Arc::new(Status::new(self.slices.clone(), handler.tenant().clone(), self.freed.clone()));
         if self.draining.get() {

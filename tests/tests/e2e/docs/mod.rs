@@ -36,11 +36,20 @@ pub(crate) fn session(path: &str) -> Vec<String> {
     lines
 }
 
+/// The tests of a page that has a session, each as a file.
+#[track_caller]
+pub(crate) fn requests(path: &str) -> Vec<String> {
+    let pages = all();
+    let page = pages.iter().find(|page| page.path == Path::new(path)).expect("the page is there");
+    page.blocks(Purpose::Requests).map(|block| format!("{}\n", block.text)).collect()
+}
+
 #[test]
 fn sessions_are_those_that_are_run() {
     let has_session = |page: &&Page| page.blocks(Purpose::Session).next().is_some();
     let pages: Vec<_> = all().iter().filter(has_session).map(|page| page.path.clone()).collect();
-    assert_eq!(pages, [Path::new("docs/first-handler.md")], "`authors` runs no other");
+    let run = [Path::new("docs/first-handler.md"), Path::new("docs/testing.md")];
+    assert_eq!(pages, run, "`authors` runs no other");
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use patchboard_tests::workspace;
 
 /// Languages of blocks that nothing here can run.
-const NOT_RUN: [&str; 6] = ["dockerfile", "haproxy", "ini", "nginx", "sh", "yaml"];
+const NOT_RUN: [&str; 7] = ["dockerfile", "haproxy", "http", "ini", "nginx", "sh", "yaml"];
 
 /// A page.
 pub(super) struct Page {
@@ -49,6 +49,8 @@ pub(super) enum Purpose {
     Shell,
     /// ```` ```sh session ````: lines to type one after the other, in one folder.
     Session,
+    /// ```` ```http ````: tests that the handler of the page's session passes.
+    Requests,
     /// ```` ```json ````.
     Json,
     /// ```` ```text ````: what some program writes.
@@ -137,6 +139,7 @@ fn purpose(info: &str, text: &str) -> Option<Purpose> {
         ("toml", "NAME.toml") => Some(Purpose::Beside),
         ("sh", "") => Some(Purpose::Shell),
         ("sh", "session") => Some(Purpose::Session),
+        ("http", "") => Some(Purpose::Requests),
         ("json", "") => Some(Purpose::Json),
         ("text", "") => Some(Purpose::Output),
         _ if NOT_RUN.contains(&language) => {

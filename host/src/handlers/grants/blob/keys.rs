@@ -2,6 +2,7 @@
 //! folders a handler is granted.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use patchboard_blob::{FolderConfig, Limits};
@@ -50,6 +51,10 @@ impl Configured for Config {
 
     fn read(&mut self, section: &Section<'_, '_>, context: &Context<'_>, tables: &Folders) {
         self.folders = granted(section, context, tables);
+    }
+
+    fn fake(&mut self, folder: &Path) {
+        self.folders.iter_mut().for_each(|own| own.dir = folder.join("blob").join(&own.name));
     }
 
     fn unused<'a>(tables: &'a Self::Tables, granted: &[&Self]) -> Vec<&'a str> {

@@ -2,11 +2,15 @@
 
 pub(super) mod host;
 pub(crate) mod keys;
+mod still_clock;
+
+use std::time::SystemTime;
 
 use wasmtime::error::Context as _;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use self::keys::{Config, FolderConfig};
+use self::still_clock::StillClock;
 use super::grant::{Grant, Grantee, Wanted};
 
 /// Variables and folders.
@@ -33,12 +37,19 @@ impl Grant for Environment {
 }
 
 impl Environment {
-    /// Gives it to a store.
+    /// Gives it to a store; its wall clock may stand still at `clock`.
     ///
     /// # Errors
     ///
     /// If a folder cannot be opened.
-    pub(in crate::handlers) fn give(&self, wasi: &mut WasiCtxBuilder) -> wasmtime::Result<()> {
+    pub(in crate::handlers) fn give(
+        &self,
+        wasi: &mut WasiCtxBuilder,
+        clock: Option<SystemTime>,
+    ) -> wasmtime::Result<()> {
+        if let Some(moment) = clock {
+            wasi.wall_clock(StillClock::at(moment));
+        }
         // Sockets are linked, but nothing may be done with them.
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         for (name, value) in &self.0.variables {

@@ -2,6 +2,7 @@
 //! which buckets a handler is granted.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use patchboard_key_value::{BackendConfig, BucketConfig, Limits, RedisConfig};
@@ -49,6 +50,14 @@ impl Configured for Config {
 
     fn read(&mut self, section: &Section<'_, '_>, _: &Context<'_>, tables: &Buckets) {
         self.buckets = granted(section, tables);
+    }
+
+    fn fake(&mut self, _: &Path) {
+        for bucket in &mut self.buckets {
+            if !matches!(bucket.backend, BackendConfig::Memory(_)) {
+                bucket.backend = BackendConfig::Memory(Written::default().memory_bytes);
+            }
+        }
     }
 
     fn unused<'a>(tables: &'a Self::Tables, granted: &[&Self]) -> Vec<&'a str> {
@@ -223,6 +232,8 @@ fn backend(section: &Section<'_, '_>, sources: Sources<'_>, written: &Written) -
     match kind {
         "memory" => Some(BackendConfig::Memory(written.memory_bytes)),
         FILE => Some(BackendConfig::File),
+        // A test has none.
+        _ if sources.fakes.is_some() => Some(BackendConfig::Memory(written.memory_bytes)),
         _ => {
             if !section.has("url") {
                 section.problem("backend = \"redis\" needs `url`, such as \"redis://127.0.0.1:6379/0\"");

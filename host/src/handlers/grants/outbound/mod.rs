@@ -10,9 +10,11 @@ pub(super) mod host;
 pub(crate) mod keys;
 mod look_ups;
 mod origin;
+mod pipe;
 mod resolver;
 mod response;
 mod send;
+mod stand_in;
 mod this_server;
 mod wasi;
 
@@ -27,6 +29,8 @@ use wasmtime_wasi_http::WasiBody;
 use self::connect::Connector;
 use self::origin::OriginPattern;
 pub(in crate::handlers) use self::send::{Outbound, of_call};
+use self::stand_in::StandInConnector;
+pub use self::stand_in::{StandInConnection, StandIns};
 pub use self::this_server::SelfConnections;
 use self::this_server::SelfConnector;
 use super::grant::{Grant, Grantee, Wanted};
@@ -37,23 +41,36 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A core's pool of outbound connections.
 #[derive(Debug, Clone)]
 pub(in crate::handlers) struct OutboundClient {
-    client: Client<Connector, WasiBody>,
+    others: Others,
     this_server: Option<(Client<SelfConnector, WasiBody>, SocketAddr)>,
+}
+
+/// How other servers are reached.
+#[derive(Debug, Clone)]
+enum Others {
+    Network(Client<Connector, WasiBody>),
+    StandIns(Client<StandInConnector, WasiBody>),
 }
 
 impl OutboundClient {
     /// For a core; `this_server` takes its connections to itself, which as others see it is at
-    /// `self_address`.
-    pub(in crate::handlers) fn new(this_server: Option<(SelfConnections, SocketAddr)>) -> Self {
+    /// its address, and `stand_ins` those to others, where it is not the network.
+    pub(in crate::handlers) fn new(
+        this_server: Option<(SelfConnections, SocketAddr)>,
+        stand_ins: Option<&StandIns>,
+    ) -> Self {
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
             // As many as requests were under way at once, which `outbound_calls` bounds: with fewer,
             // who has more at once makes connections all the time.
             .pool_idle_timeout(IDLE_TIMEOUT);
-        let client = builder.build(Connector::new());
+        let others = match stand_ins {
+            None => Others::Network(builder.build(Connector::new())),
+            Some(to) => Others::StandIns(builder.build(StandInConnector(to.clone()))),
+        };
         let this_server = this_server.map(|(to, address)| (builder.build(SelfConnector(to)), address));
-        Self { client, this_server }
+        Self { others, this_server }
     }
 }
 

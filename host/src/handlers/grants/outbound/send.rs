@@ -17,7 +17,7 @@ use wasmtime_wasi_http::WasiBody;
 use super::connect::{CONNECT_TIMEOUT, LONGEST_WAIT};
 use super::origin::is_self;
 use super::response::ResponseBody;
-use super::{Granted, Origins, OutboundClient};
+use super::{Granted, Origins, Others, OutboundClient};
 use crate::fields::{self, Named};
 use crate::forwarded::Told;
 use crate::handlers::grants::logging::{FRAME_BYTES, Log, NAME_BYTES, cut};
@@ -169,7 +169,10 @@ impl Outbound {
             return Err(Failure::NotGranted(origin));
         }
         if !is_self(authority) {
-            return Ok(ask(&self.client.client, request));
+            return Ok(match &self.client.others {
+                Others::Network(client) => ask(client, request),
+                Others::StandIns(client) => ask(client, request),
+            });
         }
         let (client, address) = self.client.this_server.as_ref().ok_or(Failure::NoServer)?;
         address_to(*address, &mut request).ok_or(Failure::InvalidUrl)?;

@@ -6,18 +6,15 @@
 
 use std::future::Ready;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::DuplexStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tower_service::Service;
 
-/// What either side may have written that the other has not read, in bytes.
-const PIPE_BYTES: usize = 64 << 10;
+use super::pipe::Pipe;
 
 /// Where a core takes the connections that its own handlers make. How many there are is
 /// bounded by `outbound_calls` of the handlers.
@@ -37,43 +34,9 @@ impl Service<Uri> for SelfConnector {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let (ours, theirs) = Pipe::new();
         // A core that has ended takes none any more.
         let given = self.0.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused.into());
-        std::future::ready(given.map(|()| TokioIo::new(Pipe(ours))))
-    }
-}
-
-/// The client's end.
-#[derive(Debug)]
-pub(super) struct Pipe(DuplexStream);
-
-impl Connection for Pipe {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        std::future::ready(given.map(|()| TokioIo::new(ours)))
     }
 }

@@ -56,6 +56,12 @@ impl Configured for Config {
         }
     }
 
+    fn fake_tables(tables: &mut Self::Tables, folder: &Path) {
+        for (name, database) in tables {
+            database.backend = Backend::Sqlite(folder.join("sql").join(format!("{name}.sqlite")));
+        }
+    }
+
     fn unused<'a>(tables: &'a Self::Tables, granted: &[&Self]) -> Vec<&'a str> {
         let is_used = |name: &str| granted.iter().any(|of| of.names.iter().any(|granted| granted == name));
         tables.keys().map(String::as_str).filter(|name| !is_used(name)).collect()
@@ -152,7 +158,9 @@ fn database(
     let mut limits = Limits::default();
     DATABASE.read(section, &mut limits);
     let path = section.string("path").map(|path| Backend::Sqlite(folder.join(path)));
+    // A test has SQLite, wherever the database is otherwise.
     let url = value(section, "url", sources)
+        .filter(|_| sources.fakes.is_none())
         .and_then(|url| url.reveal().parse().map_err(|problem| section.problem(problem)).ok())
         .map(Backend::Postgres);
     if path.is_some() && section.has("url") {
