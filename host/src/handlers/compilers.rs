@@ -1,4 +1,4 @@
-//! The threads that compile, in their place behind those that serve.
+//! The threads that compile; where requests are served meanwhile, in their place behind those.
 //!
 //! They are there while something is compiled, and end with it: what their allocator has
 //! kept for them goes back to the machine then.
@@ -8,18 +8,19 @@ use std::thread::available_parallelism;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Weight 15 to the 1024 of a thread that serves, where both want the CPU.
-const NICENESS: i32 = 19;
+/// Weight 110 to the 1024 of a thread that serves, where both want the CPU: less, and a busy
+/// machine would never have done with it.
+const NICENESS: i32 = 10;
 
-/// Does `work`, which compiles, on all CPUs.
+/// Does `work`, which compiles before anything is served, on all CPUs.
 pub fn on_all_cpus<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    on(cpus(), work)
+    on(cpus(), || (), work)
 }
 
 /// Likewise for what is dropped in while requests are served: on as many threads as keep
 /// half of the CPUs busy.
 pub fn beside_requests<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    on(cpus().div_ceil(2), work)
+    on(cpus().div_ceil(2), step_back, work)
 }
 
 fn cpus() -> usize {
@@ -27,16 +28,16 @@ fn cpus() -> usize {
 }
 
 /// Where there are no threads to be had, it merely takes longer.
-fn on<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    match pool(threads) {
+fn on<T: Send>(threads: usize, begin: fn(), work: impl FnOnce() -> T + Send) -> T {
+    match pool(threads, begin) {
         Some(pool) => pool.install(work),
         None => work(),
     }
 }
 
-fn pool(threads: usize) -> Option<ThreadPool> {
+fn pool(threads: usize, begin: fn()) -> Option<ThreadPool> {
     let builder = || ThreadPoolBuilder::new().thread_name(|index| format!("compile-{index}"));
-    let pool = builder().num_threads(threads).start_handler(|_| step_back()).build();
+    let pool = builder().num_threads(threads).start_handler(move |_| begin()).build();
     let error = match pool {
         Ok(pool) => return Some(pool),
         Err(error) => error,
