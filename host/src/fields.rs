@@ -117,7 +117,8 @@ pub fn may_trail(name: &HeaderName) -> bool {
 
 fn is_owned(name: &str) -> bool {
     name.strip_prefix("x-forwarded").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        || matches!(name, "forwarded" | "x-real-ip" | "x-request-id")
+        // By `HTTP_PROXY` programs of CGI's take a proxy of their own (httpoxy, CVE-2016-5385).
+        || matches!(name, "forwarded" | "x-real-ip" | "x-request-id" | "proxy")
 }
 
 /// The name as CGI would have it, in the spelling of HTTP.

@@ -21,9 +21,10 @@ impl Check {
         }
         for handler in checked.handlers() {
             println!("handler {} {} ({})", handler.name(), handler.digest(), handler.kind());
-            for claim in handler.routes() {
-                println!("  {}", printable(&claim.route.to_string()));
-            }
+            let mut routes: Vec<_> = handler.routes().iter().map(|claim| claim.route.to_string()).collect();
+            // In a component they are as its linker has put them.
+            routes.sort_unstable_by(|one, other| path(one).cmp(path(other)).then_with(|| one.cmp(other)));
+            routes.iter().for_each(|route| println!("  {}", printable(route)));
         }
         for mount in &checked.config().mounts {
             println!("static mount {}/ from {}", mount.prefix, mount.dir.display());
@@ -31,4 +32,9 @@ impl Check {
         checked.pending().iter().for_each(|change| println!("{}", printable(change)));
         Ok(())
     }
+}
+
+/// A route without its method.
+fn path(route: &str) -> &str {
+    route.split_once(' ').map_or(route, |(_, path)| path)
 }

@@ -139,7 +139,8 @@ impl http_body::Body for LoggedBody {
             match &frame {
                 Some(Ok(frame)) => {
                     record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-                    record.complete = ended;
+                    // After trailers there is nothing, and hyper does not ask.
+                    record.complete = ended || frame.is_trailers();
                 }
                 Some(Err(_)) => {}
                 None => record.complete = true,

@@ -44,6 +44,11 @@ impl Counts {
         self.count_failure("response_cut");
     }
 
+    /// Counts a failure after a response that was complete.
+    pub(super) fn count_after(&self) {
+        self.count_failure("after_response");
+    }
+
     /// Counts a call that its client has left before it was answered.
     pub(super) fn count_left(&self) {
         self.count_failure("client_left");

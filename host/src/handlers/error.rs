@@ -114,6 +114,13 @@ impl CallError {
         }
     }
 
+    /// Logs it where the response was complete before, so that no client has noticed.
+    pub(super) fn log_after(&self, handler: &str, request_id: &str) {
+        let text = self.to_string();
+        let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+        tracing::error!(handler, request_id, "after its response was complete, {text}");
+    }
+
     /// What it is called where failures are counted.
     pub(super) fn reason(&self) -> &'static str {
         match self {

@@ -33,6 +33,7 @@ use super::inbox::Inbox;
 use super::job::Outcome;
 use super::linking::Program;
 use super::memory::{MemoryLimit, OverMemory};
+use super::over::Reason;
 use super::request_body::Inbound;
 use super::state::{Kept, State, current_task};
 use super::status::Status;
@@ -335,7 +336,13 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
             if !call.answer(Outcome::Failed(explain()))
                 && let Some(error) = call.head.late.tell(explain())
             {
-                error.log(handler.name(), &call.head.request_id);
+                match call.head.over.reason() {
+                    Some(Reason::Done) => {
+                        error.log_after(handler.name(), &call.head.request_id);
+                        handler.counts().count_after();
+                    }
+                    _ => error.log(handler.name(), &call.head.request_id),
+                }
             }
             continue;
         } else if call.may_run_again(state) {
@@ -343,7 +350,10 @@ fn fail(store: &mut Store<State>, handler: &Handler, error: &wasmtime::Error) {
         } else {
             Outcome::Failed(CallError::Neighbour)
         };
-        call.answer(answer);
+        let again = matches!(answer, Outcome::Again(_));
+        if !call.answer(answer) {
+            call.head.late.tell_of_neighbour(again);
+        }
     }
 }
 

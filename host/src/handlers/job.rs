@@ -87,6 +87,7 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct LateFailure {
     stage: AtomicU8,
+    again: AtomicBool,
     error: Mutex<Option<CallError>>,
 }
 
@@ -109,6 +110,25 @@ impl LateFailure {
         }
         self.stage.store(Self::LOGGED, Ordering::Release);
         Some(error)
+    }
+
+    /// Another call has ended the instance; that is the failure of this one if its head is not
+    /// sent, and `again` whether it may run in another instead.
+    pub(super) fn tell_of_neighbour(&self, again: bool) {
+        if self.stage.load(Ordering::Relaxed) == Self::HELD {
+            self.again.store(again, Ordering::Relaxed);
+            self.tell(CallError::Neighbour);
+        }
+    }
+
+    /// Whether the call that has failed so may run again; it then begins anew.
+    pub(super) fn begins_again(&self) -> bool {
+        let again = self.again.swap(false, Ordering::Relaxed);
+        if again {
+            self.take();
+            self.stage.store(Self::HELD, Ordering::Release);
+        }
+        again
     }
 
     /// The head is about to be sent, or never will be; gives why the call has failed, if it has.

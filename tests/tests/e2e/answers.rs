@@ -8,8 +8,12 @@ use crate::probes::probe;
 static SERVER: Shared = Shared::new(server);
 
 fn server() -> Server {
+    server_of("probes = \"127.0.0.1:0\"")
+}
+
+fn server_of(settings: &str) -> Server {
     Server::builder()
-        .server("probes = \"127.0.0.1:0\"")
+        .server(settings)
         .guest("raw")
         .guest("p2-hello")
         .guest("p3-hello")
@@ -264,6 +268,43 @@ fn a_guest_that_returns_without_the_end_is_not_waited_for() {
         .start();
     let (reply, end) = ask_at(&server, "GET", "/p2-hello/answer", "body=part&end=returned&later");
     assert!(seen(&reply, end, &Cut(200)), "{reply:?} {end:?}");
+}
+
+#[test]
+fn whose_neighbour_traps_as_it_answers_is_run_again() {
+    for world in &WORLDS[..2] {
+        let server = server_of("cores = 1\nprobes = \"127.0.0.1:0\"");
+        for _ in 0..5 {
+            let ask = |query: &str| {
+                let mut connection = server.connect();
+                connection.send(format!("GET {world}?late&{query} HTTP/1.1\r\nHost: test\r\n\r\n"));
+                connection
+            };
+            // All have something to say at once, and one traps then.
+            let mut neighbours: Vec<_> = (0..7).map(|_| ask("body=neighbour")).collect();
+            let mut own = ask("body=own&end=trap");
+            neighbours.iter_mut().for_each(|neighbour| neighbour.reply().expect(200, "neighbour"));
+            assert!(matches!(own.head().status, 200 | 500), "{world}");
+        }
+        assert_eq!(counted(&server, "unfinished"), 0, "{world}");
+    }
+}
+
+#[test]
+fn a_trap_after_a_response_is_of_its_own_kind() {
+    let server = server();
+    // In 0.2 a body has no end but what the guest says.
+    for world in &WORLDS[..2] {
+        let before = counted(&server, "after_response");
+        let mut connection = server.connect();
+        let query = "body=abc&length=3&end=trap&later";
+        connection.send(format!("GET {world}?{query} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let reply = connection.reply();
+        reply.expect(200, "abc");
+        server.log.wait_for_all(&["after its response was complete, ", reply.request_id()]);
+        wait_until("it is counted", || counted(&server, "after_response") == before + 1);
+    }
+    assert_eq!((counted(&server, "trapped"), counted(&server, "response_cut")), (0, 0));
 }
 
 #[test]

@@ -166,5 +166,8 @@ fn what_is_of_the_others_connection_ends_there() {
         assert!(text.starts_with("HTTP/1.1 200 ") && text.contains("\r\nx-kept: yes\r\n"), "{world}: {text}");
         assert!(text.ends_with("\r\n0\r\nx-sum: 7\r\n\r\n"), "{world}: {text}");
         assert!(!text.contains("gone") && !text.contains("connection: x-hop"), "{world}: {text}");
+        // Nor is what came with trailers cut.
+        let line = server.access_log.wait_for(&format!("target=\"{world}?"));
+        assert!(!line.contains("complete=false"), "{line}");
     }
 }

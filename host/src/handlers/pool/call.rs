@@ -163,6 +163,11 @@ impl Core {
                                 response.map(|body| hold(body, ticket, permit, limits, cuts, deadline))
                             );
                         }
+                        Err(CallError::Unfinished) if head.late.begins_again() => {
+                            ticket.move_on();
+                            inbound = Inbound::Empty;
+                            continue;
+                        }
                         // What the body lacks is what the store's end has taken.
                         Err(CallError::Unfinished) => head.late.take().unwrap_or(CallError::Unfinished),
                         Err(failure) => failure,
