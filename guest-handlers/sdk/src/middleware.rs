@@ -49,7 +49,7 @@ mod from_fn;
 mod routes;
 mod state;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, EndpointFuture};
 pub use from_fn::{FromFn, FromFnLayer, Middleware, Next, from_fn};
 pub use routes::Routes;
 pub use state::State;

@@ -103,10 +103,7 @@ impl CallError {
                 tracing::debug!(handler, request_id, "{self}")
             }
             _ => {
-                // What a guest says of itself may be long.
-                let text = self.to_string();
-                let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
-                tracing::error!(handler, request_id, "{text}");
+                tracing::error!(handler, request_id, "{}", self.line());
                 if let Self::Trapped { trace, .. } = self {
                     trace.lines().for_each(|line| tracing::debug!(handler, request_id, "{line}"));
                 }
@@ -116,9 +113,14 @@ impl CallError {
 
     /// Logs it where the response was complete before, so that no client has noticed.
     pub(super) fn log_after(&self, handler: &str, request_id: &str) {
-        let text = self.to_string();
-        let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
-        tracing::error!(handler, request_id, "after its response was complete, {text}");
+        tracing::error!(handler, request_id, "after its response was complete, {}", self.line());
+    }
+
+    /// As the log has it: what a guest says of itself may be long.
+    fn line(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text
     }
 
     /// What it is called where failures are counted.

@@ -66,8 +66,8 @@ impl Service<Request> for Endpoint {
     }
 }
 
-/// The answer of an [`Endpoint`], under way.
-pub struct EndpointFuture(HandlerFuture);
+/// The answer of an [`Endpoint`], or of a layer around it, under way.
+pub struct EndpointFuture(pub(super) HandlerFuture);
 
 impl fmt::Debug for EndpointFuture {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,14 +1,13 @@
 //! Layers that are a function, as axum's `middleware::from_fn` makes them; their futures need
 //! not be [`Send`], since a component has one thread.
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, EndpointFuture};
 use crate::registry::HandlerFuture;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -138,33 +137,16 @@ middleware!(A, B);
 middleware!(A, B, C);
 middleware!(A, B, C, D);
 
-/// The answer of a [`FromFn`], under way.
-pub struct FromFnFuture(HandlerFuture);
-
-impl fmt::Debug for FromFnFuture {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("FromFnFuture").finish_non_exhaustive()
-    }
-}
-
-impl Future for FromFnFuture {
-    type Output = Result<Response, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
 impl<F: Middleware<T>, T: 'static> Service<Request> for FromFn<F, T> {
     type Response = Response;
     type Error = Infallible;
-    type Future = FromFnFuture;
+    type Future = EndpointFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> FromFnFuture {
-        FromFnFuture(self.layer.function.clone().run(request, self.next.clone()))
+    fn call(&mut self, request: Request) -> EndpointFuture {
+        EndpointFuture(self.layer.function.clone().run(request, self.next.clone()))
     }
 }
