@@ -65,6 +65,20 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// Says once what a length that hyper has read says several times, as `3, 3` does (RFC 9110,
+/// section 8.6).
+pub fn unite_lengths(headers: &mut HeaderMap) {
+    let mut values = headers.get_all(CONTENT_LENGTH).iter();
+    let (first, more) = (values.next(), values.next().is_some());
+    let Some(text) = first.and_then(|value| value.to_str().ok()) else { return };
+    let first = text.split(',').next().unwrap_or_default().trim();
+    if (more || first.len() < text.len())
+        && let Ok(length) = first.parse::<u64>()
+    {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+}
+
 /// What the `Connection` of a head names, which goes no further in its trailers either.
 #[derive(Debug, Clone, Default)]
 pub struct Named(Option<Box<[HeaderName]>>);
@@ -168,6 +182,22 @@ mod tests {
         assert_eq!(left(&trailers), ["etag", "trailer-only", "x-c"]);
         strip(&mut headers);
         assert_eq!(left(&headers), ["accept", "content-length", "host"]);
+    }
+
+    #[test]
+    fn a_length_that_is_told_twice_is_one() {
+        for told in [&["3"][..], &["3, 3"], &["3", "3"], &["3,3", "3"], &["3 , 3"]] {
+            let mut headers = HeaderMap::new();
+            for value in told {
+                headers.append(CONTENT_LENGTH, value.parse().unwrap());
+            }
+            unite_lengths(&mut headers);
+            let values: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+            assert_eq!(values, ["3"], "{told:?}");
+        }
+        let mut none = HeaderMap::new();
+        unite_lengths(&mut none);
+        assert!(none.is_empty());
     }
 
     #[test]

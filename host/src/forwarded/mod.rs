@@ -130,11 +130,11 @@ fn of_legacy_fields(headers: &HeaderMap) -> Vec<Element> {
     .collect()
 }
 
-/// Bounded and visible, since it is in the log and in error pages.
+/// Bounded and visible, since it is in the log and in error pages; `-` stands for none there.
 fn request_id(headers: &HeaderMap) -> Option<Arc<str>> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let is_fine = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'&' | b'\\');
-    ((1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_fine)).then(|| id.into())
+    ((1..=LONGEST_ID).contains(&id.len()) && id != "-" && id.bytes().all(is_fine)).then(|| id.into())
 }
 
 #[cfg(test)]
@@ -217,7 +217,7 @@ mod tests {
         check(&[("x-forwarded-host", "a b")], "", "", "");
         check(&[("x-forwarded-host", "h:99999")], "", "", "");
         check(&[("x-forwarded-for", "unknown, not-an-address")], "", "", "");
-        for id in ["", "a b", "<b>", "é", &"x".repeat(LONGEST_ID + 1)] {
+        for id in ["", "-", "a b", "<b>", "é", &"x".repeat(LONGEST_ID + 1)] {
             assert_eq!(told(&[("x-request-id", id)]).request_id, None, "{id}");
         }
         assert_eq!(told(&[("x-request-id", "Root=1-67;a/b")]).request_id.as_deref(), Some("Root=1-67;a/b"));

@@ -310,7 +310,7 @@ fn the_log_of_a_database_that_is_damaged() {
     hold("log-damaged", &line);
 }
 
-/// What is wrong with a Redis, said once by the server and by a check, and again when it changes.
+/// What is wrong with a Redis, each thing said once by the server and by a check.
 #[test]
 fn the_log_of_a_redis() {
     let mut redis = Redis::start();
@@ -354,10 +354,15 @@ fn the_log_of_a_redis() {
     let tls = server(&url.replace("redis://", "rediss://")).start();
     tls.log.wait_for("where it does not, its `url` is redis://");
     note(&tls, "speaks TLS");
-    let over_tls = Redis::start_with_tls();
+    let mut over_tls = Redis::start_with_tls();
     let plain = server(&over_tls.url().replace("rediss://", "redis://")).start();
     note(&plain, "has closed the connection");
     let untrusted = server(&over_tls.url()).variable("SSL_CERT_FILE", "/dev/null").start();
+    note(&untrusted, "cannot be reached");
+    // One that is now silent and now refuses has said each.
+    over_tls.freeze();
+    note(&untrusted, "has not answered in time");
+    over_tls.thaw();
     note(&untrusted, "cannot be reached");
     hold("log-redis", &lines.join("\n"));
     hold("check-redis", &left(&server(&url).check()));

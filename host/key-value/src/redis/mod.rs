@@ -36,6 +36,8 @@ const KEPT_AT_LEAST: Duration = Duration::from_secs(1);
 /// How many lines the log has at most of what is wrong with it, in so long.
 const MOST_LINES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(10);
+/// How many things that are wrong are remembered; after so many, all may be said again.
+const MOST_TROUBLES: usize = 16;
 
 /// What `GET` says where the values are too large together.
 const TOO_LARGE: &str = "TOOLARGE";
@@ -94,8 +96,9 @@ pub struct Redis {
 /// What the log was told.
 #[derive(Debug)]
 struct Said {
-    /// What is wrong with it now.
-    trouble: Option<String>,
+    /// What has been wrong with it since it answered last: one that is silent at times and
+    /// refuses at others is told of once by each.
+    troubles: Vec<String>,
     since: Instant,
     lines: u32,
 }
@@ -137,7 +140,7 @@ impl Redis {
             connection: Mutex::default(),
             has_answered: AtomicBool::new(false),
             is_in_trouble: AtomicBool::new(false),
-            said: Mutex::new(Said { trouble: None, since: Instant::now(), lines: 0 }),
+            said: Mutex::new(Said { troubles: Vec::new(), since: Instant::now(), lines: 0 }),
         }
     }
 
@@ -151,7 +154,7 @@ impl Redis {
     pub(crate) async fn look(&self) -> Option<String> {
         let space = Space::new(None, "look");
         self.exists(&space, String::new()).await.err()?;
-        self.said().trouble.clone()
+        self.said().troubles.last().cloned()
     }
 
     /// Runs an operation on the thread of the connection.
@@ -171,7 +174,7 @@ impl Redis {
                     && self.is_in_trouble.swap(false, Ordering::Relaxed)
                 {
                     let mut said = self.said();
-                    if said.trouble.take().is_some() && said.may_say() {
+                    if !std::mem::take(&mut said.troubles).is_empty() && said.may_say() {
                         tracing::info!("redis at {} answers again", self.config.url);
                     }
                 }
@@ -212,7 +215,8 @@ impl Redis {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The error as a guest is told; the operator is told once, and when it changes.
+    /// The error as a guest is told; the operator is told once of each thing that is wrong until
+    /// it answers again.
     fn explain(&self, error: &RedisError) -> Error {
         let url = &self.config.url;
         let Trouble { reason, remedy, is_of_connection, detail } =
@@ -228,10 +232,13 @@ impl Redis {
         let full = format!("{text}; {remedy}");
         let mut said = self.said();
         if self.is_tried_only {
-            said.trouble = Some(full);
-        } else if said.trouble.as_ref() != Some(&full) && said.may_say() {
+            said.troubles = vec![full];
+        } else if !said.troubles.contains(&full) && said.may_say() {
             tracing::error!("{full}; operations fail until it answers ({detail})");
-            said.trouble = Some(full);
+            if said.troubles.len() == MOST_TROUBLES {
+                said.troubles.clear();
+            }
+            said.troubles.push(full);
         }
         drop(said);
         self.is_in_trouble.store(true, Ordering::Relaxed);

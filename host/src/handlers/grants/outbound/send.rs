@@ -22,6 +22,9 @@ use crate::fields::{self, Named};
 use crate::forwarded::Told;
 use crate::handlers::grants::logging::{FRAME_BYTES, Log, NAME_BYTES, cut};
 
+/// What the log has for the id of a request where a call's is not known.
+const NOBODY: &str = "-";
+
 /// An instance's power to send requests.
 pub(in crate::handlers) struct Outbound {
     granted: Origins,
@@ -102,16 +105,17 @@ impl Outbound {
     ) -> impl Future<Output = Result<Response<ResponseBody>, Failure>> + Send + use<> {
         self.requests += 1;
         let origin = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let response = self.start(request, caller);
+        let response = self.start(request, caller.as_deref());
         let Granted { handler, permits, .. } = &*self.granted;
         let (handler, permits, log) = (handler.clone(), permits.clone(), self.log.clone());
         async move {
+            let request_id = caller.as_deref().unwrap_or(NOBODY);
             let (response, again) = response?;
             let wait = |asked: Option<Duration>| asked.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
             let connect = wait(timeouts.connect);
             let Ok(Ok(permit)) = tokio::time::timeout(connect, permits.take()).await else {
                 if log.admit(&handler, FRAME_BYTES) {
-                    tracing::warn!(%handler, "limits.outbound_calls outbound requests are under way");
+                    tracing::warn!(%handler, request_id, "limits.outbound_calls outbound requests are under way");
                 }
                 return Err(Failure::TooManyRequests);
             };
@@ -126,13 +130,18 @@ impl Outbound {
                     let between_bytes = wait(timeouts.between_bytes);
                     let named = Named::by(response.headers());
                     fields::strip(response.headers_mut());
+                    fields::unite_lengths(response.headers_mut());
                     Ok(response.map(|body| ResponseBody::new(body, between_bytes, named, permit)))
                 }
                 Ok(Err(error)) => {
                     let (origin, cause) = (cut(&origin, NAME_BYTES), root_cause(&error));
                     let cause = cut(&cause, NAME_BYTES);
                     if log.admit(&handler, FRAME_BYTES + origin.len() + cause.len()) {
-                        tracing::warn!(%handler, "outbound request to {origin} failed: {error}: {cause}");
+                        tracing::warn!(
+                            %handler,
+                            request_id,
+                            "outbound request to {origin} failed: {error}: {cause}"
+                        );
                     }
                     Err(Failure::Client(error))
                 }
@@ -145,7 +154,7 @@ impl Outbound {
     fn start(
         &self,
         mut request: Request<WasiBody>,
-        caller: Option<Arc<str>>,
+        caller: Option<&str>,
     ) -> Result<(ResponseFuture, Option<Again>), Failure> {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
@@ -163,6 +172,7 @@ impl Outbound {
             if self.log.admit(handler, FRAME_BYTES + 2 * shown.len()) {
                 tracing::warn!(
                     %handler,
+                    request_id = caller.unwrap_or(NOBODY),
                     "outbound request to {shown} is not granted; add outbound = [\"{shown}\"] to [handlers.{handler}]"
                 );
             }
@@ -176,7 +186,7 @@ impl Outbound {
         }
         let (client, address) = self.client.this_server.as_ref().ok_or(Failure::NoServer)?;
         address_to(*address, &mut request).ok_or(Failure::InvalidUrl)?;
-        Told::write_own(request.headers_mut(), handler, caller.as_deref());
+        Told::write_own(request.headers_mut(), handler, caller);
         Ok(ask(client, request))
     }
 }
