@@ -10,6 +10,7 @@
 //!
 //! - [`server`] accepts connections, hands each to a core, drains them at the end;
 //!   its [`server::guard`] lets hyper have only requests that are framed strictly.
+//! - [`tls`] is who this server is to who speaks TLS with it.
 //! - [`dispatch`] turns every request into a response and one access-log line.
 //! - [`forwarded`] (pure) is what trusted proxies tell of a request.
 //! - [`router`] (pure) finds the target of a method and path.
@@ -49,5 +50,6 @@ pub mod site;
 pub mod static_files;
 pub mod telemetry;
 pub mod testing;
+pub mod tls;
 pub mod upload;
 mod writable;

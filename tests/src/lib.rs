@@ -11,6 +11,7 @@
 //! - [`PythonServer`]: aiohttp, which ours is compared with.
 //! - [`Redis`]: a Redis of the test's own.
 //! - [`Shell`]: the lines that people are told to type.
+//! - [`Authority`]: who signs certificates.
 //!
 //! Nothing here sleeps for a guess: every wait is for a condition, with a deadline
 //! ([`PATIENCE`]) that only a failure reaches. Whatever goes wrong panics with what
@@ -32,6 +33,7 @@ mod reply;
 mod server;
 mod shared;
 mod shell;
+mod tls;
 mod upstream;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +55,7 @@ pub use reply::Reply;
 pub use server::{Exited, Server, ServerBuilder};
 pub use shared::{Shared, SharedServer};
 pub use shell::Shell;
+pub use tls::Authority;
 pub use upstream::{Answer, Asked, Upstream};
 
 /// How long a condition may take on the slowest machine. Only failures wait so long.

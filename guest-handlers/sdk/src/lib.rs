@@ -46,7 +46,7 @@
 //! - Where nobody waits for it any more, since its client has left or its time is over, it
 //!   is dropped where it waits, and its destructors run. What has to be done all the same
 //!   is a task, [`spawn`].
-//! - It can ask for [`Route`], [`RequestId`] and [`ClientAddress`] like for any other extractor, and
+//! - It can ask for [`Route`], [`RequestId`], [`ClientAddress`] and [`Tls`] like for any other extractor, and
 //!   links to its pages and files with [`url_for`] and [`static_url`].
 //! - What all handlers of the component have in common (log-in, fields of all responses, shared
 //!   values) is in one place, a function with the attribute [`wrap`]; see [`middleware`].
@@ -100,6 +100,7 @@ mod task;
 pub mod templates;
 pub mod testing;
 pub mod time;
+mod tls;
 mod url;
 mod wants;
 
@@ -107,6 +108,7 @@ pub use call::{ClientAddress, RequestId, Route};
 pub use patchboard_macros::{any, delete, get, head, options, patch, post, put, route, wrap};
 pub use same_origin::SameOrigin;
 pub use task::{Outcome, SpawnError, draining, spawn};
+pub use tls::{ClientCertificate, Tls};
 pub use url::{UrlError, UrlFor, static_url, url_for};
 
 pub use axum::body::{Body, Bytes};

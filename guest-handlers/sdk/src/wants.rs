@@ -6,6 +6,7 @@
 //! reference, [`Unknown::wants`].
 
 use crate::call::{ClientAddress, RequestId, Route};
+use crate::tls::Tls;
 use axum::extract::{Form, Json, Multipart, OriginalUri, Query, RawForm, RawQuery};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version};
@@ -74,6 +75,7 @@ without_path!(
     RequestId,
     Route,
     String,
+    Tls,
     Uri,
     Version,
 );

@@ -111,6 +111,7 @@ crates! {
         "src/testing.rs",
         "src/time.rs",
         "src/time/clock.rs",
+        "src/tls.rs",
         "src/url.rs",
         "src/url/error.rs",
         "src/wants.rs",

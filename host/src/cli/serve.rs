@@ -44,7 +44,7 @@ impl Serve {
         patchboard_allocator::give_back();
         let Started { running, listeners, writer, tolerated, odd, news } = started;
         let (engine, settings) = (running.engine().clone(), running.settings().clone());
-        let access_log = running.access_log().clone();
+        let (access_log, tls) = (running.access_log().clone(), running.tls().clone());
         let dispatch = Arc::new(Dispatch::new(
             running.site().clone(),
             engine.clone(),
@@ -61,9 +61,9 @@ impl Serve {
         };
         let probes = listeners.probes();
         let are_inherited = listeners.are_inherited();
-        server::run(&settings, listeners, &engine, &dispatch, on_signal, |addresses| {
-            for address in addresses {
-                eprintln!("listening on http://{address}");
+        server::run(&settings, listeners, &engine, (&dispatch, &tls), on_signal, |urls| {
+            for url in urls {
+                eprintln!("listening on {url}");
             }
             if let Some(address) = probes {
                 eprintln!("probes on http://{address}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::{env, io};
 
@@ -11,10 +12,12 @@ use super::fakes::Fakes;
 use super::folder::absent;
 use super::handler::{handler, handler_file};
 use super::key::{Key, Table, Unset};
+use super::listener::{ListenerConfig, listeners};
 use super::mount::mount;
 use super::reader::{Lookup, Problems, Section, nearest_within, variable};
 use super::server::{AccessLogFormat, SERVER, ServerConfig, server};
 use super::tenant::tenants;
+use super::tls::{CertificateConfig, TlsConfig, tls};
 use super::types::{Config, ConfigError, Reading, RouteConfig, Source};
 use super::value::Sources;
 use crate::handlers::grants::grants_config::{Context, Tables};
@@ -33,6 +36,9 @@ pub(super) static ROOT: Table<()> = Table {
     example: "",
     keys: &[
         Key::other("server", "a table", Unset::Said("the defaults of its keys"), "[server]"),
+        Key::other("listener", "an array of tables", Unset::Said("none"), "[[listener]]"),
+        Key::other("tls", "a table", Unset::Said("the defaults of its keys"), "[tls]"),
+        Key::other("certificate", "an array of tables", Unset::Said("none"), "[[certificate]]"),
         Key::other("handlers", "a table of tables", Unset::Said("none"), "[handlers.NAME]"),
         Key::other("tenants", "a table of tables", Unset::Said("none"), "[tenants.NAME]"),
         Key::other("static", "an array of tables", Unset::Said("none"), "[[static]]"),
@@ -112,8 +118,9 @@ fn override_by(source: &Source, config: &mut Config, problems: &Problems<'_>) {
     if let Some(Err(wrong)) = log.map(parse_filter) {
         problems.push_elsewhere("--log", wrong, "");
     }
-    let ServerConfig { listen, probes, .. } = &mut config.server;
-    if let Some(address) = probes.take_if(|probes| probes.port() != 0 && listen.contains(probes)) {
+    let listening: Vec<_> = config.server.all_listeners().map(|listener| listener.address).collect();
+    let is_taken = |probes: &mut SocketAddr| probes.port() != 0 && listening.contains(probes);
+    if let Some(address) = config.server.probes.take_if(is_taken) {
         problems.push(
             None,
             format!("probes: {address} is listened on already"),
@@ -207,7 +214,15 @@ pub(super) fn parse(
 ) -> Option<Config> {
     let parsed = problems.parse()?;
     let root = Section::root(problems, parsed.get_ref());
-    let server = server(&root.section("server").with_environment(lookup), folder, lookup);
+    let server_section = root.section("server").with_environment(lookup);
+    let mut server = server(&server_section, folder, lookup);
+    let is_listed = server_section.is_given("listen");
+    server.listeners = listeners(&root, &server, is_listed);
+    if !is_listed && !server.listeners.is_empty() {
+        server.listen.clear();
+    }
+    let tls = tls(&root, folder);
+    check_listeners(&server, &tls, problems);
     let mounts = mounts(&root, folder);
     let redirects = root.sections("redirect").into_iter().filter_map(|section| redirect(&section));
     let responses = root.sections("response").into_iter().filter_map(|section| response(&section));
@@ -224,7 +239,25 @@ pub(super) fn parse(
     let granted: Vec<_> = handlers.values().map(|handler| &handler.grants).collect();
     tables.complete(&granted, &context);
     ROOT.read_beside(&root, &mut (), &Tables::names());
-    Some(Config { server, mounts, answers, handlers, tenants, tables })
+    Some(Config { server, tls, mounts, answers, handlers, tenants, tables })
+}
+
+/// TLS needs a certificate, and a certificate TLS.
+fn check_listeners(server: &ServerConfig, tls: &TlsConfig, problems: &Problems<'_>) {
+    let speaks = server.listeners.iter().find(|listener| listener.tls);
+    match (speaks, &*tls.certificates) {
+        (Some(ListenerConfig { address, .. }), []) if problems.is_empty() => problems.push_at(
+            &format!("listener {address}"),
+            format!("the listener of {address} speaks TLS, but there is no [[certificate]]"),
+            "add one, with `chain` and `key`",
+        ),
+        (None, [CertificateConfig { chain, .. }, ..]) if problems.is_empty() => problems.push_at(
+            "certificate 0",
+            format!("no listener needs the certificate {}", chain.display()),
+            "add a [[listener]] with tls = true, or remove it",
+        ),
+        _ => {}
+    }
 }
 
 fn mounts(root: &Section<'_, '_>, folder: &Path) -> Vec<MountConfig> {

@@ -12,12 +12,14 @@ mod file;
 pub(crate) mod folder;
 mod handler;
 pub(crate) mod key;
+mod listener;
 mod mount;
 pub(crate) mod reader;
 mod reference;
 mod route;
 mod server;
 mod tenant;
+mod tls;
 mod types;
 pub(crate) mod unit;
 pub(crate) mod value;
@@ -30,9 +32,11 @@ pub use crate::static_files::{MemoryConfig, MountConfig};
 pub use address::parse_address;
 pub use fakes::Fakes;
 pub use file::read_handler_file;
+pub use listener::ListenerConfig;
 pub use reference::reference;
 pub use server::{AccessLogFormat, CurrentServer, DEFAULT_LISTEN, Follow, ServerConfig};
 pub use tenant::{NamePattern, TenantConfig};
+pub use tls::{CertificateConfig, ClientCertificates, TlsConfig};
 pub use types::{
     AnswerConfig, Config, ConfigError, HandlerConfig, Isolation, Limits, Reading, RouteConfig, Source,
 };

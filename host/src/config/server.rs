@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::address::{parse_address, take_repeated};
 use super::key::{Key, Table, Unset};
+use super::listener::ListenerConfig;
 use super::reader::{Lookup, Section};
 use super::unit::{quoted, quoted_list};
 use crate::forwarded::Network;
@@ -25,6 +26,8 @@ pub type CurrentServer = ArcSwap<ServerConfig>;
 pub struct ServerConfig {
     /// Addresses to listen on; port 0 takes any free port.
     pub listen: Vec<SocketAddr>,
+    /// Others, and what is spoken there.
+    pub listeners: Vec<ListenerConfig>,
     /// The address of the probes, if it is one of their own.
     pub probes: Option<SocketAddr>,
     /// The folder that handlers are dropped into.
@@ -48,6 +51,8 @@ pub struct ServerConfig {
     pub write_timeout: Duration,
     /// Requests of one connection, which is closed after the last.
     pub requests_per_connection: u32,
+    /// Requests of one HTTP/2 connection at once.
+    pub streams_per_connection: u32,
     /// Connections at once.
     pub connections: u32,
     /// The longest head of a request, in bytes.
@@ -84,6 +89,7 @@ impl ServerConfig {
     pub(super) fn new(lookup: &Lookup) -> Self {
         Self {
             listen: vec![DEFAULT_LISTEN],
+            listeners: Vec::new(),
             probes: None,
             handlers_dir: None,
             follow: Follow::default(),
@@ -95,6 +101,7 @@ impl ServerConfig {
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
             requests_per_connection: 1_000_000,
+            streams_per_connection: 128,
             connections: 4096,
             head_bytes: 64 << 10,
             instances: 1000,
@@ -112,6 +119,17 @@ impl ServerConfig {
         }
     }
 
+    /// The defaults, but for where is listened.
+    #[cfg(test)]
+    pub fn listening(listen: &[SocketAddr], probes: Option<SocketAddr>) -> Self {
+        Self { listen: listen.to_vec(), probes, ..Self::new(&|_| None) }
+    }
+
+    /// All addresses to listen on, and what is spoken there.
+    pub fn all_listeners(&self) -> impl Iterator<Item = ListenerConfig> {
+        self.listen.iter().copied().map(ListenerConfig::plain).chain(self.listeners.iter().copied())
+    }
+
     /// The file that the access log is written to, if it is.
     pub fn access_log_path(&self) -> Option<&Path> {
         self.access_log_file.as_deref().filter(|_| self.access_log != AccessLogFormat::Off)
@@ -123,6 +141,7 @@ impl ServerConfig {
         let mut kept = Vec::new();
         let mut note = |key: &'static str, differs: bool| kept.extend(differs.then_some(key));
         note("listen", keep(&mut self.listen, &running.listen));
+        note("listener", keep(&mut self.listeners, &running.listeners));
         note("probes", keep(&mut self.probes, &running.probes));
         note("handlers", keep(&mut self.handlers_dir, &running.handlers_dir));
         note("cores", keep(&mut self.cores, &running.cores));
@@ -258,6 +277,13 @@ drain_timeout = "30s"
             |s| &mut s.head_bytes,
             "The head of a request; a longer one is answered with 431.",
         ),
+        Key::<ServerConfig>::count(
+            "streams_per_connection",
+            1,
+            |s| &mut s.streams_per_connection,
+            "Requests of one HTTP/2 connection at once; a client waits with further ones.",
+        )
+        .at_most(10_000),
         Key::timeout(
             "head_timeout",
             |s| &mut s.head_timeout,

@@ -118,6 +118,9 @@ fn tables() -> Vec<Declared> {
     let mut tables = vec![
         declared(&file::ROOT, "KEY = VALUE"),
         declared(&server::SERVER, "[server]\nKEY = VALUE"),
+        declared(&listener::LISTENER, "[[listener]]\nKEY = VALUE"),
+        declared(&tls::TLS, "[tls]\nKEY = VALUE"),
+        declared(&tls::CERTIFICATE, "[[certificate]]\nKEY = VALUE"),
         declared(&handler::HANDLER, "[handlers.a]\nKEY = VALUE"),
         declared(&handler::LIMITS, "[handlers.a.limits]\nKEY = VALUE"),
         declared(&tenant::TENANT, "[tenants.a]\nKEY = VALUE"),

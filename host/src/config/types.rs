@@ -10,6 +10,7 @@ use super::fakes::Fakes;
 use super::reader::Places;
 use super::server::ServerConfig;
 use super::tenant::TenantConfig;
+use super::tls::TlsConfig;
 use crate::answers::Answer;
 use crate::compression::CompressionConfig;
 use crate::handlers::grants::grants_config::{GrantsConfig, Tables};
@@ -22,6 +23,8 @@ use crate::static_files::MountConfig;
 pub struct Config {
     /// The process and its listeners.
     pub server: ServerConfig,
+    /// Who this server is to who speaks TLS with it.
+    pub tls: TlsConfig,
     /// Static mounts, in the order of the file.
     pub mounts: Vec<MountConfig>,
     /// Redirects, then fixed responses, each in the order of the file.
@@ -40,6 +43,7 @@ impl Config {
         let mut tables = Vec::new();
         let mut note = |name: &str, differs: bool| tables.extend(differs.then(|| name.to_owned()));
         note("[server]", self.server != other.server);
+        note("[tls] or [[certificate]]", self.tls != other.tls);
         note("[[static]]", self.mounts != other.mounts);
         note("[[redirect]] or [[response]]", self.answers != other.answers);
         let names: BTreeSet<_> = self.handlers.keys().chain(other.handlers.keys()).collect();

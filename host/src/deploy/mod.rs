@@ -15,6 +15,7 @@ mod loads;
 mod prepare;
 mod refused;
 mod running;
+mod secure;
 mod stage;
 mod start;
 mod update;

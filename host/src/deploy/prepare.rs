@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::folder::{Folder, Made, Unready};
 use super::loads::Loads;
 use super::refused::Refused;
+use super::secure::Secure;
 use crate::config::{Config, DEFAULT_LISTEN, Reading, Source};
 use crate::data;
 use crate::handlers::{Asked, Engine, Findings, Loader, Outside};
@@ -31,6 +32,7 @@ pub(super) struct Next {
     pub(super) folder: Folder,
     pub(super) site: Site,
     pub(super) memory: Arc<Memory>,
+    pub(super) secure: Secure,
     /// What is wrong with files that were dropped in.
     pub(super) tolerated: Vec<Problem>,
     /// What is served otherwise than was meant, though nothing keeps it from being served.
@@ -111,6 +113,7 @@ impl Judge {
     ) -> Result<Next, Refused> {
         let memory = Arc::new(Memory::new(&self.config.server.static_memory));
         let mounts = self.mounts(&memory);
+        let secure = self.secure(None);
         let granted = self.grants(loader.engine(), is_ours);
         let made = Folder::first(
             loader,
@@ -119,14 +122,14 @@ impl Judge {
             |section| self.reading.is_certain(section),
             None,
         );
-        self.conclude(made, memory, granted, strict)
+        self.conclude(made, (memory, secure), granted, strict)
     }
 
     /// Everything that is served in the place of `before`, with the handlers that were loaded
     /// for it.
     pub(super) fn next(
         mut self,
-        before: &Folder,
+        (before, running): (&Folder, &Secure),
         memory: Arc<Memory>,
         strict: bool,
         loads: &mut Loads,
@@ -138,6 +141,7 @@ impl Judge {
                 mount.clone_from(running);
             }
         }
+        let secure = self.secure(Some(running));
         let is_certain = |section: &str| self.reading.is_certain(section);
         // First, so that nothing is tried in vain.
         let made = match before.next(self.config.clone(), mounts, is_certain, loads) {
@@ -147,7 +151,7 @@ impl Judge {
             Err(Unready::Unsettled) => return Err(Refused::Problems(self.problems)),
         };
         let granted = self.grants(before.engine(), |_| false);
-        self.conclude(made, memory, granted, strict)
+        self.conclude(made, (memory, secure), granted, strict)
     }
 
     /// Everything that a test begins with: as the first, of what was `compiled` for it.
@@ -156,7 +160,7 @@ impl Judge {
         let mounts = self.mounts(&memory);
         let is_certain = |section: &str| self.reading.is_certain(section);
         let made = Folder::first(loader, self.config.clone(), mounts, is_certain, Some(compiled));
-        self.conclude(made, memory, Findings::default(), true)
+        self.conclude(made, (memory, Secure::default()), Findings::default(), true)
     }
 
     /// The routes alone, and what was tolerated.
@@ -170,8 +174,21 @@ impl Judge {
             |section| self.reading.is_certain(section),
             None,
         );
-        let next = self.conclude(made, memory, Findings::default(), false)?;
+        let next = self.conclude(made, (memory, Secure::default()), Findings::default(), false)?;
         Ok((next.site, next.tolerated))
+    }
+
+    /// What TLS is spoken with; nothing where something is wrong with it.
+    fn secure(&mut self, before: Option<&Secure>) -> Secure {
+        let is_certain = ["tls", "certificate", "listener"].iter().all(|name| self.reading.is_certain(name));
+        if !is_certain {
+            return Secure::default();
+        }
+        Secure::load(&self.config.tls, before).unwrap_or_else(|wrong| {
+            let placed = wrong.into_iter().map(|(name, problem)| self.reading.placed(&name, problem));
+            self.problems.extend(placed);
+            Secure::default()
+        })
     }
 
     fn mounts(&mut self, memory: &Arc<Memory>) -> Vec<Arc<Mount>> {
@@ -208,7 +225,7 @@ impl Judge {
     fn conclude(
         mut self,
         made: Made,
-        memory: Arc<Memory>,
+        (memory, secure): (Arc<Memory>, Secure),
         granted: Findings,
         strict: bool,
     ) -> Result<Next, Refused> {
@@ -229,6 +246,7 @@ impl Judge {
                 mount.missing_pages().into_iter().map(placed)
             })
             .collect();
+        odd.extend(secure.odd().into_iter().map(|(name, problem)| self.reading.placed(&name, problem)));
         let unused = self
             .config
             .tables
@@ -236,7 +254,7 @@ impl Judge {
             .into_iter();
         odd.extend(unused.map(|problem| self.reading.placed(&problem.place.clone(), problem)));
         match self.problems.is_empty() {
-            true => Ok(Next { folder, site, memory, tolerated, odd, granted }),
+            true => Ok(Next { folder, site, memory, secure, tolerated, odd, granted }),
             false => Err(Refused::Problems(self.problems)),
         }
     }

@@ -8,6 +8,7 @@ use super::folder::Folder;
 use super::loads::Loads;
 use super::prepare::{Judge, Next};
 use super::refused::Refused;
+use super::secure::Secure;
 use super::update::{GRACE, Update, log_loaded, log_restored};
 use crate::config::{CurrentServer, Source};
 use crate::data::Hold;
@@ -18,6 +19,7 @@ use crate::server;
 use crate::site::Current;
 use crate::static_files::{Memory, Mount};
 use crate::telemetry::AccessLog;
+use crate::tls::CurrentTls;
 
 /// How long a reload waits for migrations: what they are for works meanwhile as before.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -29,6 +31,8 @@ pub struct Running {
     /// Of the data folder, once there is one.
     pub(super) hold: Option<Hold>,
     pub(super) memory: Arc<Memory>,
+    pub(super) secure: Secure,
+    pub(super) tls: Arc<CurrentTls>,
     pub(super) site: Arc<Current>,
     pub(super) settings: Arc<CurrentServer>,
     pub(super) access_log: AccessLog,
@@ -64,6 +68,11 @@ impl Running {
         &self.settings
     }
 
+    /// What TLS is spoken with at this moment.
+    pub fn tls(&self) -> &Arc<CurrentTls> {
+        &self.tls
+    }
+
     /// The access log, from the start to the end.
     pub fn access_log(&self) -> &AccessLog {
         &self.access_log
@@ -96,9 +105,9 @@ impl Running {
     }
 
     /// Whether another folder has taken the place of one that is served, as where a link to
-    /// the folder of a release was switched.
+    /// the folder of a release was switched, or other files that of certificates.
     pub fn has_moved(&self) -> bool {
-        self.folder.mounts.iter().any(|mount| mount.has_moved())
+        self.folder.mounts.iter().any(|mount| mount.has_moved()) || self.secure.has_changed()
     }
 
     /// Says once which static folders cannot be read for more than a moment.
@@ -133,7 +142,9 @@ impl Running {
         let running = &self.folder.config.server;
         if !self.inherited && judge.judges_addresses() {
             // Those that are held already are this process's own.
-            let is_ours = |address| running.listen.contains(&address) || running.probes == Some(address);
+            let is_ours = |address| {
+                running.all_listeners().any(|own| own.address == address) || running.probes == Some(address)
+            };
             let wrong = server::try_bind(&judge.config.server, is_ours);
             judge.add(wrong);
         }
@@ -144,13 +155,16 @@ impl Running {
             true => self.memory.clone(),
             false => Arc::new(Memory::new(&judge.config.server.static_memory)),
         };
-        let next = judge.next(&self.folder, memory, self.strict, loads)?;
+        let next = judge.next((&self.folder, &self.secure), memory, self.strict, loads)?;
         let mut changed = next.folder.config.differences(&self.folder.config);
         for mount in &next.folder.mounts {
             let is_new = !self.folder.mounts.iter().any(|own| Arc::ptr_eq(own, mount));
             if is_new && changed.is_empty() {
                 changed.push(format!("the folder of `{}/`", mount.prefix()));
             }
+        }
+        if changed.is_empty() && next.secure.differs(&self.secure) {
+            changed.push("the files of certificates".to_owned());
         }
         Ok(Prepared { next, kept, changed })
     }
@@ -169,7 +183,7 @@ impl Prepared {
         let destination = moves.then(|| commit::destination(&next)).transpose()?;
         let (opened, hold) = commit::open(&next, PATIENCE)?;
         commit::put(&next, opened).iter().for_each(News::log);
-        let Next { folder, site, memory, tolerated, odd, .. } = next;
+        let Next { folder, site, memory, secure, tolerated, odd, .. } = next;
         running.site.store(Arc::new(site));
         running.settings.store(Arc::new(folder.config.server.clone()));
         if let Some(destination) = destination {
@@ -186,6 +200,8 @@ impl Prepared {
             .filter(|handler| before.has(handler))
             .for_each(|handler| log_restored(handler));
         running.memory = memory;
+        running.tls.store(secure.tls.clone());
+        running.secure = secure;
         running.hold = hold;
         if !kept.is_empty() {
             let keys = kept.join(", ");

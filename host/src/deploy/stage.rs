@@ -70,7 +70,9 @@ impl Stage {
         let judge = Judge::read(source)?;
         let site = Arc::new(Current::default());
         let urls: Weak<dyn Urls> = Arc::<Current>::downgrade(&site);
-        let address = judge.config.server.listen.first().copied().unwrap_or(DEFAULT_LISTEN);
+        let mut listeners = judge.config.server.all_listeners();
+        let address = listeners.next().map_or(DEFAULT_LISTEN, |listener| listener.address);
+        drop(listeners);
         let outside = Outside {
             urls: Some(urls),
             address: Some(address),

@@ -14,6 +14,7 @@ use crate::readiness::Readiness;
 use crate::server::{self, Listeners, Passed};
 use crate::site::Current;
 use crate::telemetry::{AccessLog, Writer};
+use crate::tls::CurrentTls;
 
 /// How long a start waits for what handlers are granted, such as a database that cannot be
 /// reached; it is tried again beside what is served.
@@ -68,7 +69,7 @@ pub fn start(source: &Source, beginning: Beginning) -> Result<Start, Refused> {
     };
     judge.machine();
     let site = Arc::new(Current::default());
-    let address = listeners.as_ref().and_then(|listeners| listeners.addresses().first().copied());
+    let address = listeners.as_ref().and_then(|listeners| listeners.address());
     let urls: Weak<dyn Urls> = Arc::<Current>::downgrade(&site);
     let loader = judge.loader(Outside { urls: Some(urls), address, alarm, ..Outside::default() })?;
     let next = judge.first(loader, strict, |_| false)?;
@@ -93,13 +94,15 @@ impl Start {
             .map_err(|error| Refused::Problems(vec![Problem::new("", error.to_string())]))?;
         let settings = Arc::new(CurrentServer::from_pointee(next.folder.config.server.clone()));
         let news = commit::put(&next, opened);
-        let Next { folder, site: next, memory, tolerated, odd, .. } = next;
+        let Next { folder, site: next, memory, secure, tolerated, odd, .. } = next;
         site.store(Arc::new(next));
         let inherited = listeners.are_inherited();
         let running = Running {
             folder,
             hold,
             memory,
+            tls: Arc::new(CurrentTls::new(secure.tls.clone())),
+            secure,
             site,
             settings,
             access_log,

@@ -14,6 +14,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<Arc<str>, &'static str> {
         (Some(host), None) => Some(host.to_str().map_err(|_| "the Host field is not ASCII")?),
         (Some(_), Some(_)) => return Err("there is more than one Host field"),
         (None, _) if request.version() < Version::HTTP_11 => None,
+        // RFC 9113, section 8.3.1
+        (None, _) if request.version() >= Version::HTTP_2 && request.uri().authority().is_some() => None,
         // RFC 9112, section 3.2
         (None, _) => return Err("there is no Host field"),
     };
@@ -26,6 +28,12 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<Arc<str>, &'static str> {
     };
     // The authority of an absolute target wins over Host (RFC 9112, section 3.2.2).
     match request.uri().authority() {
+        Some(authority)
+            if request.version() >= Version::HTTP_2
+                && host.is_some_and(|host| host != authority.as_str()) =>
+        {
+            Err("`:authority` and Host name two hosts")
+        }
         Some(authority) => {
             authority::parse(authority.as_str()).ok_or("the target's authority is not a host and port")
         }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName};
+use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::ext::ReasonPhrase;
 
@@ -38,6 +39,7 @@ use crate::router::{Find, RequestHost, RequestPath};
 use crate::site::{Current, Site, Target};
 use crate::static_files::Served;
 use crate::telemetry::{AccessLog, AccessRecord};
+use crate::tls::Session;
 use crate::upload::Upload;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,6 +78,8 @@ pub struct Refused {
     pub status: StatusCode,
     /// What is wrong with it.
     pub detail: String,
+    /// Whether whoever asks is told, also where details are not shown.
+    pub is_shown: bool,
     /// The method, where it could be read.
     pub method: Option<Method>,
     /// The target, where it could be read.
@@ -182,8 +186,9 @@ impl Dispatch {
 
     /// Answers a request whose head was refused before hyper could see it.
     pub fn refuse(&self, refused: Refused, peer: SocketAddr) -> Response<LoggedBody> {
-        let Refused { status: code, detail, method, target, accept, begun } = refused;
-        let (rules, request_id) = (Rules::of(&self.settings.load()), self.ids.next());
+        let Refused { status: code, detail, is_shown, method, target, accept, begun } = refused;
+        let (mut rules, request_id) = (Rules::of(&self.settings.load()), self.ids.next());
+        rules.shows_details |= is_shown;
         tracing::debug!(%request_id, %peer, %detail, "head refused");
         let told = Told::default();
         let asked = Asked { rules, request_id, peer, told, accept };
@@ -414,8 +419,12 @@ fn told(proxies: &[Network], request: &Request<Upload>, peer: SocketAddr) -> Tol
     if request.extensions().get::<Own>().is_some() {
         return Told::read_own(request.headers());
     }
-    match Network::any_has(proxies, peer.ip()) {
+    let mut told = match Network::any_has(proxies, peer.ip()) {
         true => Told::read(request.headers(), proxies),
         false => Told::default(),
+    };
+    if told.scheme.is_none() && request.extensions().get::<Session>().is_some() {
+        told.scheme = Some(Scheme::HTTPS);
     }
+    told
 }

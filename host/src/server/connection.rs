@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::{SocketAddr, TcpStream};
-use std::pin::{Pin, pin};
+use std::net::TcpStream;
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH};
@@ -14,16 +14,14 @@ use http::{HeaderValue, Response, Version};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::sync::watch;
-use tokio::time::Sleep;
 
+use super::arrival::Serving;
+use super::client::Client;
+use super::clock::{Clock, Ended};
 use super::events::Ending;
-use super::guard::{Guard, HeadLimits, Overdue, Watch, refusal};
-use super::limits::ConnectionLimits;
+use super::guard::{Guard, HeadLimits, Watch, refusal};
 use super::phase::Phase;
 use super::transport::Transport;
-use crate::dispatch::{Dispatch, Own};
-use crate::handlers::Core;
 use crate::upload::Upload;
 
 /// How long a drain waits for the first request of a connection, and for the rest of
@@ -41,14 +39,9 @@ pub(super) fn open(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> 
     tokio::net::TcpStream::from_std(stream)
 }
 
-pub(super) async fn serve<T: Transport>(
-    (stream, peer): (T, SocketAddr),
-    limits: ConnectionLimits,
-    watch: Rc<Watch>,
-    core: &Rc<Core>,
-    dispatch: &Dispatch,
-    mut phases: watch::Receiver<Phase>,
-) {
+pub(super) async fn serve<T: Transport>((stream, client): (T, Client), watch: Rc<Watch>, serving: Serving) {
+    let Serving { core, dispatch, mut phases, limits, .. } = serving;
+    let peer = client.peer;
     let guard = Guard::new(stream, HeadLimits::new(limits.head_bytes), watch.clone());
     let draining = phases.clone();
     let served = Cell::new(0);
@@ -56,10 +49,8 @@ pub(super) async fn serve<T: Transport>(
     let service = service_fn(|request| async {
         let (mut request, rest) = Upload::of(request);
         let is_old = request.version() == Version::HTTP_10;
-        if T::IS_OWN {
-            request.extensions_mut().insert(Own);
-        }
-        let Ok(mut response) = dispatch.dispatch(core, request, peer).await;
+        client.sign(&mut request, T::IS_OWN);
+        let Ok(mut response) = dispatch.dispatch(&core, request, peer).await;
         served.set(served.get() + 1);
         let is_open_ended =
             is_old && response.body().is_streaming() && !response.headers().contains_key(CONTENT_LENGTH);
@@ -138,49 +129,6 @@ pub(super) async fn serve<T: Transport>(
             draining = phases.wait_for(|phase| *phase != Phase::Serving) => {
                 drop(draining);
                 tokio::time::timeout(LAST_BYTES, refusal::drain(&mut stream)).await.ok();
-            }
-        }
-    }
-}
-
-/// Why a connection has ended.
-enum Ended {
-    Hyper(hyper::Result<()>),
-    /// The client had nothing to ask.
-    Idle,
-    /// The client does not take its response.
-    Stuck,
-}
-
-/// One timer for the life of a connection: that it goes off means only that it is
-/// time to look.
-struct Clock<'t> {
-    timer: Pin<&'t mut Sleep>,
-    limits: ConnectionLimits,
-}
-
-impl Clock<'_> {
-    fn poll<C>(&mut self, cx: &mut Context<'_>, mut connection: Pin<&mut C>, watch: &Watch) -> Poll<Ended>
-    where
-        C: Future<Output = hyper::Result<()>>,
-    {
-        loop {
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(Ended::Hyper(ended));
-            }
-            if watch.nudge() {
-                continue;
-            }
-            ready!(self.timer.as_mut().poll(cx));
-            match watch.overdue(&self.limits) {
-                Overdue::Not(until) => self.timer.as_mut().reset(until),
-                Overdue::Idle => return Poll::Ready(Ended::Idle),
-                Overdue::Write => return Poll::Ready(Ended::Stuck),
-                Overdue::Head => {
-                    watch.time_out();
-                    // In case the guard finds nothing to refuse.
-                    self.timer.as_mut().reset(tokio::time::Instant::now() + self.limits.shortest());
-                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A core: one thread, one runtime, the connections it was given.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +11,8 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
+use super::arrival::{self, Serving, Speaks};
+use super::client::Client;
 use super::connection;
 use super::guard::{Rest, Watch};
 use super::limits::ConnectionLimits;
@@ -20,14 +22,12 @@ use super::transport::Piped;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
 use crate::handlers::{self, Engine, Seat};
+use crate::tls::CurrentTls;
 
 /// Threads a core may use for blocking file work.
 const BLOCKING_THREADS: usize = 16;
 /// How often a drain looks whether it is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
-
-/// What stands for a client's address where a handler of this server is the client.
-const OWN_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The control thread's end of a core.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ enum Message {
 struct Given {
     stream: TcpStream,
     peer: SocketAddr,
+    speaks: Speaks,
     counted: Counted,
 }
 
@@ -62,9 +63,9 @@ impl Core {
     }
 
     /// Hands a connection over; bounded by the limit the accept loop keeps.
-    pub(super) fn give(&self, stream: TcpStream, peer: SocketAddr) {
+    pub(super) fn give(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks) {
         let counted = Counted::new(&self.connections);
-        self.messages.send(Message::Given(Given { stream, peer, counted })).ok();
+        self.messages.send(Message::Given(Given { stream, peer, speaks, counted })).ok();
     }
 
     /// Hands over a connection within the process.
@@ -96,7 +97,7 @@ pub(super) fn spawn(
     seat: Seat,
     settings: &Arc<CurrentServer>,
     engine: &Arc<Engine>,
-    dispatch: &Arc<Dispatch>,
+    (dispatch, tls): (&Arc<Dispatch>, &Arc<CurrentTls>),
     log: Option<tracing::Dispatch>,
 ) -> std::io::Result<Core> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -106,10 +107,11 @@ pub(super) fn spawn(
     let (messages, receiver) = mpsc::unbounded_channel();
     let (phase, phases) = watch::channel(Phase::Serving);
     let (settings, engine, dispatch) = (settings.clone(), engine.clone(), dispatch.clone());
+    let tls = tls.clone();
     let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
         let _log = log.as_ref().map(tracing::dispatcher::set_default);
         let local = LocalSet::new();
-        local.block_on(&runtime, serve(receiver, phases, seat, settings, engine, dispatch));
+        local.block_on(&runtime, serve(receiver, phases, seat, settings, engine, (dispatch, tls)));
         // Calls under way end here, with the loop they ran in.
         drop(local);
         runtime.shutdown_background();
@@ -123,7 +125,7 @@ async fn serve(
     seat: Seat,
     settings: Arc<CurrentServer>,
     engine: Arc<Engine>,
-    dispatch: Arc<Dispatch>,
+    (dispatch, tls): (Arc<Dispatch>, Arc<CurrentTls>),
 ) {
     let (own, mut own_connections) = mpsc::unbounded_channel();
     let (core, from_others) = handlers::Core::new(engine, own, seat);
@@ -132,6 +134,14 @@ async fn serve(
     tokio::task::spawn_local(async move { watched.watch().await });
     tokio::task::spawn_local(core.clone().serve_others(from_others));
     let (of_connections, mut draining) = (phases.clone(), phases.clone());
+    let watched = core.clone();
+    let serving = move || Serving {
+        core: watched.clone(),
+        dispatch: dispatch.clone(),
+        tls: tls.clone(),
+        phases: of_connections.clone(),
+        limits: ConnectionLimits::of(&settings.load()),
+    };
     let open = Rc::new(OpenConnections::default());
     let mut is_draining = false;
     loop {
@@ -149,30 +159,22 @@ async fn serve(
             }
             Some(stream) = own_connections.recv() => {
                 // Neither counted nor closed for another: it belongs to a call of this server.
-                let limits = ConnectionLimits::of(&settings.load());
-                let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
-                tokio::task::spawn_local(async move {
-                    let watch = Rc::new(Watch::default());
-                    connection::serve((stream, OWN_PEER), limits, watch, &core, &dispatch, phases).await;
-                });
+                let (serving, watch) = (serving(), Rc::new(Watch::default()));
+                tokio::task::spawn_local(connection::serve((stream, Client::inside()), watch, serving));
             }
             message = messages.recv() => match message {
                 None => return,
                 Some(Message::Piped(stream)) => {
-                    let limits = ConnectionLimits::of(&settings.load());
-                    let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
-                    tokio::task::spawn_local(async move {
-                        let (connection, watch) = ((Piped(stream), OWN_PEER), Rc::new(Watch::default()));
-                        connection::serve(connection, limits, watch, &core, &dispatch, phases).await;
-                    });
+                    let (serving, watch) = (serving(), Rc::new(Watch::default()));
+                    let connection = (Piped(stream), Client::inside());
+                    tokio::task::spawn_local(connection::serve(connection, watch, serving));
                 }
                 Some(Message::Spare(answer)) => drop(answer.send(open.spare())),
                 Some(Message::CloseSpare(answer)) => drop(answer.send(open.close_spare())),
-                Some(Message::Given(Given { stream, peer, counted })) => {
-                    let limits = ConnectionLimits::of(&settings.load());
+                Some(Message::Given(Given { stream, peer, speaks, counted })) => {
+                    let serving = serving();
                     let watch = Rc::new(Watch::default());
                     let place = open.add(watch.clone(), counted);
-                    let (core, dispatch, phases) = (core.clone(), dispatch.clone(), of_connections.clone());
                     tokio::task::spawn_local(async move {
                         let stream = match connection::open(stream) {
                             Ok(stream) => stream,
@@ -182,7 +184,7 @@ async fn serve(
                             }
                         };
                         tokio::select! {
-                            () = connection::serve((stream, peer), limits, watch, &core, &dispatch, phases) => {}
+                            () = arrival::serve(stream, Client::plain(peer), speaks, watch, serving) => {}
                             () = place.closed() => tracing::debug!(%peer, "connection closed for another"),
                         }
                     });

@@ -39,6 +39,11 @@ impl<B> Ending<B> {
         });
         Self { body: Some(body), end }
     }
+
+    /// The body, unless it was ended.
+    pub(super) fn body_mut(&mut self) -> Option<&mut B> {
+        self.body.as_mut()
+    }
 }
 
 fn is_events(media_type: &HeaderValue) -> bool {

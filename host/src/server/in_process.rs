@@ -38,7 +38,7 @@ impl InProcess {
         log: tracing::Dispatch,
     ) -> io::Result<Self> {
         let seat = Seat::all(1).pop().ok_or(io::ErrorKind::Unsupported)?;
-        let core = core::spawn(0, seat, settings, engine, dispatch, Some(log))?;
+        let core = core::spawn(0, seat, settings, engine, (dispatch, &Arc::default()), Some(log))?;
         Ok(Self { core: Some(core), engine: engine.clone() })
     }
 

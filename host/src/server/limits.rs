@@ -26,6 +26,8 @@ pub(super) struct ConnectionLimits {
     pub(super) write_timeout: Duration,
     pub(super) drain_events_timeout: Duration,
     pub(super) requests: u32,
+    /// Those of HTTP/2 at once.
+    pub(super) streams: u32,
     pub(super) head_bytes: usize,
 }
 
@@ -37,6 +39,7 @@ impl ConnectionLimits {
             write_timeout: config.write_timeout,
             drain_events_timeout: config.drain_events_timeout,
             requests: config.requests_per_connection,
+            streams: config.streams_per_connection,
             head_bytes: usize::try_from(config.head_bytes).unwrap_or(usize::MAX),
         }
     }

@@ -17,8 +17,9 @@ use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
+use super::arrival::Speaks;
 use super::core::Core;
-use crate::config::{CurrentServer, ServerConfig};
+use crate::config::{CurrentServer, ListenerConfig, ServerConfig};
 use crate::problem::Problem;
 
 const BACKLOG: i32 = 1024;
@@ -30,10 +31,17 @@ const FULL_PAUSE: Duration = Duration::from_millis(10);
 /// Bound sockets.
 #[derive(Debug)]
 pub struct Listeners {
-    sockets: Vec<std::net::TcpListener>,
-    addresses: Vec<SocketAddr>,
+    sockets: Vec<Bound>,
     probes: Option<(std::net::TcpListener, SocketAddr)>,
     origin: Origin,
+}
+
+/// A bound socket, where it is, and what is spoken there.
+#[derive(Debug)]
+struct Bound {
+    socket: std::net::TcpListener,
+    address: SocketAddr,
+    speaks: Speaks,
 }
 
 /// Where the sockets come from.
@@ -52,50 +60,64 @@ pub struct BindError(pub Vec<Problem>);
 /// Says what keeps `config` from being listened to, without listening for a moment; what
 /// `is_ours` is left out.
 pub fn try_bind(config: &ServerConfig, is_ours: impl Fn(SocketAddr) -> bool) -> Vec<Problem> {
-    let listen = config.listen.iter().map(|address| (*address, "--listen"));
+    let listeners: Vec<_> = config.all_listeners().collect();
+    let listen = listeners.iter().map(|listener| (listener.address, key_of(config, listener)));
     let all = listen.chain(config.probes.map(|address| (address, "`probes`")));
     let wrong = all.filter(|(address, _)| !is_ours(*address)).filter_map(|(address, key)| {
         // One that is bound but does not listen is in nobody's way.
-        let error = bind(address).err()?;
+        let error = bind(address, is_of_both(address, &listeners)).err()?;
         Some(explain(address, &error, key))
     });
-    wrong.chain(config.listen.is_empty().then(no_address)).collect()
+    wrong.chain(listeners.is_empty().then(no_address)).collect()
 }
 
 impl Listeners {
-    /// The sockets that were passed, or else those of `listen`; and `probes`.
-    pub(super) fn open(
-        passed: ListenFd,
-        listen: &[SocketAddr],
-        probes: Option<SocketAddr>,
-    ) -> Result<Self, BindError> {
+    /// The sockets that were passed, or else those that `config` asks for; and its probes.
+    pub(super) fn open(passed: ListenFd, config: &ServerConfig) -> Result<Self, BindError> {
+        let listeners: Vec<_> = config.all_listeners().collect();
         let mut errors = Vec::new();
-        let inherited = inherited(passed, &mut errors);
+        let inherited = inherited(passed, &listeners, &mut errors);
         let origin = if inherited.is_empty() { Origin::Bound } else { Origin::Inherited };
-        let mut bind = |address, key| match bind(address).and_then(listen_on) {
+        let mut bind = |address, key| match bind(address, is_of_both(address, &listeners)).and_then(listen_on)
+        {
             Ok(bound) => Some(bound),
             Err(error) => {
                 errors.push(explain(address, &error, key));
                 None
             }
         };
-        let (sockets, addresses) = match origin {
-            Origin::Inherited => inherited.into_iter().unzip(),
-            Origin::Bound => listen.iter().filter_map(|address| bind(*address, "--listen")).unzip(),
+        let sockets = match origin {
+            Origin::Inherited => inherited,
+            Origin::Bound => {
+                let bound = listeners.iter().filter_map(|listener| {
+                    let (socket, address) = bind(listener.address, key_of(config, listener))?;
+                    Some(Bound { socket, address, speaks: (*listener).into() })
+                });
+                bound.collect()
+            }
         };
-        let probes = probes.and_then(|address| bind(address, "`probes`"));
-        if origin == Origin::Bound && listen.is_empty() {
+        let probes = config.probes.and_then(|address| bind(address, "`probes`"));
+        if origin == Origin::Bound && listeners.is_empty() {
             errors.push(no_address());
         }
         match errors.is_empty() {
-            true => Ok(Self { sockets, addresses, probes, origin }),
+            true => Ok(Self { sockets, probes, origin }),
             false => Err(BindError(errors)),
         }
     }
 
-    /// The bound addresses, with the ports that were taken.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// The bound address that handlers of this server ask it at: the first.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.sockets.first().map(|bound| bound.address)
+    }
+
+    /// What each bound address is asked by, with the ports that were taken.
+    pub(super) fn urls(&self) -> Vec<String> {
+        let url = |bound: &Bound| {
+            let scheme = if bound.speaks == Speaks::Tls { "https" } else { "http" };
+            format!("{scheme}://{}", bound.address)
+        };
+        self.sockets.iter().map(url).collect()
     }
 
     /// The address of the probes, if it is one of their own.
@@ -113,15 +135,18 @@ impl Listeners {
     }
 }
 
-/// The sockets of `LISTEN_FDS`, as sd_listen_fds(3) has it.
-fn inherited(mut passed: ListenFd, errors: &mut Vec<Problem>) -> Vec<(std::net::TcpListener, SocketAddr)> {
+/// The sockets of `LISTEN_FDS`, as sd_listen_fds(3) has it; what is spoken there is what the one of
+/// `listeners` with that address says.
+fn inherited(mut passed: ListenFd, listeners: &[ListenerConfig], errors: &mut Vec<Problem>) -> Vec<Bound> {
     let mut sockets = Vec::new();
     for index in 0..passed.len() {
         let socket = passed.take_tcp_listener(index).and_then(|socket| {
             let Some(socket) = socket else { return Ok(None) };
             socket.set_nonblocking(true)?;
             let address = socket.local_addr()?;
-            Ok(Some((socket, address)))
+            let listener = listeners.iter().find(|listener| listener.address == address);
+            let speaks = listener.map_or(Speaks::Http1, |listener| (*listener).into());
+            Ok(Some(Bound { socket, address, speaks }))
         });
         match socket {
             Ok(socket) => sockets.extend(socket),
@@ -134,13 +159,25 @@ fn inherited(mut passed: ListenFd, errors: &mut Vec<Problem>) -> Vec<(std::net::
     sockets
 }
 
-fn bind(address: SocketAddr) -> io::Result<Socket> {
+/// Whether `address` is to be every one of both families.
+fn is_of_both(address: SocketAddr, listeners: &[ListenerConfig]) -> bool {
+    let is_other =
+        |listener: &ListenerConfig| listener.address.is_ipv4() && listener.address.port() == address.port();
+    address.is_ipv6() && address.ip().is_unspecified() && !listeners.iter().any(is_other)
+}
+
+/// What says that there is to be this listener.
+fn key_of(config: &ServerConfig, listener: &ListenerConfig) -> &'static str {
+    if config.listen.contains(&listener.address) { "--listen" } else { "`address` of [[listener]]" }
+}
+
+fn bind(address: SocketAddr, is_of_both: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // So that a restart need not wait for TIME_WAIT; on Linux it does not let two
     // sockets listen on one address.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(!is_of_both)?;
     }
     socket.bind(&address.into())?;
     Ok(socket)
@@ -175,21 +212,26 @@ fn explain(address: SocketAddr, error: &io::Error, key: &str) -> Problem {
 
 /// Listening sockets on the control thread's runtime.
 pub(super) struct Acceptor {
-    sockets: Vec<TcpListener>,
+    sockets: Vec<(TcpListener, Speaks)>,
     origin: Origin,
     /// Accepted, but without a place yet.
-    accepted: RefCell<VecDeque<(TcpStream, SocketAddr)>>,
+    accepted: RefCell<VecDeque<(TcpStream, SocketAddr, Speaks)>>,
 }
 
 impl Acceptor {
     pub(super) fn new(listeners: Listeners) -> io::Result<Self> {
-        let sockets: io::Result<_> = listeners.sockets.into_iter().map(TcpListener::from_std).collect();
+        let sockets: io::Result<_> = listeners
+            .sockets
+            .into_iter()
+            .map(|bound| Ok((TcpListener::from_std(bound.socket)?, bound.speaks)))
+            .collect();
         Ok(Self { sockets: sockets?, origin: listeners.origin, accepted: RefCell::default() })
     }
 
     /// Accepts on every socket, for ever.
     pub(super) async fn run(&self, cores: &[Core], settings: &CurrentServer) -> Infallible {
-        let loops = self.sockets.iter().map(|socket| self.accept_loop(socket, cores, settings));
+        let loops =
+            self.sockets.iter().map(|(socket, speaks)| self.accept_loop(socket, *speaks, cores, settings));
         let (never, ..) = select_all(loops.map(Box::pin)).await;
         never
     }
@@ -197,12 +239,12 @@ impl Acceptor {
     /// Stops to listen; who has connected already is still served. Who waits at a
     /// socket that others have too is left to them: it might never be empty.
     pub(super) fn finish(self, cores: &[Core]) {
-        self.accepted.take().into_iter().for_each(|(stream, peer)| give(stream, peer, cores));
-        for socket in self.sockets.into_iter().filter(|_| self.origin == Origin::Bound) {
+        self.accepted.take().into_iter().for_each(|accepted| give(accepted, cores));
+        for (socket, speaks) in self.sockets.into_iter().filter(|_| self.origin == Origin::Bound) {
             let Ok(socket) = socket.into_std() else { continue };
             while let Ok((stream, peer)) = socket.accept() {
                 if stream.set_nonblocking(true).is_ok() {
-                    give(stream, peer, cores);
+                    give((stream, peer, speaks), cores);
                 }
             }
         }
@@ -211,6 +253,7 @@ impl Acceptor {
     async fn accept_loop(
         &self,
         socket: &TcpListener,
+        speaks: Speaks,
         cores: &[Core],
         settings: &CurrentServer,
     ) -> Infallible {
@@ -220,10 +263,10 @@ impl Acceptor {
                 Ok((stream, peer)) => {
                     pause = FIRST_PAUSE;
                     if let Ok(stream) = stream.into_std() {
-                        self.accepted.borrow_mut().push_back((stream, peer));
+                        self.accepted.borrow_mut().push_back((stream, peer, speaks));
                         make_room(cores, settings).await;
                         let next = self.accepted.borrow_mut().pop_front();
-                        next.into_iter().for_each(|(stream, peer)| give(stream, peer, cores));
+                        next.into_iter().for_each(|accepted| give(accepted, cores));
                     }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -254,9 +297,11 @@ async fn make_room(cores: &[Core], settings: &CurrentServer) {
 }
 
 /// Gives the connection to the core that has the fewest.
-fn give(stream: TcpStream, peer: SocketAddr, cores: &[Core]) {
+fn give((stream, mut peer, speaks): (TcpStream, SocketAddr, Speaks), cores: &[Core]) {
+    // At a socket of both families, a client of IPv4 has an address of IPv6.
+    peer.set_ip(peer.ip().to_canonical());
     if let Some(core) = cores.iter().min_by_key(|core| core.connections()) {
-        core.give(stream, peer);
+        core.give(stream, peer, speaks);
     }
 }
 
@@ -274,27 +319,45 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
+    fn open(listen: &[SocketAddr], probes: Option<SocketAddr>) -> Result<Listeners, BindError> {
+        Listeners::open(ListenFd::empty(), &ServerConfig::listening(listen, probes))
+    }
+
     #[track_caller]
     fn refused(listen: &[SocketAddr], probes: Option<SocketAddr>) -> Vec<String> {
-        let BindError(problems) = Listeners::open(ListenFd::empty(), listen, probes).unwrap_err();
+        let BindError(problems) = open(listen, probes).unwrap_err();
         problems.iter().map(Problem::to_string).collect()
     }
 
     #[test]
     fn an_address_is_bound_once() {
-        let first = Listeners::open(ListenFd::empty(), &["127.0.0.1:0".parse().unwrap()], None).unwrap();
-        let error = refused(first.addresses(), None).join("\n");
-        assert!(error.contains(&first.addresses()[0].to_string()), "{error}");
+        let first = open(&["127.0.0.1:0".parse().unwrap()], None).unwrap();
+        let address = first.address().unwrap();
+        let error = refused(&[address], None).join("\n");
+        assert!(error.contains(&address.to_string()), "{error}");
         assert!(error.contains("--listen"), "{error}");
     }
 
     #[test]
     fn every_bad_address_is_reported() {
         let any = "127.0.0.1:0".parse().unwrap();
-        let held = Listeners::open(ListenFd::empty(), &[any, any], None).unwrap();
-        let errors = refused(held.addresses(), Some(held.addresses()[0]));
+        let held = open(&[any, any], None).unwrap();
+        let held: Vec<_> =
+            held.sockets.iter().map(|bound| (bound.socket.try_clone(), bound.address)).collect();
+        let addresses: Vec<_> = held.iter().map(|(_, address)| *address).collect();
+        let errors = refused(&addresses, Some(addresses[0]));
         assert_eq!(errors.len(), 3);
         assert!(errors[2].contains("`probes`"), "{errors:?}");
+    }
+
+    #[test]
+    fn every_address_of_ipv6_is_one_of_ipv4_too_unless_that_is_listened_on() {
+        let all = open(&["[::]:0".parse().unwrap()], None).unwrap();
+        let port = all.address().unwrap().port();
+        TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap();
+        drop(all);
+        let both = ["0.0.0.0", "[::]"].map(|ip| format!("{ip}:{port}").parse().unwrap());
+        open(&both, None).unwrap();
     }
 
     #[test]

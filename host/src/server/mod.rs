@@ -6,26 +6,33 @@
 //! fewest, so that long-lived connections stay in balance; where there are too many,
 //! one that has nothing to do makes room.
 
+mod arrival;
+mod client;
+mod clock;
 mod connection;
 mod core;
 mod events;
 pub mod guard;
+mod handshake;
+mod http2;
 mod in_process;
 mod limits;
 mod listener;
+mod meter;
 mod open;
 mod phase;
 mod probes;
 mod signals;
 mod stand_in;
+mod streams;
 mod transport;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::{Engine, Seat};
+use crate::tls::CurrentTls;
 
 pub use in_process::InProcess;
 pub use limits::{check_connections, check_threads, raise_open_files};
@@ -40,12 +47,12 @@ pub use stand_in::stand_in;
 ///
 /// Every address that cannot be had.
 pub fn bind(config: &ServerConfig, passed: Passed) -> Result<Listeners, BindError> {
-    Listeners::open(passed, &config.listen, config.probes)
+    Listeners::open(passed, config)
 }
 
 /// Serves until a signal, then drains. Runs on the calling thread.
 ///
-/// `announce` is called once connections are accepted, with the bound addresses;
+/// `announce` is called once connections are accepted, with the URLs of the bound addresses;
 /// `on_signal` must not wait.
 ///
 /// # Errors
@@ -55,16 +62,16 @@ pub fn run(
     settings: &Arc<CurrentServer>,
     mut listeners: Listeners,
     engine: &Arc<Engine>,
-    dispatch: &Arc<Dispatch>,
+    (dispatch, tls): (&Arc<Dispatch>, &Arc<CurrentTls>),
     on_signal: impl Fn(Signal),
-    announce: impl FnOnce(&[SocketAddr]),
+    announce: impl FnOnce(&[String]),
 ) -> anyhow::Result<()> {
-    let addresses = listeners.addresses().to_vec();
+    let urls = listeners.urls();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cores = Seat::all(settings.load().cores)
         .into_iter()
         .enumerate()
-        .map(|(index, seat)| core::spawn(index, seat, settings, engine, dispatch, None))
+        .map(|(index, seat)| core::spawn(index, seat, settings, engine, (dispatch, tls), None))
         .collect::<std::io::Result<Vec<_>>>()?;
     runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;
@@ -73,7 +80,7 @@ pub fn run(
             tokio::spawn(probes::serve(listener, dispatch.clone()));
         }
         let acceptor = listener::Acceptor::new(listeners)?;
-        announce(&addresses);
+        announce(&urls);
         let until_drain = async {
             let signal = signals.until_end(&on_signal).await;
             dispatch.set_unready();

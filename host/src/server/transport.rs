@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 /// A stream of bytes both ways.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
@@ -25,6 +26,14 @@ impl Transport for TcpStream {
     fn resets(&self, does: bool) {
         // It would otherwise wait in the kernel.
         SockRef::from(self).set_linger(does.then_some(Duration::ZERO)).ok();
+    }
+}
+
+impl Transport for TlsStream<TcpStream> {
+    const IS_OWN: bool = false;
+
+    fn resets(&self, does: bool) {
+        self.get_ref().0.resets(does);
     }
 }
 

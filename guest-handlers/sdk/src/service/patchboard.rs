@@ -21,6 +21,7 @@ use crate::call::{ClientAddress, RequestId, Route};
 use crate::log;
 use crate::registry;
 use crate::service::run::{run, wants};
+use crate::tls::Tls;
 use crate::wants::Wants;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
@@ -68,6 +69,9 @@ async fn answer(request: wit::Request) -> Response {
 
     let version = version(request.protocol);
     let client = request.client.map(client_address);
+    let tls = request
+        .tls
+        .map(|tls| Tls::new(tls.server_name, tls.certificate.map(|shown| (shown.subject, shown.der))));
     let Some(uri) = parse_uri(request.scheme, authority, path_with_query) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -78,6 +82,9 @@ async fn answer(request: wit::Request) -> Response {
     *request.version_mut() = version;
     if let Some(client) = client {
         request.extensions_mut().insert(client);
+    }
+    if let Some(tls) = tls {
+        request.extensions_mut().insert(tls);
     }
     let route = Route::new(route.name, route.pattern, route.parameters);
     run(entry, request, route, RequestId::new(request_id)).await

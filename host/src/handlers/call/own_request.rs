@@ -16,6 +16,7 @@ use crate::handlers::imports::fields;
 use crate::handlers::imports::inflow::Body;
 use crate::handlers::job::CallHead;
 use crate::handlers::job::MatchedRoute;
+use crate::tls::Session;
 
 /// `request` of `patchboard:handler/types`.
 #[derive(ComponentType, Lower)]
@@ -51,8 +52,8 @@ impl Request {
             path_with_query: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             headers: fields::pack(&parts.headers),
             client: head.client.map(client),
-            // This server ends no TLS and traces nothing.
-            tls: None,
+            tls: parts.extensions.get::<Session>().map(tls),
+            // This server traces nothing.
             trace: None,
             route: head.route.clone(),
             request_id: head.request_id.clone(),
@@ -83,6 +84,13 @@ fn protocol(version: Version) -> types::Protocol {
         Version::HTTP_11 => types::Protocol::Http11,
         _ => types::Protocol::Http10,
     }
+}
+
+fn tls(session: &Session) -> types::Tls {
+    let certificate = session
+        .certificate()
+        .map(|shown| types::ClientCertificate { subject: shown.subject.clone(), der: shown.der.clone() });
+    types::Tls { server_name: session.server_name().map(str::to_owned), certificate }
 }
 
 fn client(client: SocketAddr) -> types::Client {

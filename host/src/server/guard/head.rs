@@ -213,7 +213,8 @@ fn is_absolute(target: &str) -> bool {
         && is_path_with_query(path.as_bytes())
 }
 
-fn is_path_with_query(target: &[u8]) -> bool {
+/// Whether `target` is a path that may have a query, of bytes that leave no doubt.
+pub(in crate::server) fn is_path_with_query(target: &[u8]) -> bool {
     let end = memchr(b'?', target).unwrap_or(target.len());
     let (path, query) = target.split_at_checked(end).unwrap_or_default();
     PATH.are_all(path) && QUERY.are_all(query)

@@ -40,7 +40,8 @@ use super::transport::Transport;
 pub use fault::{BodyFault, Fault, HeadFault};
 pub use framing::{Framing, Passed, Piece};
 pub use head::HeadLimits;
-pub(super) use watch::{Overdue, Rest, Watch};
+pub(super) use head::is_path_with_query;
+pub(super) use watch::{CountedBody, Overdue, Rest, Watch};
 
 /// Room for the rest of a head whose start has been held back.
 const READ_BYTES: usize = 4 << 10;

@@ -46,6 +46,7 @@ impl Refusal {
         Refused {
             status: self.fault.status(),
             detail: self.fault.to_string(),
+            is_shown: false,
             // A word is whole if there is another after it.
             method: target.and(method).and_then(|method| Method::from_bytes(method).ok()),
             target: rest.and(target).and_then(|target| Uri::try_from(target).ok()),

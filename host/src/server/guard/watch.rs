@@ -48,6 +48,10 @@ pub(in crate::server) struct Watch {
     written: Cell<bool>,
     nudged: Cell<bool>,
     broken: Cell<bool>,
+    /// Requests that the client has taken back.
+    resets: Cell<u64>,
+    /// Whether the client does not take what it is sent.
+    stuck: Cell<bool>,
 }
 
 /// What the client is waited for.
@@ -164,11 +168,32 @@ impl Watch {
         self.broken.get()
     }
 
+    /// Counts a request that the client has taken back.
+    pub(in crate::server) fn reset(&self) {
+        self.resets.set(self.resets.get() + 1);
+        self.answered.set(self.answered.get() + 1);
+    }
+
+    /// Whether it has taken back more than `most` of them, beside half of those that were answered.
+    pub(in crate::server) fn is_reset_too_often(&self, most: u64) -> bool {
+        let resets = self.resets.get();
+        resets > most + (self.answered.get() - resets) / 2
+    }
+
+    /// Notes that the client does not take what it is sent.
+    pub(in crate::server) fn set_stuck(&self) {
+        self.stuck.set(true);
+    }
+
+    pub(in crate::server) fn is_stuck(&self) -> bool {
+        self.stuck.get()
+    }
+
     pub(super) fn has_timed_out(&self) -> bool {
         self.timed_out.take()
     }
 
-    pub(super) fn pass(&self, heads: u64) {
+    pub(in crate::server) fn pass(&self, heads: u64) {
         if heads > 0 {
             self.heads.set(self.heads.get() + heads);
             self.waiting.set(Waiting::No);
@@ -176,7 +201,7 @@ impl Watch {
     }
 
     /// Notes whether the client has taken something, when there was something to take.
-    pub(super) fn write(&self, is_blocked: bool) {
+    pub(in crate::server) fn write(&self, is_blocked: bool) {
         if !is_blocked {
             self.written.set(true);
         }
@@ -187,13 +212,13 @@ impl Watch {
         }
     }
 
-    pub(super) fn flush(&self) {
+    pub(in crate::server) fn flush(&self) {
         self.flushed.set(self.answered.get());
         self.unsent.borrow_mut().drain(..).for_each(Unsent::sent);
     }
 
     /// The client has to send something, unless requests of its are under way.
-    pub(super) fn wait(&self, begun: bool) {
+    pub(in crate::server) fn wait(&self, begun: bool) {
         if self.is_refused() || self.answered.get() != self.heads.get() {
             return;
         }
@@ -269,6 +294,13 @@ impl Watch {
 pub(in crate::server) struct CountedBody {
     body: LoggedBody,
     watch: Rc<Watch>,
+}
+
+impl CountedBody {
+    /// Notes that what it has given will not be sent to its end.
+    pub(in crate::server) fn cut(&mut self) {
+        drop(self.body.unsent());
+    }
 }
 
 impl Drop for CountedBody {

@@ -1,7 +1,8 @@
 //! Asks this server: `GET /asking/PATH` is `GET http://self/PATH`, with the fields of the
-//! request whose names begin with `send-`, without that.
+//! request whose names begin with `send-`, without that. `GET /connection` says what is known of the
+//! client's.
 
-use patchboard::{HeaderMap, Path, client, get};
+use patchboard::{HeaderMap, Path, Tls, Version, client, get};
 
 #[get("/asking/{*path}")]
 async fn asking(Path(path): Path<String>, headers: HeaderMap) -> Result<String, client::Error> {
@@ -12,4 +13,11 @@ async fn asking(Path(path): Path<String>, headers: HeaderMap) -> Result<String, 
         }
     }
     request.send().await?.text().await
+}
+
+#[get("/connection")]
+async fn connection(version: Version, tls: Option<Tls>) -> String {
+    let Some(tls) = tls else { return format!("{version:?} plain") };
+    let subject = tls.certificate().map_or("nobody", |shown| shown.subject());
+    format!("{version:?} {} {subject}", tls.server_name().unwrap_or("-"))
 }
