@@ -4,6 +4,7 @@
 //! - [`Server`]: a server in a folder of its own, on port 0, ended with the test.
 //! - [`Connection`]: bytes on a socket, exactly as the test says them.
 //! - [`Client`]: an HTTP client of the ordinary kind, which the server must please.
+//! - [`http2`]: frames of HTTP/2, exactly as the test says them.
 //! - [`Upstream`]: a scripted server, for what handlers ask of others.
 //! - [`Balancer`]: nginx or HAProxy in front of servers.
 //! - [`Browser`]: a real browser, Chromium.
@@ -25,6 +26,7 @@ mod built;
 mod client;
 mod connection;
 mod heavier;
+pub mod http2;
 mod output;
 mod postgres;
 mod python;

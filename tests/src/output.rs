@@ -108,7 +108,7 @@ impl Output {
 
     /// Waits for a line that begins with `prefix`, and gives the rest of it; none where the
     /// stream is closed without one.
-    pub(crate) fn after(&self, prefix: &str) -> Option<String> {
+    pub fn after(&self, prefix: &str) -> Option<String> {
         self.wait(|lines| lines.iter().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned))
     }
 

@@ -1,5 +1,5 @@
 //! The programs that the tests have Patchboard work with: Redis, PostgreSQL, a proxy,
-//! curl and a browser, from Debian's packages where they are missing.
+//! curl, h2load and a browser, from Debian's packages where they are missing.
 //!
 //! Only the programs are needed: each test starts a server of its own, in a folder of
 //! its own. A service that a package has started is left alone.
@@ -22,6 +22,7 @@ const POSTGRES: Need = Need {
 const NGINX: Need = Need { what: "nginx, for the tests behind a proxy", packages: &["nginx-light"] };
 const HAPROXY: Need = Need { what: "HAProxy, for the tests behind a proxy", packages: &["haproxy"] };
 const CURL: Need = Need { what: "curl, for the lines of the documentation", packages: &["curl"] };
+const HTTP2: Need = Need { what: "`h2load`, for the tests of HTTP/2", packages: &["nghttp2-client"] };
 const BROWSER: Need = Need {
     what: "Chromium and its driver, `chromedriver`, for the tests of pages",
     packages: &["chromium", "chromium-driver"],
@@ -37,6 +38,7 @@ pub(crate) fn for_tests() -> Result<()> {
     NGINX.or_install(|| command::exists("nginx").then_some(()))?;
     HAPROXY.or_install(|| command::exists("haproxy").then_some(()))?;
     CURL.or_install(|| command::exists("curl").then_some(()))?;
+    HTTP2.or_install(|| command::exists("h2load").then_some(()))?;
     let browser = || command::exists("chromedriver") && command::exists("chromium");
     BROWSER.or_install(|| browser().then_some(()))
 }

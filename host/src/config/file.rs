@@ -251,6 +251,17 @@ fn check_listeners(server: &ServerConfig, tls: &TlsConfig, problems: &Problems<'
             format!("the listener of {address} speaks TLS, but there is no [[certificate]]"),
             "add one, with `chain` and `key`",
         ),
+        (None, []) => {
+            if let Some(ListenerConfig { address, .. }) =
+                server.listeners.iter().find(|listener| listener.to_https)
+            {
+                problems.push_at(
+                    &format!("listener {address}"),
+                    format!("the listener of {address} redirects to https, but no listener speaks TLS"),
+                    "add a [[listener]] with tls = true, or remove `to_https`",
+                );
+            }
+        }
         (None, [CertificateConfig { chain, .. }, ..]) if problems.is_empty() => problems.push_at(
             "certificate 0",
             format!("no listener needs the certificate {}", chain.display()),

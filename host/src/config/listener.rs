@@ -19,6 +19,10 @@ pub(super) static LISTENER: Table<ListenerConfig> = Table {
 address = "[::]:443"
 tls = true
 
+[[listener]]
+address = "[::]:80"
+to_https = true
+
 [[certificate]]
 chain = "tls/example.org.pem"
 key = "tls/example.org.key"
@@ -47,6 +51,13 @@ key = "tls/example.org.key"
              proxies do that are told to.",
         )
         .needs_restart(),
+        Key::<ListenerConfig>::boolean(
+            "to_https",
+            |listener| &mut listener.to_https,
+            "Whether whatever is asked there is redirected (308) to the same at `https`, at the port of the first \
+             listener that speaks TLS.",
+        )
+        .needs_restart(),
     ],
 };
 
@@ -59,12 +70,14 @@ pub struct ListenerConfig {
     pub tls: bool,
     /// Whether HTTP/2 is spoken without TLS.
     pub h2c: bool,
+    /// Whether all of it is redirected to where TLS is spoken.
+    pub to_https: bool,
 }
 
 impl ListenerConfig {
     /// One of HTTP/1.1 alone.
     pub fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: false, h2c: false }
+        Self { address, tls: false, h2c: false, to_https: false }
     }
 }
 
@@ -89,6 +102,9 @@ pub(super) fn listeners(
             continue;
         }
         let address = listener.address;
+        if listener.tls && listener.to_https {
+            section.problem_at("to_https", "it speaks TLS itself; remove it, or `tls`");
+        }
         if listener.tls && listener.h2c {
             section.problem_at("h2c", "with TLS, HTTP/2 needs no `h2c`; remove it, or `tls`");
         }

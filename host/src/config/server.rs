@@ -80,6 +80,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// Proxies that are believed what they tell of a request.
     pub trusted_proxies: Vec<Network>,
+    /// For how many seconds clients are told to ask by `https` only; not at all where 0.
+    pub hsts_seconds: u32,
     /// Whether error bodies show traps and their backtraces.
     pub dev: bool,
 }
@@ -115,6 +117,7 @@ impl ServerConfig {
             secrets_dir: default_secrets(lookup),
             data_dir: default_data(lookup).into(),
             trusted_proxies: Vec::new(),
+            hsts_seconds: 0,
             dev: false,
         }
     }
@@ -412,6 +415,13 @@ drain_timeout = "30s"
             0,
             |s| &mut s.static_memory.file_bytes,
             "The largest file that is kept.",
+        ),
+        Key::count(
+            "hsts_seconds",
+            0,
+            |s| &mut s.hsts_seconds,
+            "For how long whoever asks by `https` is told to ask by nothing else (`Strict-Transport-Security`, RFC 6797), \
+             such as 31536000, a year; with 0 not at all.",
         ),
         Key::boolean(
             "dev",

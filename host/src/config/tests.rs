@@ -224,12 +224,18 @@ fn the_keys_that_need_a_restart_are_those_that_are_kept() {
     let running = ServerConfig::new(&|_| None);
     let text = "[server]\nlisten = \"127.0.0.1:1\"\nprobes = \"127.0.0.1:2\"\nhandlers = \"h\"\ncores = 1000\n\
                 instances = 1\ndata = \"d\"\ncode_cache = \"c\"\nconnections = 1\nhead_bytes = \"8KiB\"\n\
-                head_timeout = \"1s\"\ndrain_timeout = \"1s\"\nsecrets = \"s\"\naccess_log = \"off\"\ndev = true\n";
+                head_timeout = \"1s\"\ndrain_timeout = \"1s\"\nsecrets = \"s\"\naccess_log = \"off\"\ndev = true\n\
+                [[listener]]\naddress = \"127.0.0.1:3\"\n";
     let mut changed = read(text, Path::new("x")).unwrap().server;
     let mut kept = changed.keep_fixed(&running);
     kept.sort_unstable();
-    let keys = tables().into_iter().flat_map(|table| table.keys);
+    // A listener is kept as a whole.
+    let (listener, others): (Vec<_>, Vec<_>) =
+        tables().into_iter().partition(|table| table.header == "[[listener]]");
+    assert!(listener.iter().all(|table| table.keys.iter().all(|key| key.restart)));
+    let keys = others.into_iter().flat_map(|table| table.keys);
     let mut declared: Vec<_> = keys.filter(|key| key.restart).map(|key| key.name).collect();
+    declared.push("listener");
     declared.sort_unstable();
     assert_eq!(kept, declared);
 }

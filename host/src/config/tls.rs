@@ -72,6 +72,10 @@ pub(super) static CERTIFICATE: Table<CertificateConfig> = Table {
             number of times, also for one name with keys of different kinds. A client that asks for no name, or for one \
             of none, gets the first. The files are read anew when they change, and connections go on.",
     example: r#"
+[[listener]]
+address = "[::]:443"
+tls = true
+
 [[certificate]]
 chain = "/etc/letsencrypt/live/example.org/fullchain.pem"
 key = "/etc/letsencrypt/live/example.org/privkey.pem"

@@ -17,14 +17,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName};
+use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HeaderName, STRICT_TRANSPORT_SECURITY};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::ext::ReasonPhrase;
 
 use self::logged_body::Line;
 pub use self::logged_body::{LoggedBody, Unsent};
-use self::plain::{redirect, retry_after, status, with_allow};
+use self::plain::{hsts, redirect, retry_after, status, to_https, with_allow};
 use self::probes::Probes;
 use self::request_id::RequestIds;
 use crate::body::Body;
@@ -65,6 +65,8 @@ struct Rules {
     access_log: AccessLogFormat,
     /// Whether that has lines of probes and of own requests.
     logs_all: bool,
+    /// For how many seconds clients are to ask by `https` only; nothing is said of it where 0.
+    hsts_seconds: u32,
 }
 
 /// What the access log has for a status where the client has left before there was one, as
@@ -202,7 +204,7 @@ impl Dispatch {
 
     /// Gives a response what every response has.
     fn finish(&self, mut response: Response<Body>, asked: Asked, notes: Notes) -> Response<LoggedBody> {
-        let Asked { rules, request_id, accept, .. } = asked;
+        let Asked { rules, request_id, accept, told, .. } = asked;
         let Notes { mut line, detail, is_handlers } = notes;
         // A HEAD that was answered for an error page has a length, but no body.
         if !is_handlers
@@ -217,6 +219,13 @@ impl Dispatch {
         }
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        // RFC 6797, section 7.2: not to who asks without TLS.
+        if rules.hsts_seconds > 0 && told.scheme == Some(Scheme::HTTPS) {
+            response
+                .headers_mut()
+                .entry(STRICT_TRANSPORT_SECURITY)
+                .or_insert_with(|| hsts(rules.hsts_seconds));
         }
         // It may be empty (RFC 9112, section 4); hyper would make `<none>` of it.
         if response.status().canonical_reason().is_none() {
@@ -314,6 +323,9 @@ impl Dispatch {
                 return here(status(StatusCode::BAD_REQUEST));
             }
         };
+        if let Some(ToHttps(port)) = request.extensions().get() {
+            return here(to_https(&authority, *port, request.uri()));
+        }
         // RFC 9110, section 10.1.1
         let expected = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
         if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(b"100-continue")) {
@@ -404,6 +416,7 @@ impl Rules {
             shows_details: settings.dev,
             access_log: settings.access_log,
             logs_all: settings.access_log_of_all,
+            hsts_seconds: settings.hsts_seconds,
         }
     }
 }
@@ -412,6 +425,10 @@ impl Rules {
 /// stands for such a peer, it is no proxy.
 #[derive(Debug, Clone, Copy)]
 pub struct Own;
+
+/// An extension of each request that is to be asked at this port by `https` instead.
+#[derive(Debug, Clone, Copy)]
+pub struct ToHttps(pub u16);
 
 /// What the peer tells of the request, if it is one of the proxies that are trusted, or a
 /// handler of this server.

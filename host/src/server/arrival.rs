@@ -31,13 +31,17 @@ pub(super) enum Speaks {
     Http1Or2,
     /// TLS, and in it either.
     Tls,
+    /// HTTP/1.1, to say that it is TLS at this port.
+    ToHttps(u16),
 }
 
-impl From<ListenerConfig> for Speaks {
-    fn from(listener: ListenerConfig) -> Self {
-        match listener {
-            ListenerConfig { tls: true, .. } => Self::Tls,
-            ListenerConfig { h2c: true, .. } => Self::Http1Or2,
+impl Speaks {
+    /// At this listener, where TLS is spoken at the port `https`.
+    pub(super) fn at(listener: &ListenerConfig, https: Option<u16>) -> Self {
+        match (listener, https) {
+            (ListenerConfig { tls: true, .. }, _) => Self::Tls,
+            (ListenerConfig { to_https: true, .. }, Some(port)) => Self::ToHttps(port),
+            (ListenerConfig { h2c: true, .. }, _) => Self::Http1Or2,
             _ => Self::Http1,
         }
     }
@@ -63,6 +67,9 @@ pub(super) async fn serve(
 ) {
     match speaks {
         Speaks::Http1 => connection::serve((stream, client), watch, serving).await,
+        Speaks::ToHttps(port) => {
+            connection::serve((stream, client.sent_to_https(port)), watch, serving).await
+        }
         Speaks::Http1Or2 => {
             watch.wait(false);
             match begins_http2(&stream, &mut serving).await {

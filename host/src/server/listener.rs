@@ -89,9 +89,18 @@ impl Listeners {
         let sockets = match origin {
             Origin::Inherited => inherited,
             Origin::Bound => {
-                let bound = listeners.iter().filter_map(|listener| {
-                    let (socket, address) = bind(listener.address, key_of(config, listener))?;
-                    Some(Bound { socket, address, speaks: (*listener).into() })
+                let mut bound: Vec<_> = listeners
+                    .iter()
+                    .filter_map(|listener| {
+                        Some((listener, bind(listener.address, key_of(config, listener))?))
+                    })
+                    .collect();
+                let https = bound.iter().find(|(listener, _)| listener.tls);
+                let https = https.map(|(_, (_, address))| address.port());
+                let bound = bound.drain(..).map(|(listener, (socket, address))| Bound {
+                    socket,
+                    address,
+                    speaks: Speaks::at(listener, https),
                 });
                 bound.collect()
             }
@@ -138,6 +147,7 @@ impl Listeners {
 /// The sockets of `LISTEN_FDS`, as sd_listen_fds(3) has it; what is spoken there is what the one of
 /// `listeners` with that address says.
 fn inherited(mut passed: ListenFd, listeners: &[ListenerConfig], errors: &mut Vec<Problem>) -> Vec<Bound> {
+    let https = listeners.iter().find(|listener| listener.tls).map(|listener| listener.address.port());
     let mut sockets = Vec::new();
     for index in 0..passed.len() {
         let socket = passed.take_tcp_listener(index).and_then(|socket| {
@@ -145,7 +155,7 @@ fn inherited(mut passed: ListenFd, listeners: &[ListenerConfig], errors: &mut Ve
             socket.set_nonblocking(true)?;
             let address = socket.local_addr()?;
             let listener = listeners.iter().find(|listener| listener.address == address);
-            let speaks = listener.map_or(Speaks::Http1, |listener| (*listener).into());
+            let speaks = listener.map_or(Speaks::Http1, |listener| Speaks::at(listener, https));
             Ok(Some(Bound { socket, address, speaks }))
         });
         match socket {

@@ -29,8 +29,9 @@ use crate::problem::Problem;
 
 /// HTTP/2, as a client asks for it (RFC 9113, section 3.2).
 pub const H2: &[u8] = b"h2";
-/// HTTP/1.1 (RFC 7301, section 6).
+/// The versions before it (RFC 7301, section 6).
 const HTTP_1_1: &[u8] = b"http/1.1";
+const HTTP_1_0: &[u8] = b"http/1.0";
 
 /// The longest file that is read, in bytes.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -95,7 +96,7 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         let mut made = builder.with_cert_resolver(Arc::new(Resolver::new(&certificates)));
-        made.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
+        made.alpn_protocols = [H2, HTTP_1_1, HTTP_1_0].map(<[u8]>::to_vec).to_vec();
         made.ticketer = tickets.clone();
         made.session_storage = match kept {
             Some(before) => before.config.session_storage.clone(),

@@ -354,7 +354,7 @@ fn the_log_of_a_redis() {
     let tls = server(&url.replace("redis://", "rediss://")).start();
     tls.log.wait_for("where it does not, its `url` is redis://");
     note(&tls, "speaks TLS");
-    let mut over_tls = Redis::start_with_tls();
+    let over_tls = Redis::start_with_tls();
     let plain = server(&over_tls.url().replace("rediss://", "redis://")).start();
     note(&plain, "has closed the connection");
     let untrusted = server(&over_tls.url()).variable("SSL_CERT_FILE", "/dev/null").start();

@@ -85,7 +85,7 @@ fn a_client_has_the_version_that_it_likes_and_handlers_know() {
     for (option, body, version) in [
         ("--http2", "HTTP/2.0 localhost nobody", "2"),
         ("--http1.1", "HTTP/1.1 localhost nobody", "1.1"),
-        ("--http1.0", "HTTP/1.0 localhost nobody", "1.1"),
+        ("--http1.0", "HTTP/1.0 localhost nobody", "1"),
     ] {
         let said = curl(&server, "localhost", "/connection", &[option]).unwrap();
         assert_eq!(said, format!("{body}\n{version} 200"), "{option}");
@@ -206,7 +206,10 @@ fn a_handshake_has_its_time() {
 fn what_is_wrong_is_said_at_once_with_its_place() {
     let authority = Authority::new();
     for (expected, change) in [
-        ("cannot read", (|builder| fs::remove_file(builder.dir().join("site.pem")).unwrap()) as fn(&ServerBuilder)),
+        (
+            "cannot read",
+            (|builder| fs::remove_file(builder.dir().join("site.pem")).unwrap()) as fn(&ServerBuilder),
+        ),
         ("there is no certificate in", |builder| fs::write(builder.dir().join("site.pem"), "none").unwrap()),
         ("there is no private key in", |builder| fs::write(builder.dir().join("site.key"), "none").unwrap()),
         ("is not the key of the certificate in", |builder| {
@@ -223,17 +226,25 @@ fn what_is_wrong_is_said_at_once_with_its_place() {
         change(&builder);
         let exited = builder.start_in_vain();
         assert_eq!(exited.code, Some(2), "{}", exited.log);
-        let line = exited.log.lines().find(|line| line.contains(expected)).unwrap_or_else(|| panic!("{}", exited.log));
+        let line = exited
+            .log
+            .lines()
+            .find(|line| line.contains(expected))
+            .unwrap_or_else(|| panic!("{}", exited.log));
         assert!(line.contains("patchboard.toml:") && line.contains("; "), "{line}");
     }
     for (config, expected) in [
         (LISTENER.to_owned(), "speaks TLS, but there is no [[certificate]]"),
         (certificate("site"), "no listener needs the certificate"),
+        ("[[listener]]\naddress = \"127.0.0.1:0\"\nto_https = true".to_owned(), "but no listener speaks TLS"),
         (format!("{LISTENER}\nh2c = true\n{}", certificate("site")), "with TLS, HTTP/2 needs no `h2c`"),
         ("[tls]\nclient_certificates = \"required\"".to_owned(), "add `client_authorities`"),
         ("[tls]\nclient_authorities = \"ca.pem\"".to_owned(), "no client is asked for a certificate"),
         ("[[listener]]\ntls = true".to_owned(), "a listener needs `address`"),
-        (format!("{LISTENER}\n[[certificate]]\nchain = \"site.pem\""), "a certificate needs `chain` and `key`"),
+        (
+            format!("{LISTENER}\n[[certificate]]\nchain = \"site.pem\""),
+            "a certificate needs `chain` and `key`",
+        ),
     ] {
         let builder = Server::builder().config(&config);
         authority.issue(builder.dir(), "site", &["localhost"]);
@@ -244,10 +255,26 @@ fn what_is_wrong_is_said_at_once_with_its_place() {
 }
 
 #[test]
+fn a_plain_listener_sends_to_https_and_https_says_to_stay() {
+    let authority = Authority::new();
+    let redirecting = "[[listener]]\naddress = \"127.0.0.1:0\"\nto_https = true";
+    let server = builder(&authority).listen_as_configured().config(redirecting);
+    let server = server.server("hsts_seconds = 31536000").start();
+    let port = address(&server).port();
+    let reply = server.raw("GET /connection?a=b HTTP/1.1\r\nHost: localhost:80\r\n\r\n");
+    assert_eq!(reply.status, 308);
+    assert_eq!(reply.header("location"), Some(&*format!("https://localhost:{port}/connection?a=b")));
+    assert_eq!(reply.header("strict-transport-security"), None);
+    let said = curl(&server, "localhost", "/connection", &["-i"]).unwrap();
+    assert!(said.contains("\r\nstrict-transport-security: max-age=31536000\r\n"), "{said}");
+}
+
+#[test]
 fn one_that_has_expired_is_told_of() {
     let builder = Server::builder().guest("asking").config(LISTENER).config(&certificate("site"));
     let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
-    (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2020, 2, 1));
+    (params.not_before, params.not_after) =
+        (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2020, 2, 1));
     let key = rcgen::KeyPair::generate().unwrap();
     let builder = builder.file("site.pem", params.self_signed(&key).unwrap().pem());
     let builder = builder.file("site.key", key.serialize_pem());

@@ -2,7 +2,7 @@
 //! request whose names begin with `send-`, without that. `GET /connection` says what is known of the
 //! client's.
 
-use patchboard::{HeaderMap, Path, Tls, Version, client, get};
+use patchboard::{HeaderMap, Path, Request, Tls, client, get};
 
 #[get("/asking/{*path}")]
 async fn asking(Path(path): Path<String>, headers: HeaderMap) -> Result<String, client::Error> {
@@ -16,7 +16,8 @@ async fn asking(Path(path): Path<String>, headers: HeaderMap) -> Result<String, 
 }
 
 #[get("/connection")]
-async fn connection(version: Version, tls: Option<Tls>) -> String {
+async fn connection(tls: Option<Tls>, request: Request) -> String {
+    let version = request.version();
     let Some(tls) = tls else { return format!("{version:?} plain") };
     let subject = tls.certificate().map_or("nobody", |shown| shown.subject());
     format!("{version:?} {} {subject}", tls.server_name().unwrap_or("-"))
