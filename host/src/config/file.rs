@@ -217,7 +217,7 @@ pub(super) fn parse(
     let server_section = root.section("server").with_environment(lookup);
     let mut server = server(&server_section, folder, lookup);
     let is_listed = server_section.is_given("listen");
-    server.listeners = listeners(&root, &server, is_listed);
+    server.listeners = listeners(&root, if is_listed { &server.listen } else { &[] });
     if !is_listed && !server.listeners.is_empty() {
         server.listen.clear();
     }

@@ -1,11 +1,10 @@
 //! `[[listener]]`: where connections are accepted, and what is spoken there.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::address::parse_address;
 use super::key::{Key, Table, Unset};
 use super::reader::Section;
-use super::server::{DEFAULT_LISTEN, ServerConfig};
 
 /// `[[listener]]`.
 pub(super) static LISTENER: Table<ListenerConfig> = Table {
@@ -83,17 +82,12 @@ impl ListenerConfig {
 
 impl Default for ListenerConfig {
     fn default() -> Self {
-        Self::plain(DEFAULT_LISTEN)
+        Self::plain((Ipv4Addr::LOCALHOST, 0).into())
     }
 }
 
-/// The listeners, no two of which have the same address, nor that of one of `server`, where
-/// those were listed.
-pub(super) fn listeners(
-    root: &Section<'_, '_>,
-    server: &ServerConfig,
-    are_listed: bool,
-) -> Vec<ListenerConfig> {
+/// The listeners, no two of which have the same address, nor one that is `listed` elsewhere.
+pub(super) fn listeners(root: &Section<'_, '_>, listed: &[SocketAddr]) -> Vec<ListenerConfig> {
     let mut listeners = Vec::<ListenerConfig>::new();
     for section in root.sections("listener") {
         let mut listener = ListenerConfig::default();
@@ -109,8 +103,7 @@ pub(super) fn listeners(
             section.problem_at("h2c", "with TLS, HTTP/2 needs no `h2c`; remove it, or `tls`");
         }
         section.note_as("address", format!("listener {address}"));
-        let listed = server.listen.iter().copied().filter(|_| are_listed);
-        let mut taken = listed.chain(listeners.iter().map(|other| other.address));
+        let mut taken = listed.iter().copied().chain(listeners.iter().map(|other| other.address));
         match address.port() != 0 && taken.any(|other| other == address) {
             true => section.problem_at("address", format!("{address} is there twice; keep one of them")),
             false => listeners.push(listener),

@@ -1,21 +1,16 @@
 //! An accepted connection, and what is spoken on it.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use super::client::Client;
 use super::guard::Watch;
-use super::limits::ConnectionLimits;
 use super::phase::Phase;
+use super::serving::Serving;
 use super::{connection, handshake, http2};
 use crate::config::ListenerConfig;
-use crate::dispatch::Dispatch;
-use crate::handlers::Core;
-use crate::tls::CurrentTls;
 
 /// What HTTP/2 begins with (RFC 9113, section 3.4); no other method has this name.
 const PREFACE: &[u8] = b"PRI";
@@ -45,16 +40,6 @@ impl Speaks {
             _ => Self::Http1,
         }
     }
-}
-
-/// What a connection is served with.
-#[derive(Clone)]
-pub(super) struct Serving {
-    pub(super) core: Rc<Core>,
-    pub(super) dispatch: Arc<Dispatch>,
-    pub(super) tls: Arc<CurrentTls>,
-    pub(super) phases: watch::Receiver<Phase>,
-    pub(super) limits: ConnectionLimits,
 }
 
 /// Serves a connection to its end.

@@ -15,12 +15,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
-use super::arrival::Serving;
 use super::client::Client;
 use super::clock::{Clock, Ended};
 use super::events::Ending;
 use super::guard::{Guard, HeadLimits, Watch, refusal};
 use super::phase::Phase;
+use super::serving::Serving;
 use super::transport::Transport;
 use crate::upload::Upload;
 

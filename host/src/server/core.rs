@@ -11,13 +11,14 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::arrival::{self, Serving, Speaks};
+use super::arrival::{self, Speaks};
 use super::client::Client;
 use super::connection;
 use super::guard::{Rest, Watch};
 use super::limits::ConnectionLimits;
 use super::open::{Counted, OpenConnections};
 use super::phase::Phase;
+use super::serving::Serving;
 use super::transport::Piped;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;

@@ -8,10 +8,10 @@ use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::arrival::Serving;
 use super::client::Client;
 use super::guard::{Watch, refusal};
 use super::phase::Phase;
+use super::serving::Serving;
 use super::{connection, http2};
 use crate::dispatch::{Dispatch, Refused};
 use crate::tls::{H2, Session};

@@ -17,13 +17,13 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
-use super::arrival::Serving;
 use super::client::Client;
 use super::clock::{Clock, Ended};
 use super::events::Ending;
 use super::guard::{CountedBody, Watch, is_path_with_query};
 use super::meter::Meter;
 use super::phase::Phase;
+use super::serving::Serving;
 use super::streams::{Flowing, Streams};
 use super::transport::Transport;
 use crate::dispatch::{Dispatch, LoggedBody, Refused};

@@ -22,6 +22,7 @@ mod meter;
 mod open;
 mod phase;
 mod probes;
+mod serving;
 mod signals;
 mod stand_in;
 mod streams;

@@ -16,7 +16,7 @@ use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::{chain, contents};
+use super::files::{chain, contents};
 use crate::config::CertificateConfig;
 use crate::problem::Problem;
 

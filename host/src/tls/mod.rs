@@ -5,23 +5,22 @@
 //! know ([`Session`]). No socket is seen here.
 
 mod certificate;
+mod files;
 mod resolver;
 mod session;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use patchboard_files::read;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::server::{ProducesTickets, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
 use self::certificate::Certificate;
+use self::files::chain;
 use self::resolver::Resolver;
 pub use self::session::Session;
 use crate::config::{ClientCertificates, TlsConfig};
@@ -33,8 +32,6 @@ pub const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 const HTTP_1_0: &[u8] = b"http/1.0";
 
-/// The longest file that is read, in bytes.
-const LONGEST_FILE: u64 = 1 << 20;
 /// Sessions of TLS 1.2 that are remembered, so that their clients need no whole handshake;
 /// those of clients that take tickets need no room here.
 const SESSIONS: usize = 1024;
@@ -165,26 +162,4 @@ fn clients(
     };
     let verifier = verifier.build().map_err(|error| Problem::new("", format!("{}: {error}", path.display())));
     verifier.map(Some)
-}
-
-/// The certificates in a file of PEM; there is one at least.
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let text = contents(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found
-        .map_err(|error| Problem::new("", format!("{} is no PEM: {error}", path.display())).remedy(PEM))?;
-    if found.is_empty() {
-        return Err(Problem::new("", format!("there is no certificate in {}", path.display())).remedy(PEM));
-    }
-    Ok(found)
-}
-
-/// What a file of certificates is.
-const PEM: &str = "it has to have -----BEGIN CERTIFICATE----- lines";
-
-fn contents(path: &Path) -> Result<Vec<u8>, Problem> {
-    read(path, LONGEST_FILE).map_err(|error| {
-        Problem::new("", format!("cannot read {}: {error}", path.display()))
-            .remedy("correct the path, or let this user read it")
-    })
 }
