@@ -19,6 +19,7 @@
 //! - [`data`] is the folder of what handlers keep, with its backups.
 //! - [`deploy`] makes a site of the configuration and the handlers folder.
 //! - [`follow`] replaces what is served when the configuration or the folder changes.
+//! - [`supervisor`] tells systemd how this process fares.
 //! - [`testing`] plays what `.http` files ask of all that, without a socket.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
 //!
@@ -48,6 +49,7 @@ pub mod router;
 pub mod server;
 pub mod site;
 pub mod static_files;
+pub mod supervisor;
 pub mod telemetry;
 pub mod testing;
 pub mod tls;

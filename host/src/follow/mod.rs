@@ -12,6 +12,7 @@ pub use self::events::{Events, Reload};
 use crate::config::{Follow, Source};
 use crate::deploy::{FileStamp, Loads, Refused, Running, SETTLE, Update};
 use crate::problem::Problem;
+use crate::supervisor;
 
 /// How often is looked where no event comes, as on network drives.
 const POLL: Duration = Duration::from_secs(2);
@@ -121,6 +122,9 @@ impl Follower {
         if changed && stamp.is_some_and(|stamp| stamp.is_younger_than(SETTLE_CONFIG, SystemTime::now())) {
             return Reloaded::Unsettled;
         }
+        if self.asked.reload {
+            supervisor::reloading();
+        }
         let prepared = self.running.prepare(&self.source, &mut self.loads);
         let refused = match prepared.and_then(|prepared| prepared.commit(&mut self.running)) {
             Ok(()) => None,
@@ -135,6 +139,9 @@ impl Follower {
             problems.iter().for_each(|problem| tracing::error!("{problem}"));
             let problems = problems.len();
             tracing::error!(problems, "configuration not reloaded; the one before stays in force");
+        }
+        if self.asked.reload {
+            supervisor::ready();
         }
         (self.stamp, self.refused) = (stamp, refused);
         (self.asked.reload, self.retry) = (false, false);

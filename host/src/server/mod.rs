@@ -28,11 +28,15 @@ mod stand_in;
 mod streams;
 mod transport;
 
+use std::convert::Infallible;
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use crate::config::{CurrentServer, ServerConfig};
 use crate::dispatch::Dispatch;
 use crate::handlers::{Engine, Seat};
+use crate::supervisor;
 use crate::tls::CurrentTls;
 
 pub use in_process::InProcess;
@@ -82,9 +86,11 @@ pub fn run(
         }
         let acceptor = listener::Acceptor::new(listeners)?;
         announce(&urls);
+        supervisor::ready();
         let until_drain = async {
             let signal = signals.until_end(&on_signal).await;
             dispatch.set_unready();
+            supervisor::stopping();
             let delay = settings.load().shutdown_delay;
             if !delay.is_zero() {
                 tracing::info!(signal, ?delay, "not ready any more; draining after shutdown_delay");
@@ -95,6 +101,7 @@ pub fn run(
         };
         let signal = tokio::select! {
             signal = until_drain => signal,
+            never = tell_alive(&cores) => match never {},
             never = acceptor.run(&cores, settings) => match never {},
         };
         tracing::info!(signal, "draining");
@@ -117,4 +124,15 @@ pub fn run(
     })?;
     core::stop(cores);
     Ok(())
+}
+
+/// Tells the supervisor, where it wants to hear it, that every core still answers.
+async fn tell_alive(cores: &[core::Core]) -> Infallible {
+    let Some(within) = supervisor::watchdog() else { return std::future::pending().await };
+    loop {
+        // Who computes gives way to others every few milliseconds.
+        join_all(cores.iter().map(core::Core::spare)).await;
+        supervisor::alive();
+        tokio::time::sleep(within / 3).await;
+    }
 }

@@ -8,8 +8,9 @@ use patchboard_tests::{Server, ServerBuilder, Shared, wait_until};
 
 const LISTENER: &str = "[[listener]]\naddress = \"127.0.0.1:0\"\nh2c = true";
 
-/// `NO_ERROR`, `CANCEL` and `ENHANCE_YOUR_CALM` (section 7).
+/// Errors (section 7).
 const NO_ERROR: u32 = 0;
+const INTERNAL_ERROR: u32 = 2;
 const CANCEL: u32 = 8;
 
 /// `SETTINGS_MAX_CONCURRENT_STREAMS` and `SETTINGS_INITIAL_WINDOW_SIZE` (section 6.5.2).
@@ -126,6 +127,20 @@ fn one_that_is_taken_back_is_told_and_the_others_go_on() {
     let other = client.get("/connection");
     assert_eq!(client.status(other), Some(200));
     let line = server.access_log.wait_for("/files/large.bin");
+    assert!(line.contains("complete=false"), "{line}");
+}
+
+#[test]
+fn a_body_that_ends_early_is_reset_and_not_ended() {
+    let server = Server::builder().listen_as_configured().config(LISTENER).guest("ill").start();
+    let mut client = Http2::open(server.address(), &[]);
+    let cut = client.get("/half");
+    let end = client
+        .wait_for(|frame| frame.stream == cut && frame.kind != kind::HEADERS && frame.kind != kind::DATA);
+    assert_eq!((end.kind, end.error()), (kind::RST_STREAM, INTERNAL_ERROR));
+    let other = client.get("/ok");
+    assert_eq!(client.status(other), Some(200));
+    let line = server.access_log.wait_for("/half");
     assert!(line.contains("complete=false"), "{line}");
 }
 

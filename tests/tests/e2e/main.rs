@@ -61,6 +61,7 @@ mod sql_sessions;
 mod standard_components;
 mod start;
 mod static_files;
+mod supervised;
 mod tenants;
 mod texts;
 mod tls;

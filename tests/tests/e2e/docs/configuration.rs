@@ -4,7 +4,8 @@
 use std::fs;
 use std::process::Command;
 
-use patchboard_tests::{Server, ServerBuilder, workspace};
+use patchboard_tests::{Authority, Server, ServerBuilder, workspace};
+use regex::Regex;
 use toml::{Table, Value};
 
 use super::page::Purpose;
@@ -14,7 +15,8 @@ use super::{all, none};
 fn configurations_are_loaded() {
     let mut failures = Vec::new();
     for block in all().iter().flat_map(|page| page.blocks(Purpose::Configuration)) {
-        let table: Table = match block.text.parse() {
+        let text = here(&block.text);
+        let table: Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
                 failures.push(format!("{}: {error}", block.place));
@@ -22,7 +24,7 @@ fn configurations_are_loaded() {
             }
         };
         let builder = stand_ins(Server::builder(), &table)
-            .file("documented.toml", &block.text)
+            .file("documented.toml", &text)
             .argument("--config")
             .argument("documented.toml");
         let exited = builder.check();
@@ -31,6 +33,14 @@ fn configurations_are_loaded() {
         }
     }
     none(&failures);
+}
+
+/// The text with addresses and files of this machine: ports below 1024 may be taken, and nobody
+/// has another's certificates.
+fn here(text: &str) -> String {
+    let address = Regex::new("(?m)^address = \".*\"$").unwrap();
+    let text = address.replace_all(text, "address = \"127.0.0.1:0\"");
+    text.replace("/etc/letsencrypt/live/example.org/", "tls/")
 }
 
 /// Makes what `table` names: components, folders, secrets and variables. Addresses are
@@ -51,6 +61,16 @@ fn stand_ins(mut builder: ServerBuilder, table: &Table) -> ServerBuilder {
     for handler in table.get("handlers").and_then(Value::as_table).into_iter().flat_map(Table::keys) {
         builder = builder.guest_as("p3-hello", handler);
     }
+    let authority = Authority::new();
+    for certificate in table.get("certificate").and_then(Value::as_array).into_iter().flatten() {
+        let path = |key: &str| builder.dir().join(certificate[key].as_str().unwrap());
+        let (chain, key) = (path("chain"), path("key"));
+        let folder = chain.parent().unwrap();
+        fs::create_dir_all(folder).unwrap();
+        authority.issue(folder, "made", &["example.org"]);
+        fs::rename(folder.join("made.pem"), &chain).unwrap();
+        fs::rename(folder.join("made.key"), &key).unwrap();
+    }
     for (name, value) in table {
         let secret = match &**name {
             "sql" => "postgres://patchboard@127.0.0.1:1/documented",
@@ -70,6 +90,7 @@ fn named(mut builder: ServerBuilder, value: &Value, secret: &str) -> ServerBuild
     for (key, value) in table {
         builder = match (&**key, value) {
             ("dir" | "migrations", Value::String(path)) => builder.file(&format!("{path}/.keep"), ""),
+            ("client_authorities", Value::String(path)) => builder.file(path, Authority::new().pem()),
             ("secret", Value::String(name)) => builder.file(&format!("secrets/{name}"), secret),
             ("variable", Value::String(name)) => builder.variable(name, secret),
             ("folders" | "writable_folders", Value::Table(folders)) => folders
