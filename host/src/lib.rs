@@ -11,6 +11,7 @@
 //! - [`server`] accepts connections, hands each to a core, drains them at the end;
 //!   its [`server::guard`] lets hyper have only requests that are framed strictly.
 //! - [`tls`] is who this server is to who speaks TLS with it.
+//! - [`clients`] counts what each client asks for.
 //! - [`dispatch`] turns every request into a response and one access-log line.
 //! - [`forwarded`] (pure) is what trusted proxies tell of a request.
 //! - [`router`] (pure) finds the target of a method and path.
@@ -29,6 +30,7 @@ pub mod answers;
 pub mod authority;
 pub mod body;
 pub mod cli;
+pub mod clients;
 pub mod coding;
 pub mod compression;
 pub mod config;

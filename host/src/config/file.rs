@@ -8,6 +8,7 @@ use std::{env, io};
 
 use super::address::take_repeated;
 use super::answer::{redirect, response};
+use super::clients::clients;
 use super::fakes::Fakes;
 use super::folder::absent;
 use super::handler::{handler, handler_file};
@@ -38,6 +39,7 @@ pub(super) static ROOT: Table<()> = Table {
         Key::other("server", "a table", Unset::Said("the defaults of its keys"), "[server]"),
         Key::other("listener", "an array of tables", Unset::Said("none"), "[[listener]]"),
         Key::other("tls", "a table", Unset::Said("the defaults of its keys"), "[tls]"),
+        Key::other("clients", "a table", Unset::Said("the defaults of its keys"), "[clients]"),
         Key::other("certificate", "an array of tables", Unset::Said("none"), "[[certificate]]"),
         Key::other("handlers", "a table of tables", Unset::Said("none"), "[handlers.NAME]"),
         Key::other("tenants", "a table of tables", Unset::Said("none"), "[tenants.NAME]"),
@@ -221,6 +223,7 @@ pub(super) fn parse(
     if !is_listed && !server.listeners.is_empty() {
         server.listen.clear();
     }
+    server.clients = clients(&root);
     let tls = tls(&root, folder);
     check_listeners(&server, &tls, problems);
     let mounts = mounts(&root, folder);

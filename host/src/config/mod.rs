@@ -6,6 +6,7 @@
 
 mod address;
 mod answer;
+mod clients;
 mod compress;
 mod fakes;
 mod file;
@@ -30,6 +31,7 @@ mod tests;
 pub use crate::compression::CompressionConfig;
 pub use crate::static_files::{MemoryConfig, MountConfig};
 pub use address::parse_address;
+pub use clients::{ClientsConfig, Rate};
 pub use fakes::Fakes;
 pub use file::read_handler_file;
 pub use listener::ListenerConfig;

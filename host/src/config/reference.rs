@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::answer::{REDIRECT, RESPONSE, Written};
+use super::clients::{CLIENTS, ClientsConfig};
 use super::compress::COMPRESS;
 use super::handler::{FILE, HANDLER, LIMITS};
 use super::key::{Key, Table};
@@ -49,6 +50,7 @@ pub fn reference() -> String {
     section(&mut page, &LISTENER, &mut ListenerConfig::default(), none);
     section(&mut page, &TLS, &mut TlsConfig::default(), none);
     section(&mut page, &CERTIFICATE, &mut CertificateConfig::default(), none);
+    section(&mut page, &CLIENTS, &mut ClientsConfig::default(), none);
     section(&mut page, &HANDLER, &mut HandlerConfig::default(), none);
     GrantsConfig::visit_keys(&mut Page(&mut page));
     section(&mut page, &LIMITS, &mut Limits::default(), none);

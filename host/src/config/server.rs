@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::address::{parse_address, take_repeated};
+use super::clients::ClientsConfig;
 use super::key::{Key, Table, Unset};
 use super::listener::ListenerConfig;
 use super::reader::{Lookup, Section};
@@ -80,6 +81,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// Proxies that are believed what they tell of a request.
     pub trusted_proxies: Vec<Network>,
+    /// What one client may ask for.
+    pub clients: ClientsConfig,
     /// For how many seconds clients are told to ask by `https` only; not at all where 0.
     pub hsts_seconds: u32,
     /// Whether error bodies show traps and their backtraces.
@@ -117,6 +120,7 @@ impl ServerConfig {
             secrets_dir: default_secrets(lookup),
             data_dir: default_data(lookup).into(),
             trusted_proxies: Vec::new(),
+            clients: ClientsConfig::default(),
             hsts_seconds: 0,
             dev: false,
         }

@@ -120,6 +120,7 @@ fn tables() -> Vec<Declared> {
         declared(&server::SERVER, "[server]\nKEY = VALUE"),
         declared(&listener::LISTENER, "[[listener]]\nKEY = VALUE"),
         declared(&tls::TLS, "[tls]\nKEY = VALUE"),
+        declared(&clients::CLIENTS, "[clients]\nKEY = VALUE"),
         declared(&tls::CERTIFICATE, "[[certificate]]\nKEY = VALUE"),
         declared(&handler::HANDLER, "[handlers.a]\nKEY = VALUE"),
         declared(&handler::LIMITS, "[handlers.a.limits]\nKEY = VALUE"),

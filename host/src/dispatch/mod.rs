@@ -11,7 +11,7 @@ mod probes;
 mod request_id;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,9 +28,10 @@ use self::plain::{hsts, redirect, retry_after, status, to_https, with_allow};
 use self::probes::Probes;
 use self::request_id::RequestIds;
 use crate::body::Body;
+use crate::clients::Clients;
 use crate::coding::Coding;
 use crate::compression::{coding_for, compress};
-use crate::config::{AccessLogFormat, CompressionConfig, CurrentServer, ServerConfig};
+use crate::config::{AccessLogFormat, CompressionConfig, CurrentServer, Rate, ServerConfig};
 use crate::error;
 use crate::forwarded::{Network, Told};
 use crate::handlers::{Call, CallError, Core, Engine, Handler};
@@ -52,6 +53,7 @@ pub struct Dispatch {
     settings: Arc<CurrentServer>,
     probes: Probes,
     ids: RequestIds,
+    clients: Clients,
 }
 
 /// What the settings say of one request. They are read when it begins, so that all of
@@ -67,6 +69,8 @@ struct Rules {
     logs_all: bool,
     /// For how many seconds clients are to ask by `https` only; nothing is said of it where 0.
     hsts_seconds: u32,
+    /// Who asks, and how fast that may be; none where there is no limit.
+    rate: Option<(IpAddr, Rate)>,
 }
 
 /// What the access log has for a status where the client has left before there was one, as
@@ -133,7 +137,7 @@ impl Dispatch {
         readiness: Arc<Readiness>,
     ) -> Self {
         let probes = Probes::new(engine, readiness);
-        Self { site, access_log, settings, probes, ids: RequestIds::new() }
+        Self { site, access_log, settings, probes, ids: RequestIds::new(), clients: Clients::default() }
     }
 
     /// Lets `/-/ready` answer 503, at the start of a drain.
@@ -154,7 +158,12 @@ impl Dispatch {
         let site = self.site.load_full();
         let (rules, told) = {
             let settings = self.settings.load();
-            (Rules::of(&settings), told(&settings.trusted_proxies, &request, peer))
+            let told = told(&settings.trusted_proxies, &request, peer);
+            let mut rules = Rules::of(&settings);
+            // A client that a proxy hides cannot be told from others.
+            let client = if told.by_proxy { told.client } else { Some(peer.ip()) };
+            rules.rate = client.and_then(|client| Some((client, settings.clients.rate(client)?)));
+            (rules, told)
         };
         let request_id = told.request_id.clone().unwrap_or_else(|| self.ids.next());
         let asked = Asked { rules, request_id, peer, told, accept: request.headers().get(ACCEPT).cloned() };
@@ -341,6 +350,14 @@ impl Dispatch {
                 false => status(StatusCode::NOT_FOUND),
             });
         }
+        if let (Some((client, rate)), None) = (rules.rate, &told.caller)
+            && let Err(wait) = self.clients.ask(client, rate, Instant::now())
+        {
+            notes.detail = Some("more than clients.requests_per_second of one client".to_owned());
+            let mut response = status(StatusCode::TOO_MANY_REQUESTS);
+            response.headers_mut().extend([retry_after(wait)]);
+            return here(response);
+        }
         let path = match RequestPath::parse(uri.path()) {
             Ok(path) => path,
             Err(error) => {
@@ -417,6 +434,7 @@ impl Rules {
             access_log: settings.access_log,
             logs_all: settings.access_log_of_all,
             hsts_seconds: settings.hsts_seconds,
+            rate: None,
         }
     }
 }

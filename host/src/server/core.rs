@@ -20,6 +20,7 @@ use super::open::{Counted, OpenConnections};
 use super::phase::Phase;
 use super::serving::Serving;
 use super::transport::Piped;
+use crate::clients::PeerPlace;
 use crate::config::CurrentServer;
 use crate::dispatch::Dispatch;
 use crate::handlers::{self, Engine, Seat};
@@ -50,6 +51,16 @@ enum Message {
     CloseSpare(oneshot::Sender<bool>),
 }
 
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) speaks: Speaks,
+    /// Among those of its peer, where these have a limit.
+    pub(super) place: Option<PeerPlace>,
+}
+
 struct Given {
     stream: TcpStream,
     peer: SocketAddr,
@@ -64,8 +75,8 @@ impl Core {
     }
 
     /// Hands a connection over; bounded by the limit the accept loop keeps.
-    pub(super) fn give(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks) {
-        let counted = Counted::new(&self.connections);
+    pub(super) fn give(&self, Accepted { stream, peer, speaks, place }: Accepted) {
+        let counted = Counted::new(&self.connections, place);
         self.messages.send(Message::Given(Given { stream, peer, speaks, counted })).ok();
     }
 

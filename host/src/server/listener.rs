@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::{join_all, select_all};
@@ -18,8 +18,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::arrival::Speaks;
-use super::core::Core;
+use super::core::{Accepted, Core};
+use crate::clients::{PeerPlace, Peers};
 use crate::config::{CurrentServer, ListenerConfig, ServerConfig};
+use crate::forwarded::Network;
 use crate::problem::Problem;
 
 const BACKLOG: i32 = 1024;
@@ -225,7 +227,8 @@ pub(super) struct Acceptor {
     sockets: Vec<(TcpListener, Speaks)>,
     origin: Origin,
     /// Accepted, but without a place yet.
-    accepted: RefCell<VecDeque<(TcpStream, SocketAddr, Speaks)>>,
+    accepted: RefCell<VecDeque<Accepted>>,
+    peers: Peers,
 }
 
 impl Acceptor {
@@ -235,7 +238,12 @@ impl Acceptor {
             .into_iter()
             .map(|bound| Ok((TcpListener::from_std(bound.socket)?, bound.speaks)))
             .collect();
-        Ok(Self { sockets: sockets?, origin: listeners.origin, accepted: RefCell::default() })
+        Ok(Self {
+            sockets: sockets?,
+            origin: listeners.origin,
+            accepted: RefCell::default(),
+            peers: Peers::default(),
+        })
     }
 
     /// Accepts on every socket, for ever.
@@ -254,9 +262,29 @@ impl Acceptor {
             let Ok(socket) = socket.into_std() else { continue };
             while let Ok((stream, peer)) = socket.accept() {
                 if stream.set_nonblocking(true).is_ok() {
-                    give((stream, peer, speaks), cores);
+                    let peer = canonical(peer);
+                    give(Accepted { stream, peer, speaks, place: None }, cores);
                 }
             }
+        }
+    }
+
+    /// A place among the connections of `peer`, where these have a limit.
+    ///
+    /// # Errors
+    ///
+    /// If it has as many as it may.
+    fn place(&self, peer: SocketAddr, settings: &ServerConfig) -> Result<Option<PeerPlace>, TooMany> {
+        let ip = peer.ip();
+        let clients = &settings.clients;
+        match clients.connections {
+            Some(most) if !Network::any_has(&clients.exempt, ip) => {
+                if Network::any_has(&settings.trusted_proxies, ip) {
+                    return Ok(None);
+                }
+                self.peers.place(ip, most).map(Some).ok_or(TooMany)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -272,8 +300,13 @@ impl Acceptor {
             match socket.accept().await {
                 Ok((stream, peer)) => {
                     pause = FIRST_PAUSE;
+                    let peer = canonical(peer);
+                    let Ok(place) = self.place(peer, &settings.load()) else {
+                        tracing::debug!(%peer, "more than clients.connections of one peer; closed");
+                        continue;
+                    };
                     if let Ok(stream) = stream.into_std() {
-                        self.accepted.borrow_mut().push_back((stream, peer, speaks));
+                        self.accepted.borrow_mut().push_back(Accepted { stream, peer, speaks, place });
                         make_room(cores, settings).await;
                         let next = self.accepted.borrow_mut().pop_front();
                         next.into_iter().for_each(|accepted| give(accepted, cores));
@@ -306,12 +339,18 @@ async fn make_room(cores: &[Core], settings: &CurrentServer) {
     }
 }
 
+/// A peer has as many connections as it may.
+struct TooMany;
+
+/// At a socket of both families, a client of IPv4 has an address of IPv6.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
 /// Gives the connection to the core that has the fewest.
-fn give((stream, mut peer, speaks): (TcpStream, SocketAddr, Speaks), cores: &[Core]) {
-    // At a socket of both families, a client of IPv4 has an address of IPv6.
-    peer.set_ip(peer.ip().to_canonical());
+fn give(accepted: Accepted, cores: &[Core]) {
     if let Some(core) = cores.iter().min_by_key(|core| core.connections()) {
-        core.give(stream, peer, speaks);
+        core.give(accepted);
     }
 }
 
@@ -364,7 +403,7 @@ mod tests {
     fn every_address_of_ipv6_is_one_of_ipv4_too_unless_that_is_listened_on() {
         let all = open(&["[::]:0".parse().unwrap()], None).unwrap();
         let port = all.address().unwrap().port();
-        TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap();
+        std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap();
         drop(all);
         let both = ["0.0.0.0", "[::]"].map(|ip| format!("{ip}:{port}").parse().unwrap());
         open(&both, None).unwrap();

@@ -9,6 +9,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 
 use super::guard::{Rest, Watch};
+use crate::clients::PeerPlace;
 
 /// The open connections of a core.
 #[derive(Debug, Default)]
@@ -31,19 +32,22 @@ pub(super) struct Place {
 
 /// A connection counts from its acceptance to its end.
 #[derive(Debug)]
-pub(super) struct Counted(Arc<AtomicUsize>);
+pub(super) struct Counted {
+    connections: Arc<AtomicUsize>,
+    _place: Option<PeerPlace>,
+}
 
 impl Counted {
     /// Counts one more.
-    pub(super) fn new(connections: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(connections: &Arc<AtomicUsize>, place: Option<PeerPlace>) -> Self {
         connections.fetch_add(1, Ordering::Relaxed);
-        Self(connections.clone())
+        Self { connections: connections.clone(), _place: place }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

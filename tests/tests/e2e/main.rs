@@ -12,6 +12,7 @@ mod benchmark_guest;
 mod blast_radius;
 mod blob;
 mod broken_bodies;
+mod clients;
 mod closing;
 mod composed;
 mod connections;
