@@ -1,6 +1,7 @@
 //! `patchboard build`: compiles the handlers of a project, and puts the components where the
 //! server looks for them. What has not changed is left as it is, so that nothing is loaded anew.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,13 @@ use toml::{Table, Value};
 
 use crate::cargo::{Package, Workspace};
 use crate::folder::replace;
+use crate::python;
 use crate::toolchain;
 
 /// Arguments of `build`.
 #[derive(Debug, Default, Args)]
 pub struct Build {
-    /// The handlers to build [default: all of the project]
+    /// The handlers to build, or files of Python such as server.py [default: all of the project]
     names: Vec<String>,
     /// The folder that the components go to [default: that of patchboard.toml, else handlers]
     #[arg(long, value_name = "DIR")]
@@ -35,8 +37,66 @@ impl Build {
     ///
     /// What is missing, or that cargo has failed and said why.
     pub fn run(&self) -> Result<()> {
+        let here = env::current_dir().context("cannot tell the current folder; change to another one")?;
+        let (python, rust) = self.wanted(&here)?;
+        if let Some(names) = rust {
+            self.build_rust(&names)?;
+        }
+        python.iter().try_for_each(|handler| self.build_python(handler))
+    }
+
+    /// The handlers in Python, and the names of those in Rust; none where none of them is wanted.
+    fn wanted(&self, here: &Path) -> Result<(Vec<python::Handler>, Option<Vec<String>>)> {
+        let (files, names): (Vec<_>, Vec<_>) =
+            self.names.iter().cloned().partition(|name| name.ends_with(".py"));
+        let is_root =
+            |folder: &&Path| folder.join("patchboard.toml").is_file() || folder.join(".patchboard").is_dir();
+        let own = here.ancestors().find(is_root).map(python::Handler::all).unwrap_or_default();
+        if self.names.is_empty() {
+            let has_cargo = here.ancestors().any(|folder| folder.join("Cargo.toml").is_file());
+            let rust = (own.is_empty() || has_cargo).then(Vec::new);
+            return Ok((own, rust));
+        }
+        let is_own = |name: &String| own.iter().any(|handler| handler.name == *name);
+        let others: Vec<_> = names.iter().filter(|name| !is_own(name)).cloned().collect();
+        let mut python =
+            files.iter().map(|file| python::Handler::of(Path::new(file))).collect::<Result<Vec<_>>>()?;
+        python.extend(own.into_iter().filter(|handler| names.contains(&handler.name)));
+        Ok((python, (!others.is_empty()).then_some(others)))
+    }
+
+    fn build_python(&self, handler: &python::Handler) -> Result<()> {
+        let root = handler.root();
+        let folder = self.folder(&root)?;
+        let file = folder.join(format!("{}.wasm", handler.name));
+        let text = fs::read_to_string(root.join("patchboard.toml")).unwrap_or_default();
+        let configuration: Table =
+            text.parse().with_context(|| format!("cannot read patchboard.toml in {}", root.display()))?;
+        let made = handler.make(&configuration, file.is_file())?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        match &made.component {
+            Some(component) => put(&handler.name, handler.name.len(), &file, component)?,
+            None => {
+                let bytes = fs::metadata(&file).map_or(0, |metadata| metadata.len());
+                said(
+                    &handler.name,
+                    handler.name.len(),
+                    usize::try_from(bytes).unwrap_or(usize::MAX),
+                    "unchanged",
+                    &file,
+                );
+            }
+        }
+        made.placed()?;
+        if !made.missing.is_empty() {
+            println!("\n{} needs in patchboard.toml:\n\n{}", handler.name, made.missing);
+        }
+        Ok(())
+    }
+
+    fn build_rust(&self, names: &[String]) -> Result<()> {
         let workspace = Workspace::read()?;
-        let handlers = self.chosen(&workspace)?;
+        let handlers = chosen(names, &workspace)?;
         toolchain::ensure_target(&workspace.root)?;
         let built = workspace.build(&handlers, if self.debug { "dev" } else { "release" })?;
         let folder = self.folder(&workspace.root)?;
@@ -51,45 +111,9 @@ impl Build {
             };
             let bytes = fs::read(&component.file)
                 .with_context(|| format!("cannot read {}", component.file.display()))?;
-            let file = folder.join(format!("{name}.wasm"));
-            let state = match fs::read(&file) {
-                Ok(before) if before == bytes => "unchanged",
-                Ok(_) => "changed",
-                Err(_) => "new",
-            };
-            if state != "unchanged" {
-                replace(&file, &bytes)?;
-            }
-            println!(
-                "{name:width$} {:>9} kB  {state:9}  {}",
-                thousands(bytes.len().div_ceil(1000)),
-                shown(&file)
-            );
+            put(name, width, &folder.join(format!("{name}.wasm")), &bytes)?;
         }
         Ok(())
-    }
-
-    fn chosen<'w>(&self, workspace: &'w Workspace) -> Result<Vec<&'w Package>> {
-        let all = workspace.handlers();
-        if all.is_empty() {
-            bail!(
-                "no package of {} becomes a component; `patchboard new NAME` makes one, or its Cargo.toml needs crate-type = \
-                 [\"cdylib\"] in [lib]",
-                workspace.root.display()
-            );
-        }
-        if let Some(unknown) =
-            self.names.iter().find(|name| !all.iter().any(|handler| handler.name == **name))
-        {
-            let names: Vec<_> = all.iter().map(|handler| handler.name.as_str()).collect();
-            bail!(
-                "there is no handler `{unknown}` in {}; there is {}",
-                workspace.root.display(),
-                names.join(", ")
-            );
-        }
-        let is_chosen = |handler: &&Package| self.names.is_empty() || self.names.contains(&handler.name);
-        Ok(all.into_iter().filter(is_chosen).collect())
     }
 
     /// The folder that the server looks into.
@@ -110,9 +134,49 @@ impl Build {
     }
 }
 
+/// Puts a component in its place, unless it is there, and says so.
+fn put(name: &str, width: usize, file: &Path, bytes: &[u8]) -> Result<()> {
+    let state = match fs::read(file) {
+        Ok(before) if before == bytes => "unchanged",
+        Ok(_) => "changed",
+        Err(_) => "new",
+    };
+    if state != "unchanged" {
+        replace(file, bytes)?;
+    }
+    said(name, width, bytes.len(), state, file);
+    Ok(())
+}
+
+fn said(name: &str, width: usize, bytes: usize, state: &str, file: &Path) {
+    println!("{name:width$} {:>9} kB  {state:9}  {}", thousands(bytes.div_ceil(1000)), shown(file));
+}
+
+/// The packages of these names, or all of them.
+fn chosen<'w>(wanted: &[String], workspace: &'w Workspace) -> Result<Vec<&'w Package>> {
+    let all = workspace.handlers();
+    if all.is_empty() {
+        bail!(
+            "no package of {} becomes a component; `patchboard new NAME` makes one, or its Cargo.toml needs crate-type = \
+             [\"cdylib\"] in [lib]",
+            workspace.root.display()
+        );
+    }
+    if let Some(unknown) = wanted.iter().find(|name| !all.iter().any(|handler| handler.name == **name)) {
+        let names: Vec<_> = all.iter().map(|handler| handler.name.as_str()).collect();
+        bail!(
+            "there is no handler `{unknown}` in {}; there is {}",
+            workspace.root.display(),
+            names.join(", ")
+        );
+    }
+    let is_chosen = |handler: &&Package| wanted.is_empty() || wanted.contains(&handler.name);
+    Ok(all.into_iter().filter(is_chosen).collect())
+}
+
 /// A path as it is short to read: from the current folder where it is below it.
 fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
+    let here = env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 

@@ -1,10 +1,12 @@
 //! `patchboard doctor`: what this machine lacks, by language of handlers.
 
+use std::env;
 use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
 
+use crate::python::environment;
 use crate::toolchain::{TARGET, has_target, printed, version};
 
 /// The oldest Rust that the SDK is compiled with.
@@ -26,7 +28,11 @@ impl Doctor {
     pub fn run(&self) -> bool {
         let rust = rust();
         section("Rust", "the SDK, `patchboard new` and `patchboard build`", &rust);
-        section("Python", "optional: components by componentize-py", &python());
+        section(
+            "Python",
+            "optional: `patchboard new --lang python`, and `patchboard build` of a file such as server.py",
+            &python(),
+        );
         section("JavaScript", "optional: components by jco or componentize-qjs", &javascript());
         rust.iter().all(|found| found.is.is_ok())
     }
@@ -85,12 +91,18 @@ fn rust() -> Vec<Found> {
 }
 
 fn python() -> Vec<Found> {
+    let base = environment::base();
+    let python = base.and_then(|program| version(program, &["--version"]));
+    let here = env::current_dir().unwrap_or_default();
+    let hidden = here.ancestors().map(|folder| folder.join(".patchboard")).find(|folder| folder.is_dir());
+    let is_made = hidden.is_some_and(|hidden| environment::is_made(&hidden));
+    let wanted = environment::COMPONENTIZE;
     vec![
-        found("python3", version("python3", &["--version"]), "install Python 3.10 or later"),
+        found("python3 with venv", python, environment::REMEDY),
         found(
-            "componentize-py",
-            version("componentize-py", &["--version"]),
-            "run `pip install componentize-py`",
+            wanted,
+            is_made.then(|| "in .patchboard of this project".to_owned()),
+            "`patchboard build` gets it from PyPI into .patchboard of the project",
         ),
     ]
 }

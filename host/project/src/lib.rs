@@ -13,6 +13,7 @@ mod lock;
 mod manifest;
 mod name;
 mod new;
+mod python;
 mod sdk;
 mod template;
 mod toolchain;

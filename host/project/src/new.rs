@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use crate::folder::{Staged, replace, write};
 use crate::lock::Lock;
 use crate::name;
+use crate::python::{self, package};
 use crate::sdk;
 use crate::template::{self, Places, Template};
 
@@ -34,6 +35,8 @@ pub struct New {
 enum Language {
     /// Rust
     Rust,
+    /// Python, with aiohttp's names
+    Python,
 }
 
 impl New {
@@ -43,12 +46,21 @@ impl New {
     ///
     /// One line: what is in the way, and what to do.
     pub fn run(&self) -> Result<()> {
-        let Language::Rust = self.lang;
         self.check_name().map_err(anyhow::Error::msg)?;
         let here = env::current_dir().context("cannot tell the current folder; change to another one")?;
-        match here.ancestors().find(|folder| is_project(folder)) {
-            Some(root) => self.add(root),
-            None => self.create(&here),
+        let root = here.ancestors().find(|folder| is_project(folder));
+        match (self.lang, root) {
+            (Language::Rust, Some(root)) if !root.join("Cargo.toml").is_file() => bail!(
+                "the project in {} is of handlers in Python, and has no Cargo.toml; make another one for Rust",
+                root.display()
+            ),
+            (Language::Rust, Some(root)) => self.add(root),
+            (Language::Rust, None) => self.create(&here),
+            (Language::Python, _) if self.template != Template::Hello => {
+                bail!("there is one template for Python, hello; leave out --template")
+            }
+            (Language::Python, Some(root)) => self.add_python(root),
+            (Language::Python, None) => self.create_python(&here),
         }
     }
 
@@ -60,16 +72,66 @@ impl New {
         name::check(&self.name, used.iter().map(String::as_str).chain(ours))
     }
 
+    /// A project with its first handler, in Python.
+    fn create_python(&self, here: &Path) -> Result<()> {
+        let (name, folder) = (&self.name, here.join(&self.name));
+        self.check_free(&folder)?;
+        let staged = Staged::new(here)?;
+        let places = Places { name, base: String::new() };
+        places.put_python_project(staged.path())?;
+        package::put(&staged.path().join(package::folder()))?;
+        places.put_python(&staged.path().join(python::FOLDER).join(name))?;
+        staged.place(&folder)?;
+        println!(
+            "{name}/: a project with the handler {name} (python/{name}), and aiohttp's names in {}\n\n  cd {name}\n  \
+             patchboard build\n  patchboard test\n  patchboard serve",
+            package::folder()
+        );
+        Ok(())
+    }
+
+    /// Another handler, in Python, of the project in `root`.
+    fn add_python(&self, root: &Path) -> Result<()> {
+        let name = &self.name;
+        let folder = root.join(python::FOLDER).join(name);
+        let component = root.join("handlers").join(format!("{name}.wasm"));
+        if let Some(taken) = [&folder, &component].into_iter().find(|place| place.exists()) {
+            bail!("{} is there already; take another name, or remove it", taken.display());
+        }
+        let configuration = fs::read_to_string(root.join("patchboard.toml")).unwrap_or_default();
+        free(&configuration, name)?;
+        let staged = Staged::new(&root.join(".patchboard"))?;
+        package::put(&root.join(package::folder()))?;
+        Places { name, base: format!("/{name}") }.put_python(staged.path())?;
+        fs::create_dir_all(root.join(python::FOLDER))
+            .with_context(|| format!("cannot write in {}", root.display()))?;
+        staged.place(&folder)?;
+        println!(
+            "python/{name}: another handler of the project in {}; its paths begin with /{name}",
+            root.display()
+        );
+        Ok(())
+    }
+
+    /// Whether there is room for a new folder.
+    fn check_free(&self, folder: &Path) -> Result<()> {
+        let is_free = match fs::read_dir(folder) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == ErrorKind::NotFound && fs::symlink_metadata(folder).is_err(),
+        };
+        if !is_free {
+            bail!(
+                "{} is there already, and is not an empty folder; take another name, or remove it",
+                self.name
+            );
+        }
+        Ok(())
+    }
+
     /// A project with its first handler.
     fn create(&self, here: &Path) -> Result<()> {
         let (name, folder) = (&self.name, here.join(&self.name));
-        let is_free = match fs::read_dir(&folder) {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(error) => error.kind() == ErrorKind::NotFound && fs::symlink_metadata(&folder).is_err(),
-        };
-        if !is_free {
-            bail!("{name} is there already, and is not an empty folder; take another name, or remove it");
-        }
+        self.check_free(&folder)?;
         let staged = Staged::new(here)?;
         let places = Places { name, base: String::new() };
         places.put_project(staged.path())?;
@@ -157,7 +219,12 @@ impl New {
 
 /// Whether `new` has made it.
 fn is_project(folder: &Path) -> bool {
-    folder.join(".patchboard").is_dir() && folder.join("Cargo.toml").is_file()
+    let has = |beginning: &str| {
+        let inside = fs::read_dir(folder.join(".patchboard")).into_iter().flatten().flatten();
+        inside.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(beginning))
+    };
+    (folder.join("Cargo.toml").is_file() && has("sdk-"))
+        || (folder.join(python::FOLDER).is_dir() && has("python-"))
 }
 
 /// Whether nothing of a configuration is called `name`.

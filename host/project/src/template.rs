@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use toml::Table;
 
 use crate::folder::write;
+use crate::python::package;
 use crate::sdk;
 
 /// What a new handler begins as.
@@ -42,6 +43,22 @@ const PROJECT: Files = files! { "project":
     "handlers/.gitignore" = "handlers.gitignore.txt",
     "patchboard.toml" = "patchboard.toml",
 };
+
+/// A project of handlers in Python, without one.
+const PYTHON_PROJECT: Files = &[
+    (".gitignore", include_str!("../templates/python/gitignore.txt")),
+    ("README.md", include_str!("../templates/python/readme.txt")),
+    ("handlers/.gitignore", include_str!("../templates/project/handlers.gitignore.txt")),
+    ("patchboard.toml", include_str!("../templates/project/patchboard.toml")),
+    ("pyrightconfig.json", include_str!("../templates/python/pyrightconfig.json")),
+];
+
+/// A handler in Python.
+const PYTHON: Files = &[
+    ("server.py", include_str!("../templates/python/server.py")),
+    ("requirements.txt", include_str!("../templates/python/requirements.txt")),
+    ("tests/@name@.http", include_str!("../templates/hello/http.txt")),
+];
 
 impl Template {
     fn files(self) -> Files {
@@ -107,6 +124,7 @@ impl Places<'_> {
             .replace("@base@", &self.base)
             .replace("@root@", root)
             .replace("@sdk@", &sdk::folder())
+            .replace("@package@", &package::folder())
             .replace("@version@", sdk::VERSION)
             .replace("@rust@", env!("CARGO_PKG_RUST_VERSION"))
             .replace("@repository@", env!("CARGO_PKG_REPOSITORY"))
@@ -128,6 +146,24 @@ impl Places<'_> {
     /// If it cannot be written.
     pub(crate) fn put_handler(&self, template: Template, folder: &Path) -> Result<()> {
         self.put(template.files(), folder)
+    }
+
+    /// Writes a project of handlers in Python to `folder`, without one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn put_python_project(&self, folder: &Path) -> Result<()> {
+        self.put(PYTHON_PROJECT, folder)
+    }
+
+    /// Writes a handler in Python to `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn put_python(&self, folder: &Path) -> Result<()> {
+        self.put(PYTHON, folder)
     }
 
     fn put(&self, files: Files, folder: &Path) -> Result<()> {
@@ -176,8 +212,10 @@ mod tests {
         let carried = all.flat_map(|template| {
             template.files().iter().map(|(_, text)| *text).chain([template.configuration()])
         });
-        let carried: BTreeSet<_> =
-            carried.chain(PROJECT.iter().map(|(_, text)| *text)).filter(|text| !text.is_empty()).collect();
+        let carried: BTreeSet<_> = carried
+            .chain([PROJECT, PYTHON_PROJECT, PYTHON].into_iter().flatten().map(|(_, text)| *text))
+            .filter(|text| !text.is_empty())
+            .collect();
         assert_eq!(carried, places.iter().map(String::as_str).collect());
     }
 
@@ -186,8 +224,11 @@ mod tests {
         for base in ["", "/shop"] {
             let places = Places { name: "shop", base: base.to_owned() };
             for template in Template::value_variants() {
-                for (file, text) in
-                    PROJECT.iter().chain(template.files()).chain([&("", template.configuration())])
+                for (file, text) in PROJECT
+                    .iter()
+                    .chain(PYTHON_PROJECT)
+                    .chain(template.files())
+                    .chain([&("", template.configuration())])
                 {
                     // In tests, `@` has a meaning of its own.
                     let filled = places.fill(text).replace("# @", "");

@@ -1,7 +1,7 @@
 //! `patchboard wit`: the contract with handlers, out of the binary.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -65,6 +65,22 @@ world handler {
 }
 ";
 
+/// Writes the contract, and the packages of WASI that it names, to `deps` in `folder`.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn put(folder: &Path) -> anyhow::Result<()> {
+    let deps = folder.join("deps");
+    CONTRACT.iter().try_for_each(|(name, text)| {
+        let file = match name.strip_prefix("deps/") {
+            Some(of_wasi) => deps.join(of_wasi),
+            None => deps.join("patchboard-handler").join(name),
+        };
+        write(&file, text)
+    })
+}
+
 impl Wit {
     /// Writes it, and says what was written.
     ///
@@ -72,16 +88,7 @@ impl Wit {
     ///
     /// If it cannot be written.
     pub fn run(&self) -> anyhow::Result<()> {
-        let deps = self.dir.join("deps");
-        for (name, text) in CONTRACT {
-            write(
-                &match name.strip_prefix("deps/") {
-                    Some(of_wasi) => deps.join(of_wasi),
-                    None => deps.join("patchboard-handler").join(name),
-                },
-                text,
-            )?;
-        }
+        put(&self.dir)?;
         let has_world = fs::read_dir(&self.dir)
             .with_context(|| format!("cannot read {}", self.dir.display()))?
             .flatten()
@@ -100,7 +107,6 @@ impl Wit {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-    use std::path::Path;
 
     fn files(folder: &Path, prefix: &str) -> BTreeSet<String> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());

@@ -65,12 +65,14 @@ enum Command {
     ///
     /// A project is a workspace of cargo's, with patchboard.toml, tests, and the SDK of this
     /// version in a folder that is committed with it; nothing but Rust and crates.io is needed
-    /// to build it.
+    /// to build it. One of Python has no workspace, and needs Python and PyPI instead.
     New(New),
     /// Compile the handlers of a project, and put the components where the server looks for them.
     ///
     /// A project is any workspace of cargo's; its handlers are the packages with a library of
-    /// type cdylib. RUSTFLAGS is not used, as it is meant for this machine;
+    /// type cdylib. Those in Python are the folders `python/NAME` with a `server.py`, or any file
+    /// that is named: an application of aiohttp's. What they need comes from PyPI, into the folder
+    /// `.patchboard` of the project. RUSTFLAGS is not used, as it is meant for this machine;
     /// CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS is.
     Build(Build),
     /// Ask the built handlers what `.http` files ask, and hold the answers against what they expect.

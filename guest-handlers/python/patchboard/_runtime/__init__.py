@@ -1,0 +1,1 @@
+"""What stands between the host's contract and the application; nothing here is for authors."""
