@@ -16,9 +16,9 @@ use anyhow::{Context, Result};
 use lexopt::{Arg, Parser};
 
 use crate::command::{self, say};
-use crate::guests;
 use crate::task::{self, Task, Work};
 use crate::workspace::{Profile, Workspace};
+use crate::{guests, languages};
 
 /// Set where xtask is to be the announcer.
 const VARIABLE: &str = "PATCHBOARD_XTASK_ANNOUNCER";
@@ -57,6 +57,7 @@ fn run(profile: Profile, arguments: &[OsString]) -> Result<ExitCode> {
     });
     let workspace = Workspace::load()?;
     let server = workspace.build_server(profile)?;
+    languages::for_demo(&workspace, &server);
     say("step 3 of 3: starting the server; Ctrl-C ends it");
     let mut command = Command::new(server);
     command.args(["serve", "--config", "patchboard.toml"]).args(arguments).current_dir(&workspace.root);
@@ -115,6 +116,7 @@ fn what_to_try(address: &str) -> String {
          \x20 curl {address}/demo1/Ada -d key=value\n\
          \x20 curl {address}/demo2 -d key=value\n\
          \x20 curl {address}/upload -F file=@README.md\n\
+         \x20 curl {address}/tutorial/demo1/Ada -d key=value   in Python\n\
          \x20 curl -N {address}/clock         a stream; Ctrl-C ends it\n\
          In a browser:\n\
          \x20 {address}/guestbook         pages, a database, a counter\n\

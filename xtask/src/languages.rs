@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -53,6 +53,11 @@ pub(crate) fn for_tests(workspace: &Workspace, server: &Path) -> Result<()> {
     fs::create_dir_all(&wit).with_context(|| format!("could not make {}", wit.display()))?;
     copy(&sources, "world.wit", &wit)?;
     command::run(Command::new(server).arg("wit").arg(&wit))?;
+    for (file, folder) in
+        [("tests/aiohttp/application.py", "target/languages"), (TUTORIAL, "target/handlers")]
+    {
+        command::run_within(build(workspace, server, file, folder).env("PATCHBOARD_PYTHON", &python), LIMIT)?;
+    }
     let made_of = made_of(&sources, &wit)?;
     let stamp = out.join("made-of.txt");
     let components = [out.join("py.wasm"), out.join("js.wasm")];
@@ -83,6 +88,37 @@ pub(crate) fn for_tests(workspace: &Workspace, server: &Path) -> Result<()> {
     componentize.arg(sources.join("app.js")).arg("-o").arg(js);
     command::run_within(componentize.current_dir(&npm), LIMIT)?;
     fs::write(&stamp, made_of).with_context(|| format!("could not write {}", stamp.display()))
+}
+
+/// The demo's handler in Python.
+const TUTORIAL: &str = "guest-handlers/tutorial/server.py";
+
+/// Makes the demo's handler in Python, or says why it is left out: not every machine can.
+pub(crate) fn for_demo(workspace: &Workspace, server: &Path) {
+    say("making the handler in Python (a minute the first time)");
+    let output = build(workspace, server, TUTORIAL, "target/handlers").stdin(Stdio::null()).output();
+    let why = match output {
+        Ok(output) if output.status.success() => {
+            // What is compiled is kept, so that the demo's other handlers do not wait for it at start.
+            // Whatever else a check finds, the start says.
+            say("compiling it (half a minute the first time)");
+            let mut check = Command::new(server);
+            check.args(["check", "--config", "patchboard.toml"]).current_dir(&workspace.root);
+            _ = check.stdin(Stdio::null()).output();
+            return;
+        }
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    let line = why.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&why);
+    say(format!("the tutorial, in Python, is left out: {}", line.trim()));
+}
+
+/// `patchboard build` of a file of Python.
+fn build(workspace: &Workspace, server: &Path, file: &str, folder: &str) -> Command {
+    let mut build = Command::new(server);
+    build.args(["build", file, "--handlers", folder]).current_dir(&workspace.root);
+    build
 }
 
 /// All that decides on what the components are.

@@ -69,7 +69,7 @@ fn run(filters: &[OsString]) -> Result<()> {
         workspace.build_server(Profile::Dev).map(drop)
     })?;
     step(4, "make the Python of the tests (seconds)", python::for_tests)?;
-    step(5, "make components of Python and JavaScript (a minute)", || {
+    step(5, "make components of Python and JavaScript (two minutes)", || {
         languages::for_tests(&workspace, &workspace.build_server(Profile::Dev)?)
     })?;
     step(6, "find Redis, PostgreSQL, nginx, HAProxy and Chromium", services::for_tests)?;

@@ -70,6 +70,12 @@ limits = { call_timeout = "5s", request_body_bytes = "64KiB" }
             Unset::Said("false"),
             "Whether, and how, its responses are compressed.",
         ),
+        Key::boolean(
+            "optional",
+            |h| &mut h.is_optional,
+            "Whether its component may be missing, such as one that not every machine can build; where it is, the \
+             rest is served without it.",
+        ),
         Key::other("limits", "a table", Unset::Said("the defaults of its keys"), "What its calls may use."),
     ],
 };

@@ -89,6 +89,8 @@ pub struct HandlerConfig {
     pub(crate) grants: GrantsConfig,
     /// Whether and how its responses are compressed.
     pub compression: Option<CompressionConfig>,
+    /// Whether there may be no component of its name.
+    pub is_optional: bool,
     /// Limits.
     pub limits: Limits,
     /// With which others it has limits together; [`Config::handler`] knows.

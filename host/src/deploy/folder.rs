@@ -285,9 +285,10 @@ impl Folder {
         (site, faults)
     }
 
-    /// Handlers that only the configuration knows.
+    /// Handlers that only the configuration knows, and must not be missing.
     fn without_file(&self) -> Vec<Fault> {
-        let names = self.config.handlers.keys().filter(|name| !self.path(name).exists());
+        let wanted = self.config.handlers.iter().filter(|(_, handler)| !handler.is_optional);
+        let names = wanted.map(|(name, _)| name).filter(|name| !self.path(name).exists());
         let reason = |name: &String| {
             let path = self.path(name);
             format!(

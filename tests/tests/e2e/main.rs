@@ -50,6 +50,7 @@ mod pool;
 mod prepare;
 mod probes;
 mod proxies;
+mod python;
 mod quiet;
 mod reload;
 mod reloads;

@@ -6,6 +6,7 @@
 //! one that somebody meant: the tables list them all, with their reasons.
 
 mod answer;
+mod application;
 mod side;
 mod static_resource;
 mod table;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use patchboard_tests::workspace;
 
 /// Languages of blocks that nothing here can run.
-const NOT_RUN: [&str; 7] = ["dockerfile", "haproxy", "http", "ini", "nginx", "sh", "yaml"];
+const NOT_RUN: [&str; 8] = ["dockerfile", "haproxy", "http", "ini", "nginx", "python", "sh", "yaml"];
 
 /// A page.
 pub(super) struct Page {
