@@ -35,7 +35,8 @@ pub(super) fn page(
     let own: Vec<&RecentLine> = lines.iter().filter(|line| line.is_of(request.id)).collect();
     let panic = panic::find(own.iter().map(|line| &*line.text));
     let (frames, trace) = match failure {
-        CallError::Trapped { frames, trace, .. } => (&frames[..], Some(&**trace)),
+        // What comes after the guest's is the server's own.
+        CallError::Trapped { frames, trace, .. } => (&frames[..], trace.split("\n\nStack backtrace:").next()),
         _ => (&[][..], None),
     };
     let place = panic.as_ref().and_then(|panic| panic.place.as_ref()).map(|(file, line)| (&**file, *line));

@@ -46,7 +46,7 @@ pub(super) fn trouble(trouble: &Trouble, version: &str) -> Response<Body> {
                 "<h1>{}</h1><pre class=said>{}</pre><p class=note>This page reloads with the next build that is \
                  good. Until then the last good one answers whoever asks for no page.</p>",
                 escape(what),
-                marked(text)
+                marked(text.trim_end())
             ),
         ),
     };
@@ -83,9 +83,12 @@ pub(super) fn failed(failed: &Failed<'_>, version: Option<&str>) -> Response<Bod
         content +=
             &format!("<details><summary>Whole backtrace</summary><pre>{}</pre></details>", escape(trace));
     }
-    let again = if version.is_some() { "with the next build" } else { "when you send it again" };
+    let again = match version {
+        Some(_) => "This page reloads with the next build.",
+        None => "Send it again after the next build.",
+    };
     content += &format!(
-        "<p class=note>{} · request <code>{}</code>. Another answer comes {again}.</p>",
+        "<p class=note>{} · request <code>{}</code>. {again}</p>",
         escape(request),
         escape(request_id)
     );

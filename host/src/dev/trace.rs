@@ -36,6 +36,10 @@ pub(super) fn places(root: &Path, panicked: Option<(&str, u32)>, frames: &[Frame
         if places.len() == MOST {
             break;
         }
+        // What a macro has made of the author's code, such as a route's attribute.
+        if function.contains("::_::") {
+            continue;
+        }
         let Some(path) = own(root, file) else { continue };
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         if let Some(known) = places.iter_mut().find(|place| place.file == shown && place.line == line) {
@@ -100,6 +104,7 @@ mod tests {
             frame("src/lib.rs", 2),
             frame("src/lib.rs", 8),
             frame("src/lib.rs", 9),
+            Frame { function: "a::_::call".to_owned(), ..frame("src/lib.rs", 5) },
         ];
         let found = places(&root, Some(("src/lib.rs", 2)), &frames);
         let shown: Vec<_> = found

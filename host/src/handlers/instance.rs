@@ -379,15 +379,19 @@ fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     for frame in trace.frames() {
         for symbol in frame.symbols() {
             frames.push(Frame {
-                function: symbol.name().or(frame.func_name()).unwrap_or_default().to_owned(),
+                function: named(symbol.name().or(frame.func_name())),
                 file: symbol.file().map(str::to_owned),
                 line: symbol.line(),
             });
         }
         if frame.symbols().is_empty() {
-            let function = frame.func_name().unwrap_or_default().to_owned();
-            frames.push(Frame { function, file: None, line: None });
+            frames.push(Frame { function: named(frame.func_name()), file: None, line: None });
         }
     }
     frames
+}
+
+/// A function's name as it is in its source, where that was Rust.
+fn named(symbol: Option<&str>) -> String {
+    symbol.map(|symbol| format!("{:#}", rustc_demangle::demangle(symbol))).unwrap_or_default()
 }
