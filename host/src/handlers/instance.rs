@@ -377,9 +377,13 @@ fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let mut frames = Vec::new();
     for frame in trace.frames() {
-        for symbol in frame.symbols() {
+        let last = frame.symbols().len().saturating_sub(1);
+        for (index, symbol) in frame.symbols().iter().enumerate() {
+            // What has no name of its own, such as the body of an `async fn`, is called by what it is in.
+            let name = symbol.name().filter(|name| !name.starts_with('{'));
+            let whole = frame.func_name().filter(|_| index == last);
             frames.push(Frame {
-                function: named(symbol.name().or(frame.func_name())),
+                function: named(name.or(whole).or(symbol.name())),
                 file: symbol.file().map(str::to_owned),
                 line: symbol.line(),
             });
