@@ -57,6 +57,14 @@ impl Body {
         matches!(self.0, Kind::Empty | Kind::Absent(_))
     }
 
+    /// All of it, if it is complete, and there is something to send.
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Kind::Full(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Whether it is produced as it is sent.
     pub fn is_streaming(&self) -> bool {
         matches!(self.0, Kind::Stream(_))

@@ -21,6 +21,7 @@
 //! - [`deploy`] makes a site of the configuration and the handlers folder.
 //! - [`follow`] replaces what is served when the configuration or the folder changes.
 //! - [`supervisor`] tells systemd how this process fares.
+//! - [`dev`] builds what is served as its sources change, and shows what is wrong with them.
 //! - [`testing`] plays what `.http` files ask of all that, without a socket.
 //! - [`config`] and [`cli`] are the only ones to read settings or the environment.
 //!
@@ -36,6 +37,7 @@ pub mod compression;
 pub mod config;
 pub mod data;
 pub mod deploy;
+pub mod dev;
 pub mod dispatch;
 pub mod error;
 pub mod fields;

@@ -103,6 +103,17 @@ impl Browser {
             .collect()
     }
 
+    /// Likewise; nothing where the page goes away meanwhile.
+    #[track_caller]
+    pub fn try_texts(&self, selector: &str) -> Option<Vec<String>> {
+        let script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)";
+        let asked = json!({ "script": script, "args": [selector] }).to_string();
+        let request = self.agent.post(format!("{}/execute/sync", self.session));
+        let mut answer = request.header("content-type", "application/json").send(asked).ok()?;
+        let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()?;
+        answer["value"].as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+    }
+
     /// Types `text` into the first field that `selector` finds, in the place of what
     /// is in it.
     #[track_caller]

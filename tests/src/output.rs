@@ -25,7 +25,11 @@ struct State {
 
 impl Output {
     /// Collects standard output and standard error of `child`, which are pipes.
-    pub(crate) fn of(child: &mut Child) -> (Self, Self) {
+    ///
+    /// # Panics
+    ///
+    /// If they are none, or taken.
+    pub fn of(child: &mut Child) -> (Self, Self) {
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         (Self::collect(stdout), Self::collect(stderr))

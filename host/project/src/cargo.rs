@@ -33,6 +33,15 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) id: String,
     targets: Vec<Target>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+/// What a package depends on.
+#[derive(Clone, Deserialize)]
+struct Dependency {
+    /// Its folder, where that is named.
+    path: Option<PathBuf>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -47,15 +56,41 @@ impl Target {
     }
 }
 
-/// What cargo says of something that it has built.
+/// What cargo says of something that it has built, or of what is in its way.
 #[derive(Deserialize)]
-struct Message {
+pub(crate) struct Message {
     reason: String,
     #[serde(default)]
     package_id: String,
     target: Option<Target>,
     #[serde(default)]
     filenames: Vec<PathBuf>,
+    message: Option<Diagnostic>,
+}
+
+/// What the compiler says of a source.
+#[derive(Deserialize)]
+pub(crate) struct Diagnostic {
+    pub(crate) level: String,
+    /// As it is shown.
+    pub(crate) rendered: Option<String>,
+}
+
+impl Message {
+    /// The component, if this is about one.
+    pub(crate) fn built(self) -> Option<Built> {
+        if self.reason != "compiler-artifact" || !self.target?.is_component() {
+            return None;
+        }
+        let is_wasm = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
+        let file = self.filenames.into_iter().find(is_wasm)?;
+        Some(Built { package_id: self.package_id, file })
+    }
+
+    /// What the compiler says, if this is that.
+    pub(crate) fn diagnostic(&mut self) -> Option<Diagnostic> {
+        self.message.take()
+    }
 }
 
 /// A component that was built.
@@ -95,31 +130,24 @@ impl Workspace {
         self.packages.iter().filter(is_handler).collect()
     }
 
+    /// The folders that its packages depend on, where they are named.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let dependencies = self.packages.iter().flat_map(|package| &package.dependencies);
+        dependencies.filter_map(|dependency| dependency.path.as_deref())
+    }
+
     /// Builds `handlers`. What cargo says of errors is on standard error, as it says it.
     ///
     /// # Errors
     ///
     /// If it fails.
-    pub(crate) fn build(&self, handlers: &[&Package], profile: &str) -> Result<Vec<Built>> {
-        let mut command = cargo(&self.root);
-        command.args(["build", "--lib", "--target", TARGET, "--profile", profile]);
-        command.args(["--message-format", "json-render-diagnostics"]);
-        for handler in handlers {
-            command.args(["--package", &handler.id]);
-        }
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context(NO_CARGO)?;
+    pub(crate) fn build(&self, handlers: &[Package], profile: &str) -> Result<Vec<Built>> {
+        let mut command = self.compile(handlers, profile, "json-render-diagnostics");
+        let mut child = command.spawn().context(NO_CARGO)?;
         let mut built = Vec::new();
         for line in child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
             let Ok(message) = serde_json::from_str::<Message>(&line?) else { continue };
-            if message.reason == "compiler-artifact"
-                && message.target.is_some_and(|target| target.is_component())
-            {
-                let is_wasm = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
-                let package_id = message.package_id;
-                built.extend(
-                    message.filenames.into_iter().find(is_wasm).map(|file| Built { package_id, file }),
-                );
-            }
+            built.extend(message.built());
         }
         if !child.wait()?.success() {
             self.explain()?;
@@ -128,12 +156,24 @@ impl Workspace {
         Ok(built)
     }
 
+    /// The command that does so, whose messages are lines of JSON on its standard output.
+    pub(crate) fn compile(&self, handlers: &[Package], profile: &str, format: &str) -> Command {
+        let mut command = cargo(&self.root);
+        command.args(["build", "--lib", "--target", TARGET, "--profile", profile]);
+        command.args(["--message-format", format]);
+        for handler in handlers {
+            command.args(["--package", &handler.id]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+
     /// Whether all crates that are needed are here.
     ///
     /// # Errors
     ///
     /// If some are not, so that it was the network that failed.
-    fn explain(&self) -> Result<()> {
+    pub(crate) fn explain(&self) -> Result<()> {
         let mut fetch = cargo(&self.root);
         fetch.args(["fetch", "--offline", "--target", TARGET]).stdout(Stdio::null()).stderr(Stdio::null());
         if !fetch.status().context(NO_CARGO)?.success() {
@@ -146,7 +186,8 @@ impl Workspace {
     }
 }
 
-const NO_CARGO: &str = "cannot run cargo; install Rust as https://rustup.rs says, or put cargo on the PATH";
+pub(crate) const NO_CARGO: &str =
+    "cannot run cargo; install Rust as https://rustup.rs says, or put cargo on the PATH";
 
 /// A cargo in `folder`.
 fn cargo(folder: &Path) -> Command {

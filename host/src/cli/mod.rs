@@ -5,11 +5,13 @@
 
 mod backup;
 mod check;
+mod dev;
 mod inspect;
 mod load;
 mod restore;
 mod routes;
 mod serve;
+mod serving;
 mod source;
 mod test;
 
@@ -75,6 +77,14 @@ enum Command {
     /// `.patchboard` of the project. RUSTFLAGS is not used, as it is meant for this machine;
     /// CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS is.
     Build(Build),
+    /// Serve a project, build it whenever its sources change, and show what is wrong with it.
+    ///
+    /// What is built takes the next request; pages that are open reload by themselves. Where the
+    /// sources cannot be compiled, what was served before goes on, and browsers are shown what the
+    /// compiler says. A page of a trap has the panic's message, the lines of its source, and what
+    /// was logged. The last requests are asked again after each build, and it is said which
+    /// answers differ. It builds by the profile `dev`: build by `patchboard build` before deploying.
+    Dev(dev::Dev),
     /// Ask the built handlers what `.http` files ask, and hold the answers against what they expect.
     ///
     /// All `.http` files in the folder of the configuration, and below, are read, as the clients of
@@ -103,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Load(load) => load.run(),
         Command::New(new) => new.run().map(done),
         Command::Build(build) => build.run().map(done),
+        Command::Dev(dev) => dev.run().map(done),
         Command::Test(test) => test.run(),
         Command::Inspect(inspect) => inspect.run().map(done),
         Command::Doctor(doctor) => Ok(if doctor.run() { ExitCode::SUCCESS } else { ExitCode::from(1) }),

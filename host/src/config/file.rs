@@ -114,7 +114,8 @@ fn override_by(source: &Source, config: &mut Config, problems: &Problems<'_>) {
         config.server.handlers_dir = Some(dir.clone());
         problems.note("server.handlers", "--handlers");
     }
-    config.server.dev |= source.dev;
+    config.server.dev |= source.dev || source.develops;
+    config.server.develops = source.develops;
     // The variable's has been said.
     let log = source.log.as_deref().filter(|log| env::var(variable("log")).as_deref() != Ok(log));
     if let Some(Err(wrong)) = log.map(parse_filter) {

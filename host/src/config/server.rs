@@ -87,6 +87,9 @@ pub struct ServerConfig {
     pub hsts_seconds: u32,
     /// Whether error bodies show traps and their backtraces.
     pub dev: bool,
+    /// Whether handlers are being developed: then none is taken back for its traps, and what is
+    /// wrong with those that are configured keeps the others from nothing.
+    pub develops: bool,
 }
 
 impl ServerConfig {
@@ -123,6 +126,7 @@ impl ServerConfig {
             clients: ClientsConfig::default(),
             hsts_seconds: 0,
             dev: false,
+            develops: false,
         }
     }
 

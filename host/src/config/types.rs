@@ -203,6 +203,8 @@ pub struct Source {
     pub handlers_dir: Option<PathBuf>,
     /// `--dev`.
     pub dev: bool,
+    /// Whether it is served to who develops the handlers, by `patchboard dev`.
+    pub develops: bool,
     /// `--log`, or `PATCHBOARD_LOG`.
     pub log: Option<String>,
     /// What stands in for what only a real server has; none where there is one.

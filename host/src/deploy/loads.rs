@@ -55,6 +55,8 @@ pub struct Loads {
     loads: Vec<Load>,
     /// Has whoever asks look again.
     wake: Arc<dyn Fn() + Send + Sync>,
+    /// Whether somebody waits for it, and nobody for requests.
+    is_urgent: bool,
 }
 
 struct Load {
@@ -81,7 +83,13 @@ impl std::fmt::Debug for Loads {
 impl Loads {
     /// Nothing yet; `wake` is called when there is something to ask for.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { loads: Vec::new(), wake: Arc::new(wake) }
+        Self { loads: Vec::new(), wake: Arc::new(wake), is_urgent: false }
+    }
+
+    /// Likewise; if it is urgent, on all CPUs, and not behind requests.
+    #[must_use]
+    pub fn urgent(self, is_urgent: bool) -> Self {
+        Self { is_urgent, ..self }
     }
 
     /// Asks for what `order` says of a file that is as `stamp` tells; begins to load it.
@@ -123,14 +131,18 @@ impl Loads {
         let found = Arc::new(Found::default());
         let (name, config) = (order.name.clone(), order.config.clone());
         self.loads.push(Load { name, stamp, config, asked: true, found: found.clone() });
-        let (theirs, wake) = (found.clone(), self.wake.clone());
+        let (theirs, wake, is_urgent) = (found.clone(), self.wake.clone(), self.is_urgent);
         let work = move || {
             let told = |claims: &Routes| {
                 // Once a load.
                 theirs.claims.set(claims.clone()).ok();
                 wake();
             };
-            let loaded = handlers::beside_requests(|| load(&loader, &order, &told));
+            let work = || load(&loader, &order, &told);
+            let loaded = match is_urgent {
+                true => handlers::on_all_cpus(work),
+                false => handlers::beside_requests(work),
+            };
             theirs.handler.set(loaded).ok();
             wake();
         };

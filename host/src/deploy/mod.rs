@@ -27,4 +27,4 @@ pub use self::refused::Refused;
 pub use self::running::{Prepared, Running};
 pub use self::stage::{Fresh, Stage, stage};
 pub use self::start::{Beginning, Start, Started, start};
-pub use self::update::{Update, log_loaded};
+pub use self::update::{Change, Update, log_loaded};

@@ -41,6 +41,22 @@ pub(super) struct Next {
     pub(super) granted: Findings,
 }
 
+/// What may be wrong with what is served all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tolerance {
+    Nothing,
+    /// What the configuration does not name.
+    DroppedIn,
+    /// Whatever it is of a handler: the next build may well put it right.
+    Handlers,
+}
+
+impl Tolerance {
+    fn of(strict: bool) -> Self {
+        if strict { Self::Nothing } else { Self::DroppedIn }
+    }
+}
+
 impl Judge {
     /// Reads the configuration that `source` names.
     ///
@@ -122,7 +138,11 @@ impl Judge {
             |section| self.reading.is_certain(section),
             None,
         );
-        self.conclude(made, (memory, secure), granted, strict)
+        let tolerance = match self.config.server.develops {
+            true => Tolerance::Handlers,
+            false => Tolerance::of(strict),
+        };
+        self.conclude(made, (memory, secure), granted, tolerance)
     }
 
     /// Everything that is served in the place of `before`, with the handlers that were loaded
@@ -151,7 +171,7 @@ impl Judge {
             Err(Unready::Unsettled) => return Err(Refused::Problems(self.problems)),
         };
         let granted = self.grants(before.engine(), |_| false);
-        self.conclude(made, (memory, secure), granted, strict)
+        self.conclude(made, (memory, secure), granted, Tolerance::of(strict))
     }
 
     /// Everything that a test begins with: as the first, of what was `compiled` for it.
@@ -160,7 +180,7 @@ impl Judge {
         let mounts = self.mounts(&memory);
         let is_certain = |section: &str| self.reading.is_certain(section);
         let made = Folder::first(loader, self.config.clone(), mounts, is_certain, Some(compiled));
-        self.conclude(made, (memory, Secure::default()), Findings::default(), true)
+        self.conclude(made, (memory, Secure::default()), Findings::default(), Tolerance::Nothing)
     }
 
     /// The routes alone, and what was tolerated.
@@ -174,7 +194,8 @@ impl Judge {
             |section| self.reading.is_certain(section),
             None,
         );
-        let next = self.conclude(made, (memory, Secure::default()), Findings::default(), false)?;
+        let next =
+            self.conclude(made, (memory, Secure::default()), Findings::default(), Tolerance::DroppedIn)?;
         Ok((next.site, next.tolerated))
     }
 
@@ -227,7 +248,7 @@ impl Judge {
         made: Made,
         (memory, secure): (Arc<Memory>, Secure),
         granted: Findings,
-        strict: bool,
+        tolerance: Tolerance,
     ) -> Result<Next, Refused> {
         let Made { folder, site, faults } = made;
         let mut tolerated = Vec::new();
@@ -236,7 +257,12 @@ impl Judge {
                 Some(name) => self.reading.placed(&format!("handlers.{name}"), fault.problem),
                 None => self.reading.placed(&fault.problem.place.clone(), fault.problem),
             };
-            if fault.configured || strict { &mut self.problems } else { &mut tolerated }.push(problem);
+            let is_tolerated = match tolerance {
+                Tolerance::Nothing => false,
+                Tolerance::DroppedIn => !fault.configured,
+                Tolerance::Handlers => fault.handler.is_some(),
+            };
+            if is_tolerated { &mut tolerated } else { &mut self.problems }.push(problem);
         }
         let mut odd: Vec<_> = folder
             .mounts

@@ -1,5 +1,6 @@
 //! The start of a server.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -81,6 +82,11 @@ pub fn start(source: &Source, beginning: Beginning) -> Result<Start, Refused> {
 }
 
 impl Start {
+    /// The addresses that it would be served at.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.addresses()
+    }
+
     /// Opens everything, and serves it from now on.
     ///
     /// # Errors

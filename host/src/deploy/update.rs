@@ -19,13 +19,24 @@ use crate::site::Current;
 /// that is said.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
+/// What has become of a handler whose file was there to be loaded.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its name.
+    pub handler: String,
+    /// Why it is not served; none where it is.
+    pub refused: Option<String>,
+}
+
 /// What a look at the folder has found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Update {
     /// False where a file may still be being written.
     pub settled: bool,
     /// Whether anything was loaded, refused or removed.
     pub changed: bool,
+    /// What was loaded or refused.
+    pub changes: Vec<Change>,
     /// When there is something to do at the latest.
     pub due: Option<Duration>,
 }
@@ -33,7 +44,7 @@ pub struct Update {
 impl Default for Update {
     /// Nothing.
     fn default() -> Self {
-        Self { settled: true, changed: false, due: None }
+        Self { settled: true, changed: false, changes: Vec::new(), due: None }
     }
 }
 
@@ -75,7 +86,8 @@ impl Folder {
             let loader = self.loader.clone();
             match loads.ask(&loader, stamp, self.order(&name)) {
                 Progress::Done(loaded) => {
-                    self.replace(&name, stamp, loaded, current);
+                    let refused = self.replace(&name, stamp, loaded, current);
+                    update.changes.push(Change { handler: name, refused });
                     update.changed = true;
                 }
                 Progress::Compiling(claims) => self.expect(&name, claims, current),
@@ -171,13 +183,14 @@ impl Folder {
         }
     }
 
+    /// Gives why it is not served, where it is not.
     fn replace(
         &mut self,
         name: &str,
         stamp: Stamp,
         loaded: Result<Arc<Handler>, Failure>,
         current: &Current,
-    ) {
+    ) -> Option<String> {
         let old = self.entries.get(name).cloned();
         let arrival = old.as_ref().map_or_else(|| self.next_arrival(), |old| old.arrival);
         let before = old.as_ref().and_then(|old| old.handler.clone());
@@ -188,10 +201,12 @@ impl Folder {
                 if let Some(entry) = self.entries.get_mut(name) {
                     entry.stamp = stamp;
                 }
+                None
             }
             Ok(handler) => {
                 let mut entry = Entry::new(stamp, Some(handler.clone()), Routes::new(), arrival);
-                if before.is_some() {
+                // Who develops it is to see the traps of the version that was just built.
+                if before.is_some() && !self.config.server.develops {
                     handler.health().put_on_probation();
                     entry.before.clone_from(&before);
                 }
@@ -208,7 +223,7 @@ impl Folder {
                     if let Some(before) = before {
                         before.supersede();
                     }
-                    return;
+                    return None;
                 };
                 let kept = kept(before.as_ref());
                 if let Some(before) = before {
@@ -217,6 +232,7 @@ impl Folder {
                     self.serve(current);
                 }
                 tracing::error!("{}{kept}", taken.problem);
+                Some(taken.problem.to_string())
             }
             Err(failure) => {
                 let (keep, kept) = (before.is_some(), kept(before.as_ref()));
@@ -227,6 +243,7 @@ impl Folder {
                     self.serve_rest(current);
                 }
                 tracing::error!("handler {name}: {}{kept}", failure.reason);
+                Some(format!("handler {name}: {}", failure.reason))
             }
         }
     }

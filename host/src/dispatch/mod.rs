@@ -32,6 +32,7 @@ use crate::clients::Clients;
 use crate::coding::Coding;
 use crate::compression::{coding_for, compress};
 use crate::config::{AccessLogFormat, CompressionConfig, CurrentServer, Rate, ServerConfig};
+use crate::dev::{Answered, Ask, Desk};
 use crate::error;
 use crate::forwarded::{Network, Told};
 use crate::handlers::{Call, CallError, Core, Engine, Handler};
@@ -54,6 +55,8 @@ pub struct Dispatch {
     probes: Probes,
     ids: RequestIds,
     clients: Clients,
+    /// Who serves this to who develops it; none but in the development server.
+    desk: Option<Arc<Desk>>,
 }
 
 /// What the settings say of one request. They are read when it begins, so that all of
@@ -137,7 +140,14 @@ impl Dispatch {
         readiness: Arc<Readiness>,
     ) -> Self {
         let probes = Probes::new(engine, readiness);
-        Self { site, access_log, settings, probes, ids: RequestIds::new(), clients: Clients::default() }
+        let (ids, clients) = (RequestIds::new(), Clients::default());
+        Self { site, access_log, settings, probes, ids, clients, desk: None }
+    }
+
+    /// The same for who develops what is served.
+    #[must_use]
+    pub fn at(self, desk: Option<Arc<Desk>>) -> Self {
+        Self { desk, ..self }
     }
 
     /// Lets `/-/ready` answer 503, at the start of a drain.
@@ -151,7 +161,7 @@ impl Dispatch {
     pub fn dispatch(
         &self,
         core: &Rc<Core>,
-        request: Request<Upload>,
+        mut request: Request<Upload>,
         peer: SocketAddr,
     ) -> impl Future<Output = Result<Response<LoggedBody>, Infallible>> {
         let start = Instant::now();
@@ -171,8 +181,10 @@ impl Dispatch {
         let is_quiet = asked.told.caller.is_some() || request.uri().path().starts_with("/-/");
         let mut notes =
             Notes { line: self.line(&asked, head, start, is_quiet), detail: None, is_handlers: false };
+        let desk = self.desk.as_ref().filter(|_| asked.told.caller.is_none());
+        let ask = desk.map(|desk| desk.ask(&mut request));
         async move {
-            let response = self.answer(core, &site, request, &asked, &mut notes).await;
+            let response = self.answer(core, &site, request, &asked, &mut notes, ask).await;
             Ok(self.finish(response, asked, notes))
         }
     }
@@ -287,25 +299,39 @@ impl Dispatch {
         request: Request<Upload>,
         asked: &Asked,
         notes: &mut Notes,
+        mut ask: Option<Box<Ask>>,
     ) -> impl Future<Output = Response<Body>> {
-        let (way, compression) = self.way(core, site, request, asked, notes);
+        let (way, compression) = match ask.as_mut().and_then(|ask| ask.own()) {
+            Some(response) => (Way::Here(response), None),
+            None => self.way(core, site, request, asked, notes),
+        };
         async move {
-            let response = match way {
-                Way::Here(response) => response,
-                Way::Mount(served) => served.await,
+            let (response, failure) = match way {
+                Way::Here(response) => (response, None),
+                Way::Mount(served) => (served.await, None),
                 Way::Handler(handler, answer) => match answer.await {
                     Ok(response) => {
                         notes.is_handlers = true;
-                        response
+                        (response, None)
                     }
                     Err(error) => {
                         error.log(handler.name(), &asked.request_id);
                         notes.detail = Some(error.detail());
                         let mut response = status(error.status());
                         response.headers_mut().extend(error.retry_after().map(retry_after));
-                        response
+                        (response, Some(error))
                     }
                 },
+            };
+            let response = match ask {
+                None => response,
+                Some(ask) => ask.answered(Answered {
+                    response,
+                    failure: failure.as_ref(),
+                    is_handlers: notes.is_handlers,
+                    detail: notes.detail.as_deref().filter(|_| asked.rules.shows_details),
+                    request_id: &asked.request_id,
+                }),
             };
             match compression {
                 Some((coding, config)) => compress(response, coding, config),

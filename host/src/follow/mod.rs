@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 pub use self::events::{Events, Reload};
 use crate::config::{Follow, Source};
-use crate::deploy::{FileStamp, Loads, Refused, Running, SETTLE, Update};
+use crate::deploy::{Change, FileStamp, Loads, Refused, Running, SETTLE, Update};
 use crate::problem::Problem;
 use crate::supervisor;
 
@@ -20,8 +20,19 @@ const POLL: Duration = Duration::from_secs(2);
 /// than for components, since the start of a configuration may well be valid.
 const SETTLE_CONFIG: Duration = Duration::from_millis(250);
 
+/// What has become of something that has changed.
+#[derive(Debug, Clone)]
+pub enum Followed {
+    /// A handler serves, or is refused.
+    Handler(Change),
+    /// The configuration is in force, but for these problems, for which it is not.
+    Configuration(Vec<Problem>),
+}
+
+/// Who is told of it.
+type Told = Box<dyn Fn(Followed) + Send>;
+
 /// Follows the configuration and the handlers folder.
-#[derive(Debug)]
 pub struct Follower {
     source: Source,
     running: Running,
@@ -37,6 +48,7 @@ pub struct Follower {
     refused: Option<Vec<Problem>>,
     /// Whether something was loaded, and the memory that it took not yet given back.
     has_loaded: bool,
+    told: Option<Told>,
 }
 
 /// What an operator has asked for, by SIGHUP.
@@ -59,10 +71,17 @@ enum Reloaded {
 impl Follower {
     /// Of what is `running`, made of `source` when its file was as `stamp` tells.
     pub fn new((source, stamp): (Source, Option<FileStamp>), running: Running, events: Events) -> Self {
-        let loads = Loads::new(events.look());
+        let loads = Loads::new(events.look()).urgent(source.develops);
         let (asked, retry) = (Asked::default(), false);
         let (has_loaded, refused) = (false, None);
-        Self { source, running, events, loads, stamp, asked, retry, refused, has_loaded }
+        let told = None;
+        Self { source, running, events, loads, stamp, asked, retry, refused, has_loaded, told }
+    }
+
+    /// Tells `told` of what has become of what has changed; it must not wait.
+    #[must_use]
+    pub fn telling(self, told: impl Fn(Followed) + Send + 'static) -> Self {
+        Self { told: Some(Box::new(told)), ..self }
     }
 
     /// Follows for as long as the process lives.
@@ -98,7 +117,10 @@ impl Follower {
         }
         let mut reloaded = self.reload_if_changed(follow);
         let looks = follow != Follow::Nothing || self.asked.folder;
-        let Update { settled, changed, due } = self.running.update(looks, &mut self.loads);
+        let Update { settled, changed, changes, due } = self.running.update(looks, &mut self.loads);
+        if let Some(told) = &self.told {
+            changes.into_iter().map(Followed::Handler).for_each(told);
+        }
         // What the configuration was waiting for may have come.
         self.retry |= changed && self.refused.is_some();
         if reloaded == Reloaded::Settled {
@@ -142,6 +164,9 @@ impl Follower {
         }
         if self.asked.reload {
             supervisor::ready();
+        }
+        if let Some(told) = &self.told {
+            told(Followed::Configuration(refused.clone().unwrap_or_default()));
         }
         (self.stamp, self.refused) = (stamp, refused);
         (self.asked.reload, self.retry) = (false, false);

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
 
 use super::code_cache;
 use super::counts::AllCounts;
@@ -95,7 +98,7 @@ impl Engine {
         let (cache, no_cache) =
             code_cache::open(config.server.code_cache.as_deref(), config.server.code_cache_off);
         let (serving, trials) = (sizes(config.server.instances), sizes(TRIALS));
-        let (wasm, no_pool) = build(&[serving, trials], memory_bytes, cache)?;
+        let (wasm, no_pool) = build(&[serving, trials], memory_bytes, cache, &config.server)?;
         let notices = no_cache.into_iter().chain(no_pool).collect();
         let engine = Arc::new(Self {
             wasm,
@@ -260,10 +263,17 @@ fn build(
     sizes: &[Amounts],
     memory_bytes: u64,
     cache: Option<Cache>,
+    server: &config::ServerConfig,
 ) -> anyhow::Result<(wasmtime::Engine, Option<String>)> {
     let mut config = Config::new();
     config.cache(cache);
-    config.cranelift_opt_level(OptLevel::Speed);
+    // Who develops waits for the compiler more than for the code.
+    config.cranelift_opt_level(if server.develops { OptLevel::None } else { OptLevel::Speed });
+    // Else the environment would say whether lines are read of a component, and kept with its code.
+    config.wasm_backtrace_details(match server.dev {
+        true => WasmBacktraceDetails::Enable,
+        false => WasmBacktraceDetails::Disable,
+    });
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
     config.memory_init_cow(true);

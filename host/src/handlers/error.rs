@@ -12,6 +12,17 @@ const LONGEST: usize = 1 << 10;
 #[error("the call ended before the body of its response")]
 pub(super) struct Unfinished;
 
+/// A function of a backtrace, and where it is in its source, if the component says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its name, as it is in the source; empty where it has none.
+    pub function: String,
+    /// The file, as the compiler has named it.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+}
+
 /// Why a handler gave no response.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -22,6 +33,8 @@ pub enum CallError {
         cause: String,
         /// With the guest's backtrace.
         trace: String,
+        /// That backtrace, the innermost function first, as far as it is known.
+        frames: Vec<Frame>,
     },
     /// The guest called `exit` with this status.
     #[error("the handler called exit({0}), which ended its instance; let it answer or return instead")]

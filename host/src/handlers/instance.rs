@@ -18,13 +18,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
 use wasmtime::component::{Accessor, ResourceTable};
-use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{AsContextMut as _, Store, StoreContextMut, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::call::{self, Export};
 use super::engine::Engine;
-use super::error::CallError;
+use super::error::{CallError, Frame};
 use super::grants::logging::LogStream;
 use super::grants::outbound::{Outbound, OutboundClient};
 use super::handler::Handler;
@@ -369,5 +369,33 @@ fn explain(handler: &Handler, error: &wasmtime::Error, refused: Option<OverMemor
     if let Some(refused) = refused.filter(|_| !error.is::<OverMemory>()) {
         cause = format!("{cause}; before that, {refused}");
     }
-    CallError::Trapped { cause, trace: format!("{error:?}") }
+    CallError::Trapped { cause, trace: format!("{error:?}"), frames: frames(error) }
+}
+
+/// The functions that the guest was in, with those that the compiler has put into others.
+fn frames(error: &wasmtime::Error) -> Vec<Frame> {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let mut frames = Vec::new();
+    for frame in trace.frames() {
+        let last = frame.symbols().len().saturating_sub(1);
+        for (index, symbol) in frame.symbols().iter().enumerate() {
+            // What has no name of its own, such as the body of an `async fn`, is called by what it is in.
+            let name = symbol.name().filter(|name| !name.starts_with('{'));
+            let whole = frame.func_name().filter(|_| index == last);
+            frames.push(Frame {
+                function: named(name.or(whole).or(symbol.name())),
+                file: symbol.file().map(str::to_owned),
+                line: symbol.line(),
+            });
+        }
+        if frame.symbols().is_empty() {
+            frames.push(Frame { function: named(frame.func_name()), file: None, line: None });
+        }
+    }
+    frames
+}
+
+/// A function's name as it is in its source, where that was Rust.
+fn named(symbol: Option<&str>) -> String {
+    symbol.map(|symbol| format!("{:#}", rustc_demangle::demangle(symbol))).unwrap_or_default()
 }

@@ -122,6 +122,17 @@ impl Listeners {
         self.sockets.first().map(|bound| bound.address)
     }
 
+    /// All of them, but for that of the probes.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().map(|bound| bound.address).collect()
+    }
+
+    /// The first that answers without TLS.
+    pub fn plain_address(&self) -> Option<SocketAddr> {
+        let is_plain = |bound: &&Bound| matches!(bound.speaks, Speaks::Http1 | Speaks::Http1Or2);
+        self.sockets.iter().find(is_plain).map(|bound| bound.address)
+    }
+
     /// What each bound address is asked by, with the ports that were taken.
     pub(super) fn urls(&self) -> Vec<String> {
         let url = |bound: &Bound| {

@@ -3,6 +3,7 @@
 mod access_log;
 mod filter;
 mod kept;
+mod recent;
 mod writer;
 
 use std::fmt::{self, Debug};
@@ -12,10 +13,13 @@ use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer as Line, debug_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use access_log::{AccessLog, AccessRecord};
 pub use filter::parse_filter;
 pub use kept::Kept;
+pub use recent::{Recent, RecentLine};
 pub use writer::{Destination, Writer};
 
 use crate::printable::printable;
@@ -40,6 +44,19 @@ pub fn start(filter: &str) {
         .with_target(false)
         .fmt_fields(debug_fn(write).delimited(" "))
         .init();
+}
+
+/// Likewise, and keeps the last lines, which are given.
+pub fn start_keeping(filter: &str) -> Recent {
+    let filter = parse_filter(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let recent = Recent::default();
+    let written = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .fmt_fields(debug_fn(write).delimited(" "));
+    tracing_subscriber::registry().with(filter).with(written).with(recent.clone()).init();
+    recent
 }
 
 #[cfg(test)]

@@ -17,20 +17,20 @@ use super::docs;
 
 /// An empty folder, whose name has a space in it, and a shell in which `patchboard` is the
 /// program under test. All projects share what cargo has compiled, also with the next run.
-struct Workshop {
+pub(super) struct Workshop {
     dir: TempDir,
 }
 
 impl Workshop {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { dir: tempfile::Builder::new().prefix("patchboard test ").tempdir().unwrap() }
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub(super) fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
 
-    fn shell(&self, folder: &str, line: &str) -> Command {
+    pub(super) fn shell(&self, folder: &str, line: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.args(["-c", line]).current_dir(self.path(folder)).stdin(Stdio::null());
         // What `cargo test` tells this program is not for another cargo.
@@ -50,8 +50,8 @@ impl Workshop {
             }
         }
         // Where rustup has no target, xtask has made a compiler that has.
-        if let Some(rustc) =
-            std::env::var_os("PATCHBOARD_GUEST_RUSTC").filter(|_| line.contains("patchboard build"))
+        if let Some(rustc) = std::env::var_os("PATCHBOARD_GUEST_RUSTC")
+            .filter(|_| ["patchboard build", "patchboard dev"].iter().any(|builds| line.contains(builds)))
         {
             shell.env("RUSTC", rustc).env("RUSTC_WRAPPER", "");
         }
@@ -72,7 +72,7 @@ impl Workshop {
 
     /// Runs a line that ends well.
     #[track_caller]
-    fn done(&self, folder: &str, line: &str) -> String {
+    pub(super) fn done(&self, folder: &str, line: &str) -> String {
         let exited = self.run(folder, line);
         assert_eq!(exited.code, Some(0), "{line}: {}{}", exited.output, exited.log);
         exited.output
@@ -80,7 +80,7 @@ impl Workshop {
 
     /// Runs a line that fails with one line, and changes nothing.
     #[track_caller]
-    fn refused(&self, folder: &str, line: &str, expected: &str) {
+    pub(super) fn refused(&self, folder: &str, line: &str, expected: &str) {
         let before = self.files();
         let exited = self.run(folder, line);
         assert_eq!(exited.code, Some(2), "{line}: {}{}", exited.output, exited.log);
@@ -124,7 +124,7 @@ fn toolchain() -> String {
 
 /// Who compiles, waits for others that do, as cargo would make it wait: and a server that is
 /// started meanwhile does not.
-fn compiling() -> MutexGuard<'static, ()> {
+pub(super) fn compiling() -> MutexGuard<'static, ()> {
     static COMPILING: Mutex<()> = Mutex::new(());
     COMPILING.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,7 @@ mod composed;
 mod connections;
 mod demo;
 mod deploys;
+mod dev;
 mod docs;
 mod drop_in;
 mod framing;

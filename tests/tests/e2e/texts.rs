@@ -69,6 +69,7 @@ fn help() {
         ("help-new", "new "),
         ("help-build", "build "),
         ("help-inspect", "inspect "),
+        ("help-dev", "dev "),
         ("help-test", "test "),
         ("help-backup", "backup "),
         ("help-restore", "restore "),
