@@ -25,6 +25,9 @@ pub struct Server {
     pub access_log: Output,
 }
 
+/// How long a start may take: a component of tens of megabytes is compiled before.
+const STARTING: Duration = PATIENCE.saturating_mul(3);
+
 /// A server that has not been started yet: a folder and a command line.
 #[derive(Debug)]
 pub struct ServerBuilder {
@@ -360,7 +363,7 @@ impl ServerBuilder {
         let (mut child, dir) = self.spawn("serve");
         let (access_log, log) = Output::of(&mut child);
         // Before that it may say what it compiles.
-        let Some(address) = log.after("listening on http://") else {
+        let Some(address) = log.after_within("listening on http://", STARTING) else {
             child.kill().ok();
             child.wait().ok();
             panic!("the server did not start:\n{}", log.wait_closed().join("\n"));

@@ -53,9 +53,11 @@ pub(crate) fn for_tests(workspace: &Workspace, server: &Path) -> Result<()> {
     fs::create_dir_all(&wit).with_context(|| format!("could not make {}", wit.display()))?;
     copy(&sources, "world.wit", &wit)?;
     command::run(Command::new(server).arg("wit").arg(&wit))?;
-    for (file, folder) in
-        [("tests/aiohttp/application.py", "target/languages"), (TUTORIAL, "target/handlers")]
-    {
+    for (file, folder) in [
+        ("tests/aiohttp/application.py", "target/languages"),
+        ("tests/languages/features/server.py", "target/languages"),
+        (TUTORIAL, "target/handlers"),
+    ] {
         command::run_within(build(workspace, server, file, folder).env("PATCHBOARD_PYTHON", &python), LIMIT)?;
     }
     let made_of = made_of(&sources, &wit)?;

@@ -207,6 +207,8 @@ async def cut(request):
     response = web.StreamResponse()
     await response.prepare(request)
     await response.write(b"half")
+    # What fails before the server has sent the head is an error instead.
+    await asyncio.sleep(0.1)
     raise ValueError("in the middle")
 
 

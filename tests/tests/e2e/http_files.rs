@@ -57,7 +57,7 @@ fn the_demo_passes_its_own_tests_which_ask_all_routes() {
     for said in [
         "guestbook.http: an entry is added, edited and deleted (7 requests, ",
         " 0 failed, in ",
-        "\n10 routes, all asked",
+        "\n13 routes, all asked",
     ] {
         assert!(exited.output.contains(said), "no {said:?} in {}", exited.output);
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use patchboard_tests::{Answer, Connection, Server, ServerBuilder, Upstream, test_guest};
+use patchboard_tests::{Answer, Connection, Server, ServerBuilder, Upstream, test_guest, wait_until};
 
 fn ask(server: &Server, path: &str) -> Connection {
     let mut connection = server.connect();
@@ -28,11 +28,11 @@ fn calls_of_a_tenant_are_counted_together() {
     let server = builder.config("[tenants.acme]\nhandlers = \"acme-*\"\ncalls = 2").start();
     server.log.wait_for("tenant=\"acme\"");
     let held = [ask(&server, "/acme-a/never"), ask(&server, "/acme-b/never")];
-    patchboard_tests::wait_until("both are under way", || server.get("/acme-a/ok").status == 503);
+    wait_until("both are under way", || server.get("/acme-a/ok").status == 503);
     server.get("/acme-b/ok").expect_error(503);
     server.get("/other/ok").expect(200, "ok");
     drop(held);
-    patchboard_tests::wait_until("they have ended", || server.get("/acme-b/ok").status == 200);
+    wait_until("they have ended", || server.get("/acme-b/ok").status == 200);
 }
 
 #[test]
@@ -85,13 +85,18 @@ fn who_computes_has_a_core_by_the_weight_of_its_tenant() {
     let shares = "[tenants.a]\nhandlers = \"one\"\n[tenants.b]\nhandlers = \"three\"\ncpu_share = 3";
     let server = builder.config(shares).start();
     let answers = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let ready = AtomicUsize::new(0);
     let all = || answers.each_ref().map(|answers| answers.load(Ordering::Relaxed));
     thread::scope(|scope| {
         for (name, answers) in ["one", "three"].iter().zip(&answers) {
             for _ in 0..CLIENTS {
-                let (server, all) = (&server, &all);
+                let (server, all, ready) = (&server, &all, &ready);
                 scope.spawn(move || {
                     let mut connection = server.connect();
+                    connection.get(&format!("/{name}/ok")).expect(200, "ok");
+                    ready.fetch_add(1, Ordering::Relaxed);
+                    // Whoever began before the others would be counted for more than its share.
+                    wait_until("all are there", || ready.load(Ordering::Relaxed) == 2 * CLIENTS);
                     while all().iter().sum::<usize>() < ANSWERS {
                         connection.get(&format!("/{name}/compute?steps=20000000")).expect(200, "20000000");
                         // What was under way when it was over would be counted for both alike.
