@@ -29,6 +29,10 @@ impl Check {
         for mount in &checked.config().mounts {
             println!("static mount {}/ from {}", mount.prefix, mount.dir.display());
         }
+        for (names, until) in checked.certificates() {
+            let until = humantime::format_rfc3339_seconds(until);
+            println!("certificate for {} until {until}", printable(&names.join(", ")));
+        }
         checked.pending().iter().for_each(|change| println!("{}", printable(change)));
         Ok(())
     }

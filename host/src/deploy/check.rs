@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::beside::Beside;
 use super::loads::{Order, load};
@@ -73,6 +74,11 @@ impl Checked {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.next.folder.config
+    }
+
+    /// The names of each certificate, and until when it is valid.
+    pub fn certificates(&self) -> impl Iterator<Item = (&[String], SystemTime)> {
+        self.next.secure.tls.iter().flat_map(|tls| tls.certificates())
     }
 
     /// What is served otherwise than was meant, though nothing keeps it from being served.

@@ -270,6 +270,14 @@ fn a_plain_listener_sends_to_https_and_https_says_to_stay() {
 }
 
 #[test]
+fn a_check_tells_what_certificates_are_for() {
+    let authority = Authority::new();
+    let checked = builder(&authority).check();
+    assert_eq!(checked.code, Some(0), "{}", checked.log);
+    assert!(checked.output.contains("certificate for localhost until "), "{}", checked.output);
+}
+
+#[test]
 fn one_that_has_expired_is_told_of() {
     let builder = Server::builder().guest("asking").config(LISTENER).config(&certificate("site"));
     let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
