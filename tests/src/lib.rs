@@ -60,8 +60,9 @@ pub use shell::Shell;
 pub use tls::Authority;
 pub use upstream::{Answer, Asked, Upstream};
 
-/// How long a condition may take on the slowest machine. Only failures wait so long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a condition may take on the slowest machine, which may stand still for a minute, or
+/// compile a component of tens of megabytes. Only failures wait so long.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Says when it is dropped that something is over, also where a test fails: threads beside it
 /// would else go on, and be waited for.

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::PATIENCE;
 
@@ -113,14 +113,7 @@ impl Output {
     /// Waits for a line that begins with `prefix`, and gives the rest of it; none where the
     /// stream is closed without one.
     pub fn after(&self, prefix: &str) -> Option<String> {
-        self.after_within(prefix, PATIENCE)
-    }
-
-    /// Likewise, within `patience`.
-    pub(crate) fn after_within(&self, prefix: &str, patience: Duration) -> Option<String> {
-        let line =
-            |lines: &[String]| lines.iter().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned);
-        self.wait_within(patience, line)
+        self.wait(|lines| lines.iter().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned))
     }
 
     /// Waits until the stream is closed; gives all lines.
@@ -129,12 +122,8 @@ impl Output {
         self.lines()
     }
 
-    fn wait<T>(&self, find: impl FnMut(&[String]) -> Option<T>) -> Option<T> {
-        self.wait_within(PATIENCE, find)
-    }
-
-    fn wait_within<T>(&self, patience: Duration, mut find: impl FnMut(&[String]) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + patience;
+    fn wait<T>(&self, mut find: impl FnMut(&[String]) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + PATIENCE;
         let mut state = self.lock();
         loop {
             if let Some(found) = find(&state.lines) {

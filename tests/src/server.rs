@@ -25,9 +25,6 @@ pub struct Server {
     pub access_log: Output,
 }
 
-/// How long a start may take: a component of tens of megabytes is compiled before.
-const STARTING: Duration = PATIENCE.saturating_mul(3);
-
 /// A server that has not been started yet: a folder and a command line.
 #[derive(Debug)]
 pub struct ServerBuilder {
@@ -363,7 +360,7 @@ impl ServerBuilder {
         let (mut child, dir) = self.spawn("serve");
         let (access_log, log) = Output::of(&mut child);
         // Before that it may say what it compiles.
-        let Some(address) = log.after_within("listening on http://", STARTING) else {
+        let Some(address) = log.after("listening on http://") else {
             child.kill().ok();
             child.wait().ok();
             panic!("the server did not start:\n{}", log.wait_closed().join("\n"));
