@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
-from .helpers import ETag, http_date, parameters, reify
+from .helpers import ETag, Keeping, http_date, parameters, reify
 from .multipart import MultipartReader
 from .streams import StreamReader
 from .web_exceptions import HTTPBadRequest, HTTPRequestEntityTooLarge
@@ -54,7 +54,7 @@ class FileField(NamedTuple):
     headers: CIMultiDictProxy
 
 
-class BaseRequest(MutableMapping[str, Any]):
+class BaseRequest(Keeping):
     """A request; `exchange` is what the host gave of it, and takes the response."""
 
     def __init__(self, exchange: Any, *, client_max_size: int = 1024**2) -> None:
@@ -349,38 +349,6 @@ class BaseRequest(MutableMapping[str, Any]):
                 fields.add(name, content.decode(part.get_charset("utf-8")))
             else:
                 fields.add(name, bytearray(content))
-
-    # What the application keeps with it
-
-    def __getitem__(self, key: Any) -> Any:
-        if self._state is None:
-            raise KeyError(key)
-        return self._state[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if self._state is None:
-            self._state = {}
-        self._state[key] = value
-
-    def __delitem__(self, key: Any) -> None:
-        if self._state is None:
-            raise KeyError(key)
-        del self._state[key]
-
-    def __len__(self) -> int:
-        return len(self._state or ())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._state or ())
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __hash__(self) -> int:
-        return hash(id(self))
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
     # The response
 

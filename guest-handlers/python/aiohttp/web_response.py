@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, MutableMapping
 from datetime import datetime
 from email.utils import formatdate
 from enum import Enum
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict
 
-from .helpers import ETag, http_date, parameters
+from .helpers import ETag, Keeping, http_date, parameters
 from .typedefs import JSONEncoder, LooseHeaders
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class ContentCoding(Enum):
     identity = "identity"
 
 
-class StreamResponse(MutableMapping[str, Any]):
+class StreamResponse(Keeping):
     """A response whose body is written while it is sent."""
 
     def __init__(
@@ -253,38 +252,6 @@ class StreamResponse(MutableMapping[str, Any]):
     @property
     def body_length(self) -> int:
         return self._sink.written if self._sink is not None else 0
-
-    # What the application keeps with it
-
-    def __getitem__(self, key: str) -> Any:
-        if self._state is None:
-            raise KeyError(key)
-        return self._state[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if self._state is None:
-            self._state = {}
-        self._state[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        if self._state is None:
-            raise KeyError(key)
-        del self._state[key]
-
-    def __len__(self) -> int:
-        return len(self._state or ())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._state or ())
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __hash__(self) -> int:
-        return hash(id(self))
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._reason} {'eof' if self._eof else 'prepared' if self._sink else 'not prepared'}>"

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, COOKIE};
@@ -79,7 +80,8 @@ pub(super) async fn serve<T: Transport>((stream, client): (T, Client), watch: Rc
             let ended = clock.poll(cx, connection.as_mut(), &watch);
             if watch.is_reset_too_often(RESETS) {
                 tracing::debug!(peer = %client.peer, "the client takes back what it asks; connection closed");
-                return std::task::Poll::Ready(Ended::Stuck);
+                watch.set_stuck();
+                return Poll::Ready(Ended::Hyper(Ok(())));
             }
             ended
         }) => ended,

@@ -77,16 +77,12 @@ impl<F: Future<Output = ()>> Future for Task<F> {
         let Some(since) = self.stream.full.get() else { return Poll::Pending };
         let due = since + self.write_timeout;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        loop {
-            if timer.deadline() != due {
-                timer.as_mut().reset(due);
-            }
-            ready!(timer.as_mut().poll(cx));
-            if Instant::now() >= due {
-                tracing::debug!("the client takes nothing for write_timeout; its stream is reset");
-                return Poll::Ready(());
-            }
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
         }
+        ready!(timer.as_mut().poll(cx));
+        tracing::debug!("the client takes nothing for write_timeout; its stream is reset");
+        Poll::Ready(())
     }
 }
 

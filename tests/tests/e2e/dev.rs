@@ -45,7 +45,7 @@ struct Development {
     address: SocketAddr,
     client: Client,
     log: Output,
-    library: PathBuf,
+    source: PathBuf,
     workshop: Workshop,
 }
 
@@ -53,8 +53,8 @@ impl Development {
     fn begin() -> Self {
         let workshop = Workshop::new();
         workshop.done("", "patchboard new hello");
-        let library = workshop.path("hello/crates/hello/src/lib.rs");
-        fs::write(&library, LIBRARY).unwrap();
+        let source = workshop.path("hello/crates/hello/src/lib.rs");
+        fs::write(&source, LIBRARY).unwrap();
         // What takes minutes the first time.
         workshop.done("hello", "patchboard build --debug");
         fs::remove_file(workshop.path("hello/handlers/hello.wasm")).unwrap();
@@ -64,7 +64,7 @@ impl Development {
         let (_, log) = Output::of(&mut child);
         let line = log.wait_for("listening on http://");
         let address = line.rsplit('/').next().unwrap().parse().unwrap();
-        let development = Self { child, address, client: Client::new(), log, library, workshop };
+        let development = Self { child, address, client: Client::new(), log, source, workshop };
         development.log.wait_for("built and served");
         development
     }
@@ -84,10 +84,10 @@ impl Development {
     /// Saves the handler with `from` replaced, and waits until a line with `said` was written.
     #[track_caller]
     fn edit(&self, from: &str, to: &str, said: &str) {
-        let text = fs::read_to_string(&self.library).unwrap();
+        let text = fs::read_to_string(&self.source).unwrap();
         assert!(text.contains(from), "{text}");
         let before = self.log.count(said);
-        fs::write(&self.library, text.replace(from, to)).unwrap();
+        fs::write(&self.source, text.replace(from, to)).unwrap();
         wait_until(said, || self.log.count(said) > before);
     }
 }
